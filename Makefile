@@ -1,0 +1,103 @@
+# Pintle's one Makefile. Sources are found by directory; everything made lands in $(B).
+#
+#   make                 build/pintle
+#   make test            what tests need, then every test (README)
+#   make unit            unit tests;  DIRS="base codec" for some directories only
+#   make check           formatting, layers, sizes, banned calls, linters
+#   make MODE=debug|asan|tsan CC=gcc|clang ...   other builds, each in a directory of its own
+
+MODE ?= release
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+VARIANT := $(if $(filter-out release,$(MODE)),-$(MODE))$(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))
+B ?= build$(VARIANT)
+
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+
+LAYERS := base io codec http api store net apiserver client controller scheduler dns supervisor proxy cni runtime kubelet
+DIRS ?= $(LAYERS)
+
+PKGS := libuv libnghttp2 openssl libpcre2-8 yaml-0.1 zlib
+LLHTTP_DIR := /usr/share/llhttp
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wwrite-strings -Wcast-qual -Wvla -Wundef -Wpointer-arith -Wformat=2 \
+	-Wimplicit-fallthrough -Werror
+ifneq (,$(findstring clang,$(CC)))
+WARNINGS += -Wno-gnu-zero-variadic-macro-arguments -Wno-missing-field-initializers
+else
+WARNINGS += -Wduplicated-cond -Wlogical-op -Wjump-misses-init -Wno-missing-field-initializers
+endif
+
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection -fcf-protection
+OPT_debug := -O0 -g3 -DPINTLE_DEBUG
+OPT_asan := -O1 -g -DPINTLE_DEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+OPT_tsan := -O1 -g -DPINTLE_DEBUG -fno-omit-frame-pointer -fsanitize=thread
+LINK_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LINK_asan := -fsanitize=address,undefined
+LINK_tsan := -fsanitize=thread
+
+BASE_CFLAGS := -std=gnu17 -D_GNU_SOURCE -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections \
+	$(OPT_$(MODE)) -Isrc -I$(B)/gen $(PKG_CFLAGS) $(CFLAGS)
+ALL_CFLAGS := $(BASE_CFLAGS) $(WARNINGS) -include src/base/banned.h
+ALL_LDFLAGS := $(LINK_$(MODE)) $(LDFLAGS)
+
+src_of = $(filter-out %_test.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c src/$(1)/*/*/*.c))
+tests_of = $(wildcard src/$(1)/*_test.c src/$(1)/*/*_test.c src/$(1)/*/*/*_test.c)
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+LIB_SRCS := $(foreach d,$(DIRS),$(call src_of,$(d)))
+TEST_SRCS := $(foreach d,$(DIRS),$(call tests_of,$(d)))
+CMD_SRCS := $(call src_of,cmd)
+KAPI_FILES := $(wildcard api/*.kapi api/rules/*.kapi)
+HAS_API := $(and $(filter api,$(DIRS)),$(KAPI_FILES))
+GEN_SRCS := $(if $(HAS_API),$(B)/gen/api_tables.c)
+LLHTTP_OBJS := $(if $(filter http,$(DIRS)),$(addprefix $(B)/llhttp/,api.o http.o llhttp.o))
+LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS)
+
+.PHONY: all unit test check clean fuzz bench
+all: $(B)/pintle
+
+# The schema compiler, and what it makes.
+KAPIC_SRCS := $(wildcard tools/kapic/*.c) $(call src_of,base)
+$(B)/kapic: $(call obj,$(KAPIC_SRCS))
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+$(B)/gen/api_tables.c: $(B)/kapic $(KAPI_FILES)
+	@mkdir -p $(B)/gen/api
+	$(Q)$(B)/kapic -o $(B)/gen $(KAPI_FILES)
+$(B)/gen/%.o: $(B)/gen/%.c
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+ifneq (,$(HAS_API))
+$(call obj,$(foreach d,$(filter-out base io codec http store net,$(DIRS)),$(call src_of,$(d)) $(call tests_of,$(d))) $(CMD_SRCS)): | $(GEN_SRCS)
+endif
+
+# llhttp comes from Debian's package as sources; compiled from there, not kept here.
+$(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -w $(filter -O% -g% -f%,$(OPT_$(MODE))) -ffunction-sections -I/usr/include/llhttp -I/usr/share/include/llhttp -c -o $@ $<
+$(B)/obj/src/http/%.o: ALL_CFLAGS += -isystem /usr/share/include/llhttp
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libpintle.a: $(LIB_OBJS)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/pintle: $(call obj,$(CMD_SRCS)) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+
+# Unit tests: foo_test.c beside foo.c, one program under Criterion, linked from the archive.
+$(B)/obj/%_test.o: ALL_CFLAGS += -Wno-conversion -Wno-shadow
+$(B)/unit-tests: $(call obj,$(TEST_SRCS)) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcriterion -lpthread
+unit: $(B)/unit-tests
+	$(B)/unit-tests $(if $(FILTER),--filter='$(FILTER)') --timeout 60
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(B)/obj $(B)/gen -name '*.d' 2>/dev/null)

@@ -1,0 +1,36 @@
+#include <criterion/criterion.h>
+
+#include "base/str.h"
+
+Test(str, next_walks_all_parts)
+{
+    struct str rest = STR("a,,b,"), part;
+    const char *want[] = { "a", "", "b", "" };
+    size_t n = 0;
+
+    while (str_next(&rest, ',', &part)) {
+        cr_assert_lt(n, 4);
+        cr_assert(str_eq(part, str_from_cstr(want[n])));
+        n++;
+    }
+    cr_assert_eq(n, 4);
+    rest = STR_NULL;
+    cr_assert_not(str_next(&rest, ',', &part));
+    rest = STR("");
+    cr_assert(str_next(&rest, ',', &part));
+    cr_assert_not(str_next(&rest, ',', &part));
+}
+
+Test(str, numbers_refuse_what_does_not_fit)
+{
+    uint64_t u;
+    int64_t i;
+
+    cr_assert(str_to_u64(STR("18446744073709551615"), &u) && u == UINT64_MAX);
+    cr_assert_not(str_to_u64(STR("18446744073709551616"), &u));
+    cr_assert_not(str_to_u64(STR("-1"), &u));
+    cr_assert_not(str_to_u64(STR(""), &u));
+    cr_assert(str_to_i64(STR("-9223372036854775808"), &i) && i == INT64_MIN);
+    cr_assert_not(str_to_i64(STR("9223372036854775808"), &i));
+    cr_assert_not(str_to_i64(STR("-"), &i));
+}
