@@ -1,0 +1,29 @@
+/* Validation of whole objects by rows (rules.h): one walk over the object by the schema; at each
+ * struct the rows of its type are checked, wherever the type occurs. All errors are collected. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "api/name_rules.h"
+#include "api/object.h"
+
+struct field_errors;
+struct meta_rules;
+
+enum validation_part {
+    VALIDATION_MAIN,   /* the object through its own endpoint */
+    VALIDATION_STATUS, /* .../status: the spec is the stored one */
+    VALIDATION_OTHER,  /* another subresource: metadata and immutability only */
+};
+
+struct validation_request {
+    struct object object; /* defaulted, strategy applied */
+    struct object old;    /* data NULL: create */
+    const struct meta_rules *meta;
+    enum validation_part part;
+};
+
+/* Metadata first, then the rows of the object's type and of every type below it. */
+void validation_run(const struct validation_request *req, struct field_errors *errs);
+/* Does the type (or one below it) have any row? For tests and documentation. */
+bool validation_has_rules(const struct schema *s, const struct schema_type *t);
