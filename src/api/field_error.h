@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 struct arena;
+struct buf;
 
 /* X(name, cause reason, label) */
 #define FIELD_ERROR_TYPES(X)                                                                       \
@@ -79,6 +80,8 @@ void field_errors_add(struct field_errors *e, const struct field_path *p,
 /* 'supported values: "A", "B"' */
 void field_errors_add_unsupported(struct field_errors *e, const struct field_path *p,
                                   struct str value, const struct str *supported, size_t n);
+/* Appends text as Go's %q prints it. */
+void field_error_quote(struct buf *b, struct str text);
 const char *field_error_reason(enum field_error_type type);
 /* The list in one line, as in Status.message: one error alone, or "[a, b]", duplicates once. */
 struct str field_errors_print(struct arena *a, const struct field_errors *e);

@@ -56,6 +56,9 @@ int label_selector_parse(struct arena *a, struct str text, struct label_selector
 /* sel may be NULL (matches nothing); empty matches everything. Texts are shared with sel. */
 int label_selector_from_meta(struct arena *a, const struct meta_v1_label_selector *sel,
                              struct label_selector *ret, struct err *err);
+/* From requirements that the caller made; keeps and sorts reqs. ERR_INVALID, ERR_TOO_LARGE. */
+int label_selector_from_requirements(struct arena *a, struct label_requirement *reqs, size_t n,
+                                     struct label_selector *ret, struct err *err);
 bool label_selector_match(const struct label_selector *s, label_lookup_fn lookup, void *arg);
 static inline bool label_selector_is_empty(const struct label_selector *s) /* matches everything */
 {

@@ -37,7 +37,6 @@ struct name_messages {
     X(CIDR)                                                                                        \
     X(HTTP_HEADER_NAME)                                                                            \
     X(WILDCARD_DNS1123_SUBDOMAIN)                                                                  \
-    X(FQDN)                                                                                        \
     X(ANY) /* everything goes */
 
 enum name_rule {
