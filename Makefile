@@ -24,7 +24,7 @@ PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wwrite-strings -Wcast-qual -Wvla -Wundef -Wpointer-arith -Wformat=2 \
-	-Wimplicit-fallthrough -Werror
+	-Wimplicit-fallthrough -Wno-format-zero-length -Werror
 ifneq (,$(findstring clang,$(CC)))
 WARNINGS += -Wno-gnu-zero-variadic-macro-arguments -Wno-missing-field-initializers
 else
