@@ -1,6 +1,6 @@
-/* The Kubernetes API as tables. `tools/kapic` compiles api/*.kapi to one pool of bytes and a few
- * arrays of plain rows (no pointers, so they stay shared, read-only file pages), and to C structs
- * for typed access. Everything generic - JSON, protobuf, defaulting, comparing, merging,
+/* The Kubernetes API as tables. `tools/kapic` compiles the .kapi files to one pool of bytes and a
+ * few arrays of plain rows (no pointers, so they stay shared, read-only file pages), and to C
+ * structs for typed access. Everything generic - JSON, protobuf, defaulting, comparing, merging,
  * validation, Table, OpenAPI - walks these rows; nothing generic knows a type by name.
  *
  * How a field lies in its C struct (S = shape, K = kind):
@@ -108,8 +108,9 @@ enum schema_field_flags {
     SCHEMA_IMMUTABLE = 1 << 8,         /* refused to change after create */
     SCHEMA_ENUM_CLOSED = 1 << 9,       /* a value outside the enum is refused */
     SCHEMA_DEPRECATED = 1 << 10,
-    SCHEMA_JSON_HIDDEN = 1 << 11, /* protobuf only */
-    SCHEMA_OMIT_ZERO = 1 << 12,   /* omitzero: a zero struct or time is left out of JSON */
+    SCHEMA_JSON_HIDDEN = 1 << 11,   /* protobuf only */
+    SCHEMA_OMIT_ZERO = 1 << 12,     /* omitzero: a zero struct or time is left out of JSON */
+    SCHEMA_PATCH_REPLACE = 1 << 13, /* strategic merge: patchStrategy=replace */
 };
 
 struct schema_field {
