@@ -186,8 +186,10 @@ static int apply_element_order(struct merge_run *run, struct merge_node at, stru
     }
     if (!doc_list)
         (void)copy_clean(run->arena, patch_list, &merged); /* lists are always kept */
-    else if (patch_list)
+    else if (patch_list && field.merge)
         r = merge_lists(run, &field, &merged, patch_list, false);
+    else if (patch_list)
+        merged = value_copy(run->arena, patch_list);
     if (r >= 0)
         r = merge_order(run, &merged, order, &old, field.merge_key);
     if (r < 0)
