@@ -53,7 +53,7 @@ TEST_SRCS := $(foreach d,$(DIRS),$(call tests_of,$(d)))
 CMD_SRCS := $(call src_of,cmd)
 KAPI_FILES := $(wildcard api/*.kapi api/rules/*.kapi)
 HAS_API := $(and $(filter api,$(DIRS)),$(KAPI_FILES))
-GEN_SRCS := $(if $(HAS_API),$(B)/gen/api_tables.c)
+GEN_SRCS := $(if $(HAS_API),$(B)/gen/api_tables.c $(B)/gen/api_resources.c)
 LLHTTP_OBJS := $(if $(filter http,$(DIRS)),$(addprefix $(B)/llhttp/,api.o http.o llhttp.o))
 LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS)
 
@@ -64,9 +64,11 @@ all: $(B)/pintle
 KAPIC_SRCS := $(wildcard tools/kapic/*.c) $(call src_of,base)
 $(B)/kapic: $(call obj,$(KAPIC_SRCS))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
-$(B)/gen/api_tables.c: $(B)/kapic $(KAPI_FILES)
+$(B)/gen/made: $(B)/kapic $(KAPI_FILES)
 	@mkdir -p $(B)/gen/api
 	$(Q)$(B)/kapic -o $(B)/gen $(KAPI_FILES)
+	@touch $@
+$(B)/gen/api_tables.c $(B)/gen/api_resources.c: $(B)/gen/made ;
 $(B)/gen/%.o: $(B)/gen/%.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 ifneq (,$(HAS_API))

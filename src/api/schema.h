@@ -92,6 +92,47 @@ struct schema_strings {
     uint32_t len;
 };
 
+/* Entries of maps by what they hold; maps of structs have entries of their own, laid out alike. */
+struct schema_str_entry {
+    struct str key;
+    struct str value; /* all text kinds */
+};
+struct schema_strings_entry {
+    struct str key;
+    struct schema_strings value;
+};
+struct schema_time_entry {
+    struct str key;
+    struct ktime value;
+};
+struct schema_bool_entry {
+    struct str key;
+    bool value;
+};
+struct schema_int32_entry {
+    struct str key;
+    int32_t value;
+};
+struct schema_int64_entry {
+    struct str key;
+    int64_t value;
+};
+
+/* The apiextensions unions: a schema or a bool, a schema or schemas, a schema or names. Lies as a
+ * text kind does with POINTER: it has an unset state of its own. */
+struct apiextensions_v1_json_schema_props;
+struct schema_or {
+    enum { SCHEMA_OR_UNSET, SCHEMA_OR_BOOL, SCHEMA_OR_ONE, SCHEMA_OR_MANY, SCHEMA_OR_NAMES } type;
+    bool allows;                                       /* BOOL, and ONE of a schemaOrBool: true */
+    struct apiextensions_v1_json_schema_props *schema; /* ONE */
+    struct schema_list schemas;                        /* MANY: of the same struct */
+    struct schema_strings names;                       /* NAMES */
+};
+struct schema_or_entry {
+    struct str key;
+    struct schema_or value;
+};
+
 /* A position in the schema's byte pool; 0 is the empty string and stands for "none". Strings in the
  * pool end with a NUL and are preceded by nothing; their length is strlen(). */
 typedef uint32_t schema_off;
@@ -177,6 +218,9 @@ struct schema {
     const char *pool;
     const struct schema_type *types;
     const struct schema_field *fields;
+    /* For each type, at the same indexes as its fields: global row indexes in ascending protobuf
+     * number, rows without one last. */
+    const uint16_t *proto_order;
     const struct schema_member *members;
     const uint16_t *slots;
     const struct schema_enum *enums;
