@@ -1,0 +1,78 @@
+/* One request on its way through the chain (request_chain.h), and how it is answered. Everything in
+ * it is in the HTTP request's arena and belongs to the HTTP request's loop.
+ *
+ * Whoever answers calls exactly one of the api_respond functions, once. After that the request may
+ * still be looked at until the caller returns, not longer, unless a reference is held
+ * (api_request_hold). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apiserver/negotiation.h"
+#include "apiserver/request_info.h"
+#include "base/str.h"
+
+struct apiserver;
+struct arena;
+struct http_request;
+struct http_source;
+struct loop;
+struct resource;
+struct resource_subresource;
+struct status;
+
+enum { API_REQUEST_MAX_WARNINGS = 32, API_REQUEST_BODY_LIMIT = 3145728 };
+
+struct user_info {
+    struct str name;
+    struct str uid;
+    const struct str *groups;
+    size_t n_groups;
+};
+
+struct api_request {
+    struct http_request *http;
+    struct arena *arena;
+    struct loop *loop;
+    struct apiserver *server;
+    struct request_info info;
+    struct user_info user;
+    const struct resource *resource; /* NULL: no resource is asked for */
+    const struct resource_subresource *subresource;
+    struct negotiation accept; /* the answer's form */
+    enum media body_media;     /* the body's form */
+    struct str body;
+    struct str warnings[API_REQUEST_MAX_WARNINGS];
+    size_t n_warnings;
+    bool pretty;
+    bool dry_run;
+    bool answered;
+    bool gone; /* the client left */
+    bool counted_in_flight;
+    int code;         /* of the answer */
+    size_t stage;     /* cursor in the chain */
+    int64_t start_ns; /* monotonic */
+    void (*on_gone)(struct api_request *r, void *arg);
+    void *on_gone_arg;
+};
+
+/* Keeps the request (and its arena) alive over an asynchronous step. */
+void api_request_hold(struct api_request *r);
+void api_request_release(struct api_request *r);
+
+/* Text is copied into the arena; duplicates and more than API_REQUEST_MAX_WARNINGS are dropped. */
+void api_request_warn(struct api_request *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* body must lie in the arena or live as long as the process. Compressed here when it is large and
+ * the client takes gzip. */
+void api_respond(struct api_request *r, int code, struct str content_type, struct str body);
+void api_respond_media(struct api_request *r, int code, enum media media, struct str body);
+void api_respond_text(struct api_request *r, int code, struct str body); /* text/plain */
+/* The Status as the client's Accept wants it: protobuf or JSON. */
+void api_respond_status(struct api_request *r, const struct status *s);
+/* A pulled body of unknown length. */
+void api_respond_source(struct api_request *r, int code, struct str content_type,
+                        struct http_source *source);

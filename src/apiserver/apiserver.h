@@ -1,0 +1,23 @@
+/* The API server: opens the store, listens, serves until a signal. The only component that sees the
+ * store. One loop and thread per core; each request lives on one of them (docs/apiserver.md). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct apiserver_options {
+    const char *data_dir;     /* the store lives in its subdirectory "store" */
+    const char *bind_address; /* NULL: "0.0.0.0" */
+    uint16_t secure_port;     /* 0: any free one, printed in the line that says ready */
+    const char *tls_cert_file;
+    const char *tls_key_file;
+    const char *client_ca_file; /* who may present a client certificate */
+    unsigned threads;           /* I/O loops; 0: one per core */
+    bool ephemeral;             /* nothing is kept */
+    bool plain_http;            /* tests and benches: no TLS; every client is an administrator */
+    uint32_t event_ttl_s;       /* 0: 3600 */
+};
+
+/* Runs until SIGTERM or SIGINT. The process's exit code: 0, or 1 after one line on stderr. Prints
+ * one line on stdout when it serves: "serving https://ADDRESS:PORT". */
+int apiserver_run(const struct apiserver_options *o);
