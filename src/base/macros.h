@@ -37,7 +37,7 @@
 #define CONTAINER_OF(ptr, type, member)                                                            \
     ({                                                                                             \
         __typeof__(((type *)0)->member) *cof_p_ = (ptr);                                           \
-        (type *)(void *)((char *)cof_p_ - offsetof(type, member));                                 \
+        (type *)((__UINTPTR_TYPE__)cof_p_ - offsetof(type, member));                               \
     })
 
 #define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
