@@ -17,7 +17,7 @@ struct err;
 enum {
     JSON_PATCH_MAX_OPS = 10000,
     JSON_PATCH_MAX_COPY_BYTES = 3 * 1024 * 1024,
-    JSON_PATCH_MAX_WORK = 200 * 1000 * 1000, /* members and elements passed over */
+    JSON_PATCH_MAX_WORK = 100 * 1000 * 1000, /* members and elements passed over */
 };
 
 enum json_patch_op_type {

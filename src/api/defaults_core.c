@@ -1,0 +1,334 @@
+/* Conditional defaults of core/v1, and what upstream's conversion fills in visibly. */
+#include "api/core_v1.h"
+#include "api/defaults_internal.h"
+#include "api/meta_v1.h"
+#include "api/quantity.h"
+#include "api/schema.h"
+#include "api/text_map.h"
+#include "base/arena.h"
+
+static bool is_unset(struct str s)
+{
+    return s.len == 0;
+}
+
+static bool *new_bool(struct arena *a, bool v)
+{
+    bool *p = ARENA_NEW(a, bool);
+
+    *p = v;
+    return p;
+}
+
+static int32_t *new_int32(struct arena *a, int32_t v)
+{
+    int32_t *p = ARENA_NEW(a, int32_t);
+
+    *p = v;
+    return p;
+}
+
+/* Always when the reference has the tag "latest", or neither tag nor digest. */
+static struct str pull_policy(struct str image)
+{
+    ptrdiff_t at = str_find(image, '@'), slash = str_rfind(image, '/'), colon;
+    struct str name = at >= 0 ? str_sub(image, 0, (size_t)at) : image;
+    struct str last = str_tail(name, (size_t)(slash + 1));
+
+    colon = str_find(last, ':');
+    if (colon >= 0)
+        return str_eq(str_tail(last, (size_t)colon + 1), STR("latest")) ? STR("Always")
+                                                                        : STR("IfNotPresent");
+    return at >= 0 ? STR("IfNotPresent") : STR("Always");
+}
+
+/* Amounts finer than thousandths are rounded up. Decoded quantities are canonical, so only those
+ * with the suffixes n and u, or an exponent, can be finer. */
+static void round_amounts(struct arena *a, void *map)
+{
+    struct schema_str_entry *e = text_map_items(map);
+
+    for (uint32_t i = 0; i < text_map_len(map); i++) {
+        struct str v = e[i].value;
+        struct quantity q;
+
+        if (v.len && (v.p[v.len - 1] == 'n' || v.p[v.len - 1] == 'u' || str_find(v, 'e') >= 0) &&
+            quantity_parse(v, &q))
+            e[i].value = quantity_print(a, quantity_round_milli(q));
+    }
+}
+
+static void container(struct arena *a, void *data)
+{
+    struct core_v1_container *c = data;
+
+    (void)a;
+    if (is_unset(c->image_pull_policy))
+        c->image_pull_policy = pull_policy(c->image);
+}
+
+static void ephemeral_container(struct arena *a, void *data)
+{
+    struct core_v1_ephemeral_container_common *c = data;
+
+    (void)a;
+    if (is_unset(c->image_pull_policy))
+        c->image_pull_policy = pull_policy(c->image);
+}
+
+static void volume(struct arena *a, void *data)
+{
+    struct core_v1_volume *v = data;
+    static const struct core_v1_volume_source none;
+
+    /* The source holds pointers only. */
+    if (memcmp(&v->volume_source, &none, sizeof(none)) == 0)
+        v->volume_source.empty_dir = ARENA_NEW(a, struct core_v1_empty_dir_volume_source);
+    if (v->volume_source.image && is_unset(v->volume_source.image->pull_policy))
+        v->volume_source.image->pull_policy = pull_policy(v->volume_source.image->reference);
+}
+
+static void service_affinity(struct arena *a, struct core_v1_service_spec *s)
+{
+    if (is_unset(s->session_affinity) || str_eq(s->session_affinity, STR("None")))
+        s->session_affinity_config = NULL;
+    if (!str_eq(s->session_affinity, STR("ClientIP")))
+        return;
+    if (!s->session_affinity_config)
+        s->session_affinity_config = ARENA_NEW(a, struct core_v1_session_affinity_config);
+    if (!s->session_affinity_config->client_ip)
+        s->session_affinity_config->client_ip = ARENA_NEW(a, struct core_v1_client_ip_config);
+    if (!s->session_affinity_config->client_ip->timeout_seconds)
+        s->session_affinity_config->client_ip->timeout_seconds = new_int32(a, 10800);
+}
+
+static void service(struct arena *a, void *data)
+{
+    struct core_v1_service *svc = data;
+    struct core_v1_service_spec *s = &svc->spec;
+    bool cluster_ip, node_port, balancer;
+
+    service_affinity(a, s);
+    cluster_ip = is_unset(s->type) || str_eq(s->type, STR("ClusterIP"));
+    node_port = str_eq(s->type, STR("NodePort"));
+    balancer = str_eq(s->type, STR("LoadBalancer"));
+    for (uint32_t i = 0; i < s->ports.len; i++) {
+        struct core_v1_service_port *p = &s->ports.items[i];
+        struct int_or_string *t = &p->target_port;
+
+        if (t->type == INT_OR_STRING_UNSET || (t->type == INT_OR_STRING_INT && t->i == 0) ||
+            (t->type == INT_OR_STRING_STRING && t->s.len == 0))
+            *t = (struct int_or_string){ .type = INT_OR_STRING_INT, .i = p->port };
+    }
+    if (is_unset(s->external_traffic_policy) &&
+        (node_port || balancer || (cluster_ip && s->external_ips.len)))
+        s->external_traffic_policy = STR("Cluster");
+    if (!s->internal_traffic_policy.p && (cluster_ip || node_port || balancer))
+        s->internal_traffic_policy = STR("Cluster");
+    if (!balancer)
+        return;
+    if (!s->allocate_load_balancer_node_ports)
+        s->allocate_load_balancer_node_ports = new_bool(a, true);
+    for (uint32_t i = 0; i < svc->status.load_balancer.ingress.len; i++) {
+        struct core_v1_load_balancer_ingress *in = &svc->status.load_balancer.ingress.items[i];
+
+        if (in->ip.len && !in->ip_mode.p)
+            in->ip_mode = STR("VIP");
+    }
+}
+
+/* A limit without a request is the request, too. */
+static void requests_from_limits(struct arena *a, struct core_v1_resource_requirements *r)
+{
+    const struct schema_str_entry *limits = text_map_items(&r->limits);
+
+    for (uint32_t i = 0; i < text_map_len(&r->limits); i++)
+        if (!text_map_find(&r->requests, limits[i].key))
+            text_map_put(a, &r->requests, limits[i].key, limits[i].value);
+}
+
+static void host_ports(struct core_v1_container *c)
+{
+    for (uint32_t i = 0; i < c->ports.len; i++)
+        if (c->ports.items[i].host_port == 0)
+            c->ports.items[i].host_port = c->ports.items[i].container_port;
+}
+
+static void pod(struct arena *a, void *data)
+{
+    struct core_v1_pod *p = data;
+    struct core_v1_pod_spec *s = &p->spec;
+
+    for (uint32_t i = 0; i < s->containers.len; i++) {
+        requests_from_limits(a, &s->containers.items[i].resources);
+        if (s->host_network)
+            host_ports(&s->containers.items[i]);
+    }
+    for (uint32_t i = 0; i < s->init_containers.len; i++) {
+        requests_from_limits(a, &s->init_containers.items[i].resources);
+        if (s->host_network)
+            host_ports(&s->init_containers.items[i]);
+    }
+    if (s->resources)
+        requests_from_limits(a, s->resources);
+    if (!s->enable_service_links)
+        s->enable_service_links = new_bool(a, true);
+    if (s->termination_grace_period_seconds && *s->termination_grace_period_seconds < 0)
+        *s->termination_grace_period_seconds = 1;
+}
+
+/* The old name of the field: upstream keeps both alike. */
+static void pod_spec(struct arena *a, void *data)
+{
+    struct core_v1_pod_spec *s = data;
+
+    (void)a;
+    if (is_unset(s->service_account_name))
+        s->service_account_name = s->service_account;
+    s->service_account = s->service_account_name;
+}
+
+static void pod_status(struct arena *a, void *data)
+{
+    struct core_v1_pod_status *s = data;
+
+    if (s->pod_ip.len && (s->pod_ips.len == 0 || !str_eq(s->pod_ips.items[0].ip, s->pod_ip))) {
+        s->pod_ips.items = (void *)ARENA_NEW(a, struct core_v1_pod_ip);
+        s->pod_ips.len = 1;
+        s->pod_ips.items[0].ip = s->pod_ip;
+    }
+    if (s->pod_ips.len)
+        s->pod_ip = s->pod_ips.items[0].ip;
+}
+
+static void node_spec(struct arena *a, void *data)
+{
+    struct core_v1_node_spec *s = data;
+
+    if (s->pod_cidr.len && (s->pod_cidrs.len == 0 || !str_eq(s->pod_cidrs.items[0], s->pod_cidr))) {
+        s->pod_cidrs.items = ARENA_NEW(a, struct str);
+        s->pod_cidrs.len = 1;
+        s->pod_cidrs.items[0] = s->pod_cidr;
+    }
+    if (s->pod_cidrs.len)
+        s->pod_cidr = s->pod_cidrs.items[0];
+}
+
+static void node_status(struct arena *a, void *data)
+{
+    struct core_v1_node_status *s = data;
+
+    round_amounts(a, &s->capacity);
+    round_amounts(a, &s->allocatable);
+    if (!s->allocatable.items && s->capacity.items)
+        text_map_copy(a, &s->allocatable, &s->capacity);
+}
+
+static void name_space(struct arena *a, void *data)
+{
+    struct core_v1_namespace *n = data;
+
+    if (n->metadata.name.len)
+        text_map_put(a, &n->metadata.labels, STR("kubernetes.io/metadata.name"), n->metadata.name);
+}
+
+/* stringData is written over data and never seen again. */
+static void secret(struct arena *a, void *data)
+{
+    struct core_v1_secret *s = data;
+    const struct schema_str_entry *e = text_map_items(&s->string_data);
+
+    for (uint32_t i = 0; i < text_map_len(&s->string_data); i++)
+        text_map_put(a, &s->data, e[i].key, e[i].value);
+    s->string_data.items = NULL;
+    s->string_data.len = 0;
+}
+
+static void replication_controller(struct arena *a, void *data)
+{
+    struct core_v1_replication_controller *rc = data;
+
+    if (!rc->spec.template || rc->spec.template->metadata.labels.len == 0)
+        return;
+    if (rc->spec.selector.len == 0)
+        text_map_copy(a, &rc->spec.selector, &rc->spec.template->metadata.labels);
+    if (rc->metadata.labels.len == 0)
+        text_map_copy(a, &rc->metadata.labels, &rc->spec.template->metadata.labels);
+}
+
+static void fill_absent(struct arena *a, void *to, const void *from)
+{
+    const struct schema_str_entry *e = text_map_items(from);
+
+    for (uint32_t i = 0; i < text_map_len(from); i++)
+        if (!text_map_find(to, e[i].key))
+            text_map_put(a, to, e[i].key, e[i].value);
+}
+
+static void limit_range_item(struct arena *a, void *data)
+{
+    struct core_v1_limit_range_item *i = data;
+
+    round_amounts(a, &i->max);
+    round_amounts(a, &i->min);
+    round_amounts(a, &i->default_);
+    round_amounts(a, &i->default_request);
+    if (!str_eq(i->type, STR("Container")))
+        return;
+    fill_absent(a, &i->default_, &i->max);
+    fill_absent(a, &i->default_request, &i->default_);
+    fill_absent(a, &i->default_request, &i->min);
+}
+
+static void resource_requirements(struct arena *a, void *data)
+{
+    struct core_v1_resource_requirements *r = data;
+
+    round_amounts(a, &r->limits);
+    round_amounts(a, &r->requests);
+}
+
+static void volume_resource_requirements(struct arena *a, void *data)
+{
+    struct core_v1_volume_resource_requirements *r = data;
+
+    round_amounts(a, &r->limits);
+    round_amounts(a, &r->requests);
+}
+
+static void persistent_volume_spec(struct arena *a, void *data)
+{
+    struct core_v1_persistent_volume_spec *s = data;
+
+    round_amounts(a, &s->capacity);
+}
+
+static void resource_quota(struct arena *a, void *data)
+{
+    struct core_v1_resource_quota *q = data;
+
+    round_amounts(a, &q->spec.hard);
+    round_amounts(a, &q->status.hard);
+    round_amounts(a, &q->status.used);
+}
+
+const struct default_fn default_fns_core[] = {
+    { "core/v1.ResourceRequirements", resource_requirements },
+    { "core/v1.VolumeResourceRequirements", volume_resource_requirements },
+    { "core/v1.PersistentVolumeSpec", persistent_volume_spec },
+    { "core/v1.ResourceQuota", resource_quota },
+    { "core/v1.Container", container },
+    { "core/v1.EphemeralContainerCommon", ephemeral_container },
+    { "core/v1.Volume", volume },
+    { "core/v1.Service", service },
+    { "core/v1.Pod", pod },
+    { "core/v1.PodSpec", pod_spec },
+    { "core/v1.PodStatus", pod_status },
+    { "core/v1.NodeSpec", node_spec },
+    { "core/v1.NodeStatus", node_status },
+    { "core/v1.Namespace", name_space },
+    { "core/v1.Secret", secret },
+    { "core/v1.ReplicationController", replication_controller },
+    { "core/v1.LimitRangeItem", limit_range_item },
+    { 0 },
+};

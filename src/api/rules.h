@@ -1,0 +1,74 @@
+/* Validation rules: rows of {type, field, check, arguments}. A row is checked at every occurrence
+ * of its type in an object, so that a rule of Container holds in Pods and in every template. What
+ * no row can say is a named function, itself a row. Tables end with a row without type.
+ *
+ * They are C tables and no input of the schema compiler: a row may name a function, and the
+ * compiler checks the spelling of checks; field names are checked when the plan is made (a test
+ * fails on an unknown one). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/name_rules.h"
+#include "api/schema.h"
+#include "base/str.h"
+
+struct arena;
+struct field_errors;
+struct field_path;
+struct rule;
+struct validation_request;
+
+enum rule_check {
+    RULE_REQUIRED,  /* unset or empty: Required value[: text] */
+    RULE_FORBIDDEN, /* set: Forbidden: text */
+    RULE_ENUM,      /* text "A|B|C": a set text is one of these: Unsupported value */
+    RULE_NAME,      /* a set text, or each of a list of texts, obeys the name rule `min` */
+    RULE_KEYS,      /* the keys of a map obey the name rule `min` */
+    RULE_LABELS,    /* a map of labels, errors at the map itself */
+    RULE_RANGE,     /* a number that is not zero, or set, is within min..max; else `text`, or "must
+                       be between MIN and MAX, inclusive" */
+    RULE_NUMBER,    /* the same, for zero, too */
+    RULE_MIN,       /* a number is at least min: "must be greater than or equal to MIN" */
+    RULE_UNIQUE,    /* list of structs: member `text` (texts) differs from item to item */
+    RULE_ONE_OF,    /* of the type's own pointer members exactly one is set; text: when none is;
+                       the second one: Forbidden: what stands after '|' in text */
+    RULE_IMMUTABLE, /* an update leaves it equal: "field is immutable" */
+    RULE_FN,
+};
+
+/* One struct under validation. old is the same place of the stored object, NULL on create, below
+ * lists and where it is absent. */
+struct rule_context {
+    const struct validation_request *request;
+    struct field_errors *errs;
+    struct arena *arena; /* of the errors */
+    const struct field_path *path;
+    const void *data;
+    const void *old;
+};
+
+typedef void (*rule_fn)(const struct rule_context *c);
+
+struct rule {
+    const char *type;  /* "core/v1.Pod" */
+    const char *field; /* member; NULL for ONE_OF and FN */
+    enum rule_check check;
+    int64_t min;
+    int64_t max;
+    const char *text;
+    rule_fn fn;
+};
+
+extern const struct rule rules_core[];
+extern const struct rule rules_pod[];
+extern const struct rule rules_apps[];
+
+/* Equality and printed form (JSON) of single fields of built-in types, for rules. */
+bool rule_fields_equal(const struct schema_field *f, const void *a, const void *b);
+struct str rule_print_value(struct arena *a, const struct schema_field *f, const void *at);
+struct str rule_print_struct(struct arena *a, const char *type, const void *data);
+struct str rule_print_texts(struct arena *a, const struct str *texts, size_t n);
+struct str rule_print_time(struct arena *a, struct ktime t);
+struct str rule_print_map(struct arena *a, const void *string_map);

@@ -1,0 +1,365 @@
+/* Rules of core/v1 beside Pods: Namespace, ConfigMap, Secret, Service, Node. */
+#include "api/core_v1.h"
+#include "api/field_error.h"
+#include "api/rules_internal.h"
+#include "api/text_map.h"
+#include "api/validation.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "codec/value.h"
+
+enum { DATA_MAX_BYTES = 1024 * 1024 };
+
+static struct field_path key_of(const struct field_path *map, struct str key)
+{
+    return field_path_key(map, key);
+}
+
+static void check_size(const struct rule_context *c, const char *member, size_t total)
+{
+    struct field_path p = field_path_member(c->path, str_from_cstr(member));
+
+    if (total > DATA_MAX_BYTES)
+        field_errors_add(c->errs, &p, FIELD_ERROR_TOO_LONG, "may not be more than %d bytes",
+                         DATA_MAX_BYTES);
+}
+
+static size_t bytes_in(const void *map)
+{
+    const struct schema_str_entry *e = text_map_items(map);
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < text_map_len(map); i++)
+        n += e[i].value.len;
+    return n;
+}
+
+static bool maps_equal(const void *a, const void *b)
+{
+    const struct schema_str_entry *x = text_map_items(a), *y = text_map_items(b);
+
+    if (text_map_len(a) != text_map_len(b))
+        return false;
+    for (uint32_t i = 0; i < text_map_len(a); i++)
+        if (!str_eq(x[i].key, y[i].key) || !str_eq(x[i].value, y[i].value))
+            return false;
+    return true;
+}
+
+#define IMMUTABLE_TEXT "field is immutable when `immutable` is set"
+
+static void rule_config_map(const struct rule_context *c)
+{
+    const struct core_v1_config_map *m = c->data, *old = c->old;
+    struct field_path data = field_path_member(c->path, STR("data"));
+
+    for (uint32_t i = 0; i < m->data.len; i++) {
+        struct field_path key = key_of(&data, m->data.items[i].key);
+
+        if (text_map_find(&m->binary_data, m->data.items[i].key))
+            field_errors_add_text(c->errs, &key, FIELD_ERROR_INVALID, m->data.items[i].key,
+                                  "duplicate of key present in binaryData");
+    }
+    check_size(c, "", bytes_in(&m->data) + bytes_in(&m->binary_data));
+    if (!old || !old->immutable || !*old->immutable)
+        return;
+    if (!m->immutable || !*m->immutable)
+        rule_forbidden(c, "immutable", IMMUTABLE_TEXT);
+    if (!maps_equal(&m->data, &old->data))
+        rule_forbidden(c, "data", IMMUTABLE_TEXT);
+    if (!maps_equal(&m->binary_data, &old->binary_data))
+        rule_forbidden(c, "binaryData", IMMUTABLE_TEXT);
+}
+
+/* Keys that a Secret of some type must hold; with `json` its content must parse. */
+static const struct {
+    struct str type;
+    struct str key;
+    bool json;
+} secret_keys[] = {
+    { STR_INIT("kubernetes.io/dockercfg"), STR_INIT(".dockercfg"), true },
+    { STR_INIT("kubernetes.io/dockerconfigjson"), STR_INIT(".dockerconfigjson"), true },
+    { STR_INIT("kubernetes.io/ssh-auth"), STR_INIT("ssh-privatekey"), false },
+    { STR_INIT("kubernetes.io/tls"), STR_INIT("tls.crt"), false },
+    { STR_INIT("kubernetes.io/tls"), STR_INIT("tls.key"), false },
+};
+
+static void check_secret_json(const struct rule_context *c, struct str json,
+                              const struct field_path *path)
+{
+    struct value v;
+    struct err err = { 0 };
+
+    if (value_parse(c->arena, json, &v, NULL, &err) < 0)
+        field_errors_add_text(c->errs, path, FIELD_ERROR_INVALID, STR("<secret contents redacted>"),
+                              "%s", err.text);
+}
+
+static void check_secret_type(const struct rule_context *c, const struct core_v1_secret *s)
+{
+    struct field_path data = field_path_member(c->path, STR("data"));
+    const struct schema_str_entry *account;
+
+    for (size_t i = 0; i < sizeof(secret_keys) / sizeof(secret_keys[0]); i++) {
+        struct field_path key = key_of(&data, secret_keys[i].key);
+        const struct schema_str_entry *e;
+
+        if (!str_eq(s->type, secret_keys[i].type))
+            continue;
+        e = text_map_find(&s->data, secret_keys[i].key);
+        if (!e)
+            field_errors_add(c->errs, &key, FIELD_ERROR_REQUIRED, "");
+        else if (secret_keys[i].json)
+            check_secret_json(c, e->value, &key);
+    }
+    if (str_eq(s->type, STR("kubernetes.io/basic-auth")) &&
+        !text_map_find(&s->data, STR("username")) && !text_map_find(&s->data, STR("password"))) {
+        struct field_path user = key_of(&data, STR("username"));
+        struct field_path password = key_of(&data, STR("password"));
+
+        field_errors_add(c->errs, &user, FIELD_ERROR_REQUIRED, "");
+        field_errors_add(c->errs, &password, FIELD_ERROR_REQUIRED, "");
+    }
+    account = text_map_find(&s->metadata.annotations, STR("kubernetes.io/service-account.name"));
+    if (str_eq(s->type, STR("kubernetes.io/service-account-token")) &&
+        (!account || account->value.len == 0)) {
+        struct field_path meta = field_path_member(c->path, STR("metadata"));
+        struct field_path annotations = field_path_member(&meta, STR("annotations"));
+        struct field_path key = key_of(&annotations, STR("kubernetes.io/service-account.name"));
+
+        field_errors_add(c->errs, &key, FIELD_ERROR_REQUIRED, "");
+    }
+}
+
+static void rule_secret(const struct rule_context *c)
+{
+    const struct core_v1_secret *s = c->data, *old = c->old;
+
+    check_size(c, "data", bytes_in(&s->data));
+    check_secret_type(c, s);
+    if (!old || !old->immutable || !*old->immutable)
+        return;
+    if (!s->immutable || !*s->immutable)
+        rule_forbidden(c, "immutable", IMMUTABLE_TEXT);
+    if (!maps_equal(&s->data, &old->data))
+        rule_forbidden(c, "data", IMMUTABLE_TEXT);
+}
+
+static struct str print_service_port(struct arena *a, const struct core_v1_service_port *p)
+{
+    return arena_printf(a,
+                        "{\"Name\":\"\",\"Protocol\":\"%.*s\",\"AppProtocol\":null,\"Port\":%d,"
+                        "\"TargetPort\":0,\"NodePort\":0}",
+                        STR_ARG(p->protocol), p->port);
+}
+
+static void check_service_ports(const struct rule_context *c, const struct core_v1_service_spec *s)
+{
+    CLEANUP(map_done) struct map names = { 0 }, ports = { 0 };
+    struct field_path list = field_path_member(c->path, STR("ports"));
+
+    for (uint32_t i = 0; i < s->ports.len; i++) {
+        const struct core_v1_service_port *p = &s->ports.items[i];
+        struct field_path item = field_path_index(&list, i);
+        struct field_path name = field_path_member(&item, STR("name"));
+        struct str key = arena_printf(c->arena, "%.*s/%d", STR_ARG(p->protocol), p->port);
+
+        if (p->name.len == 0 && s->ports.len > 1)
+            field_errors_add(c->errs, &name, FIELD_ERROR_REQUIRED, "");
+        if (p->name.len && map_put(&names, p->name, c->errs))
+            field_errors_add_text(c->errs, &name, FIELD_ERROR_DUPLICATE, p->name, "");
+        if (map_put(&ports, key, c->errs))
+            field_errors_add_raw(c->errs, &item, FIELD_ERROR_DUPLICATE,
+                                 print_service_port(c->arena, p), "");
+    }
+}
+
+static void check_external_name(const struct rule_context *c, const struct core_v1_service_spec *s)
+{
+    struct field_path name = field_path_member(c->path, STR("externalName"));
+    struct str host = s->external_name;
+
+    if (s->cluster_ip.len)
+        rule_forbidden(c, "clusterIP", "may not be set for ExternalName services");
+    if (s->cluster_ips.len)
+        rule_forbidden(c, "clusterIPs", "may not be set for ExternalName services");
+    if (host.len && host.p[host.len - 1] == '.')
+        host.len--;
+    if (host.len)
+        (void)name_rule_report(c->errs, &name, NAME_RULE_DNS1123_SUBDOMAIN, host);
+    else
+        field_errors_add(c->errs, &name, FIELD_ERROR_REQUIRED, "");
+}
+
+static void check_cluster_ips(const struct rule_context *c, const struct core_v1_service_spec *s)
+{
+    const struct core_v1_service_spec *old = c->old;
+    struct field_path list = field_path_member(c->path, STR("clusterIPs"));
+
+    for (uint32_t i = 0; i < s->cluster_ips.len; i++) {
+        struct field_path item = field_path_index(&list, i);
+        struct str ip = s->cluster_ips.items[i];
+
+        if (i == 0 && str_eq(ip, STR("None"))) {
+            if (s->cluster_ips.len > 1)
+                field_errors_add_raw(
+                    c->errs, &list, FIELD_ERROR_INVALID,
+                    rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
+                    "'None' must be the first and only value");
+            break;
+        }
+        (void)name_rule_report(c->errs, &item, NAME_RULE_IP, ip);
+    }
+    if (s->cluster_ips.len > 2)
+        field_errors_add_raw(c->errs, &list, FIELD_ERROR_INVALID,
+                             rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
+                             "may only hold up to 2 values");
+    if (s->cluster_ips.len && !str_eq(s->cluster_ips.items[0], s->cluster_ip))
+        field_errors_add_raw(c->errs, &list, FIELD_ERROR_INVALID,
+                             rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
+                             "first value must match `clusterIP`");
+    /* A Service that stays what it was keeps its address. */
+    if (old && old->cluster_ip.len && !str_eq(old->type, STR("ExternalName")) &&
+        !str_eq(s->cluster_ip, old->cluster_ip)) {
+        struct field_path first = field_path_index(&list, 0);
+
+        field_errors_add_raw(c->errs, &first, FIELD_ERROR_INVALID,
+                             rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
+                             "may not change once set");
+    }
+}
+
+static void check_affinity(const struct rule_context *c, const struct core_v1_service_spec *s)
+{
+    struct field_path config = field_path_member(c->path, STR("sessionAffinityConfig"));
+    struct field_path ip = field_path_member(&config, STR("clientIP"));
+    struct field_path seconds = field_path_member(&ip, STR("timeoutSeconds"));
+    const int32_t *timeout;
+
+    if (str_eq(s->session_affinity, STR("None"))) {
+        if (s->session_affinity_config)
+            rule_forbidden(c, "sessionAffinityConfig",
+                           "must not be set when session affinity is None");
+        return;
+    }
+    if (!s->session_affinity_config || !s->session_affinity_config->client_ip)
+        return;
+    timeout = s->session_affinity_config->client_ip->timeout_seconds;
+    if (timeout && (*timeout <= 0 || *timeout > 86400))
+        field_errors_add_raw(c->errs, &seconds, FIELD_ERROR_INVALID,
+                             arena_printf(c->arena, "%d", *timeout),
+                             "must be greater than 0 and less than 86400");
+}
+
+static void rule_service_spec(const struct rule_context *c)
+{
+    const struct core_v1_service_spec *s = c->data;
+    bool external = str_eq(s->type, STR("ExternalName"));
+    bool headless = str_eq(s->cluster_ip, STR("None"));
+
+    if (s->ports.len == 0 && !external && !headless)
+        rule_required(c, "ports", "");
+    check_service_ports(c, s);
+    check_affinity(c, s);
+    if (external)
+        check_external_name(c, s);
+    else
+        check_cluster_ips(c, s);
+    if (headless && (str_eq(s->type, STR("NodePort")) || str_eq(s->type, STR("LoadBalancer")))) {
+        struct field_path list = field_path_member(c->path, STR("clusterIPs"));
+        struct field_path first = field_path_index(&list, 0);
+
+        field_errors_add_text(c->errs, &first, FIELD_ERROR_INVALID, s->cluster_ip,
+                              "may not be set to 'None' for %.*s services", STR_ARG(s->type));
+    }
+}
+
+static void rule_service_port(const struct rule_context *c)
+{
+    const struct core_v1_service_port *p = c->data;
+
+    rule_check_port(c, "targetPort", &p->target_port);
+}
+
+static void rule_node(const struct rule_context *c)
+{
+    const struct core_v1_node *n = c->data, *old = c->old;
+
+    if (!old)
+        return;
+    if (old->spec.pod_cidr.len && !str_eq(old->spec.pod_cidr, n->spec.pod_cidr)) {
+        struct field_path spec = field_path_member(c->path, STR("spec"));
+        struct field_path p = field_path_member(&spec, STR("podCIDRs"));
+
+        field_errors_add(c->errs, &p, FIELD_ERROR_FORBIDDEN,
+                         "node updates may not change podCIDR except from \"\" to valid");
+    }
+    if (old->spec.provider_id.len && !str_eq(old->spec.provider_id, n->spec.provider_id)) {
+        struct field_path spec = field_path_member(c->path, STR("spec"));
+        struct field_path p = field_path_member(&spec, STR("providerID"));
+
+        field_errors_add(c->errs, &p, FIELD_ERROR_FORBIDDEN,
+                         "node updates may not change providerID except from \"\" to valid");
+    }
+}
+
+static void rule_node_spec(const struct rule_context *c)
+{
+    CLEANUP(map_done) struct map seen = { 0 };
+    const struct core_v1_node_spec *s = c->data;
+    struct field_path taints = field_path_member(c->path, STR("taints"));
+
+    for (uint32_t i = 0; i < s->taints.len; i++) {
+        const struct core_v1_taint *t = &s->taints.items[i];
+        struct field_path item = field_path_index(&taints, i);
+        struct str key = arena_printf(c->arena, "%.*s %.*s", STR_ARG(t->key), STR_ARG(t->effect));
+
+        if (map_put(&seen, key, c->errs))
+            field_errors_add_raw(c->errs, &item, FIELD_ERROR_DUPLICATE,
+                                 rule_print_struct(c->arena, "core/v1.Taint", t),
+                                 "taints must be unique by key and effect pair");
+    }
+}
+
+#define SVC  "core/v1.ServiceSpec"
+#define PORT "core/v1.ServicePort"
+
+const struct rule rules_core[] = {
+    { "core/v1.NamespaceSpec", "finalizers", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
+    { "core/v1.ConfigMap", "data", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
+    { "core/v1.ConfigMap", "binaryData", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
+    { .type = "core/v1.ConfigMap", .check = RULE_FN, .fn = rule_config_map },
+    { "core/v1.Secret", "data", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
+    { "core/v1.Secret", "type", RULE_IMMUTABLE },
+    { .type = "core/v1.Secret", .check = RULE_FN, .fn = rule_secret },
+    { SVC, "type", RULE_REQUIRED },
+    { SVC, "type", RULE_ENUM, .text = "ClusterIP|ExternalName|LoadBalancer|NodePort" },
+    { SVC, "sessionAffinity", RULE_REQUIRED },
+    { SVC, "sessionAffinity", RULE_ENUM, .text = "ClientIP|None" },
+    { SVC, "selector", RULE_LABELS },
+    { SVC, "externalIPs", RULE_NAME, .min = NAME_RULE_IP },
+    { SVC, "loadBalancerSourceRanges", RULE_NAME, .min = NAME_RULE_CIDR },
+    { SVC, "externalTrafficPolicy", RULE_ENUM, .text = "Cluster|Local" },
+    { SVC, "internalTrafficPolicy", RULE_ENUM, .text = "Cluster|Local" },
+    { SVC, "ipFamilyPolicy", RULE_ENUM, .text = "PreferDualStack|RequireDualStack|SingleStack" },
+    { SVC, "trafficDistribution", RULE_ENUM, .text = "PreferClose|PreferSameNode|PreferSameZone" },
+    { SVC, "healthCheckNodePort", RULE_RANGE, .min = 1, .max = 65535 },
+    { .type = SVC, .check = RULE_FN, .fn = rule_service_spec },
+    { PORT, "name", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
+    { PORT, "port", RULE_NUMBER, .min = 1, .max = 65535 },
+    { PORT, "protocol", RULE_REQUIRED },
+    { PORT, "protocol", RULE_ENUM, .text = "SCTP|TCP|UDP" },
+    { PORT, "nodePort", RULE_RANGE, .min = 1, .max = 65535 },
+    { PORT, "appProtocol", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
+    { .type = PORT, .check = RULE_FN, .fn = rule_service_port },
+    { .type = "core/v1.Node", .check = RULE_FN, .fn = rule_node },
+    { "core/v1.NodeSpec", "podCIDRs", RULE_NAME, .min = NAME_RULE_CIDR },
+    { .type = "core/v1.NodeSpec", .check = RULE_FN, .fn = rule_node_spec },
+    { "core/v1.Taint", "key", RULE_REQUIRED },
+    { "core/v1.Taint", "key", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
+    { "core/v1.Taint", "value", RULE_NAME, .min = NAME_RULE_LABEL_VALUE },
+    { "core/v1.Taint", "effect", RULE_REQUIRED },
+    { "core/v1.Taint", "effect", RULE_ENUM, .text = "NoSchedule|PreferNoSchedule|NoExecute" },
+    { 0 },
+};

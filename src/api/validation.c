@@ -1,0 +1,417 @@
+/* The validation engine: rows sorted by type once per process, one walk over the object. Metadata
+ * has its own rules (meta_validation.h); the status is walked only through its own endpoint, the
+ * rest only through the main one. */
+#include "api/validation.h"
+
+#include <pthread.h>
+
+#include "api/field_error.h"
+#include "api/meta_validation.h"
+#include "api/rules.h"
+#include "api/schema.h"
+#include "api/schema_walk.h"
+#include "api/text_map.h"
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/vec.h"
+
+struct planned_rule {
+    const struct rule *rule;
+    const struct schema_field *field;
+    uint32_t offset;
+};
+
+struct type_plan {
+    struct VEC(struct planned_rule) rules;
+    bool any; /* here or below */
+};
+
+struct plan {
+    const struct schema *schema;
+    struct type_plan *types;
+    size_t unknown; /* rows whose type or field does not exist */
+};
+
+static struct plan plan;
+static pthread_once_t plan_once = PTHREAD_ONCE_INIT; /* objects are validated on every I/O thread */
+
+static void plan_table(struct plan *p, const struct rule *table)
+{
+    for (const struct rule *r = table; r->type; r++) {
+        const struct schema_type *t = schema_walk_type(p->schema, r->type);
+        struct planned_rule row = { .rule = r };
+        uint32_t base = 0;
+
+        if (t && r->field)
+            row.field = schema_find_member(p->schema, t, str_from_cstr(r->field), &base);
+        if (!t || (r->field && !row.field)) {
+            p->unknown++;
+            continue;
+        }
+        row.offset = row.field ? base + row.field->offset : 0;
+        VEC_PUSH(&p->types[t - p->schema->types].rules, row);
+    }
+}
+
+static void plan_any(struct plan *p)
+{
+    const struct schema *s = p->schema;
+    bool changed = true;
+
+    for (uint16_t t = 0; t < s->n_types; t++)
+        p->types[t].any = p->types[t].rules.len;
+    while (changed) {
+        changed = false;
+        for (uint16_t t = 0; t < s->n_types; t++)
+            for (uint16_t i = 0; i < s->types[t].n_fields && !p->types[t].any; i++) {
+                const struct schema_field *f = &s->fields[s->types[t].first_field + i];
+
+                if (f->kind == SCHEMA_KIND_STRUCT && p->types[f->type].any)
+                    p->types[t].any = changed = true;
+            }
+    }
+}
+
+static void make_plan(void)
+{
+    plan.schema = &schema_builtin;
+    plan.types = mem_zalloc(sizeof(*plan.types) * (schema_builtin.n_types + 1U));
+    plan_table(&plan, rules_core);
+    plan_table(&plan, rules_pod);
+    plan_table(&plan, rules_apps);
+    plan_any(&plan);
+}
+
+/* A row at a place. */
+struct place {
+    const struct rule_context *c;
+    const struct planned_rule *row;
+    const void *at;  /* the field */
+    const void *old; /* the field in the stored object, or NULL */
+    struct field_path path;
+};
+
+static bool is_listed(struct str value, struct str rest)
+{
+    struct str part;
+
+    while (str_next(&rest, '|', &part))
+        if (str_eq(part, value))
+            return true;
+    return false;
+}
+
+static void check_enum(const struct place *p)
+{
+    const struct str *value = p->at;
+    struct str rest = str_from_cstr(p->row->rule->text), part, names[16];
+    size_t n = 0;
+
+    if (value->len == 0 || is_listed(*value, rest))
+        return;
+    while (n < ARRAY_LEN(names) && str_next(&rest, '|', &part))
+        names[n++] = part;
+    field_errors_add_unsupported(p->c->errs, &p->path, *value, names, n);
+}
+
+static void check_name(const struct place *p)
+{
+    enum name_rule rule = (enum name_rule)p->row->rule->min;
+    const struct schema_list *list = p->at;
+    const struct str *texts = p->at;
+
+    if (p->row->field->shape != SCHEMA_LIST) {
+        if (texts->len)
+            (void)name_rule_report(p->c->errs, &p->path, rule, *texts);
+        return;
+    }
+    texts = list->items;
+    for (uint32_t i = 0; i < list->len; i++) {
+        struct field_path item = field_path_index(&p->path, i);
+
+        (void)name_rule_report(p->c->errs, &item, rule, texts[i]);
+    }
+}
+
+static void check_keys(const struct place *p)
+{
+    size_t value_offset, stride = schema_map_entry_size(plan.schema, p->row->field, &value_offset);
+    const struct schema_list *map = p->at;
+
+    for (uint32_t i = 0; i < map->len; i++) {
+        const struct str *key = (const void *)((const char *)map->items + i * stride);
+        struct field_path at = field_path_key(&p->path, *key);
+
+        (void)name_rule_report(p->c->errs, &at, (enum name_rule)p->row->rule->min, *key);
+    }
+}
+
+/* The number that a field holds; false when it is an unset pointer. */
+static bool number_of(const struct planned_rule *row, const void *at, int64_t *ret)
+{
+    if (row->field->shape == SCHEMA_POINTER) {
+        at = *(void *const *)at;
+        if (!at)
+            return false;
+    }
+    switch (row->field->kind) {
+    case SCHEMA_KIND_INT32:
+        *ret = *(const int32_t *)at;
+        return true;
+    case SCHEMA_KIND_INT64:
+        *ret = *(const int64_t *)at;
+        return true;
+    }
+    return false;
+}
+
+static void check_number(const struct place *p)
+{
+    const struct rule *r = p->row->rule;
+    struct str printed;
+    int64_t n;
+
+    if (!number_of(p->row, p->at, &n))
+        return;
+    if (r->check == RULE_RANGE && n == 0 && p->row->field->shape != SCHEMA_POINTER)
+        return;
+    if (n >= r->min && (r->check == RULE_MIN || n <= r->max))
+        return;
+    printed = arena_printf(p->c->arena, "%lld", (long long)n);
+    if (r->text)
+        field_errors_add_raw(p->c->errs, &p->path, FIELD_ERROR_INVALID, printed, "%s", r->text);
+    else if (r->check == RULE_MIN)
+        field_errors_add_raw(p->c->errs, &p->path, FIELD_ERROR_INVALID, printed,
+                             "must be greater than or equal to %lld", (long long)r->min);
+    else
+        field_errors_add_raw(p->c->errs, &p->path, FIELD_ERROR_INVALID, printed,
+                             "must be between %lld and %lld, inclusive", (long long)r->min,
+                             (long long)r->max);
+}
+
+static void check_unique(const struct place *p)
+{
+    CLEANUP(map_done) struct map seen = { 0 };
+    const struct schema_list *list = p->at;
+    size_t stride = schema_kind_size(plan.schema, p->row->field->kind, p->row->field->type);
+    struct str member = str_from_cstr(p->row->rule->text);
+    uint32_t base;
+    const struct schema_field *key =
+        schema_find_member(plan.schema, &plan.schema->types[p->row->field->type], member, &base);
+
+    for (uint32_t i = 0; key && i < list->len; i++) {
+        const struct str *text =
+            (const void *)((const char *)list->items + i * stride + base + key->offset);
+        struct field_path item = field_path_index(&p->path, i);
+        struct field_path at = field_path_member(&item, member);
+
+        if (text->len == 0)
+            continue;
+        if (map_has(&seen, *text))
+            field_errors_add_text(p->c->errs, &at, FIELD_ERROR_DUPLICATE, *text, "");
+        else
+            (void)map_put(&seen, *text, &seen); /* a set */
+    }
+}
+
+/* Exactly one of the pointers of the struct. */
+static void check_one_of(const struct rule_context *c, const struct schema_type *t,
+                         const struct rule *r)
+{
+    struct str none, more;
+    size_t set = 0;
+
+    (void)str_cut(str_from_cstr(r->text), '|', &none, &more);
+    for (uint16_t i = 0; i < t->n_fields; i++) {
+        const struct schema_field *f = &plan.schema->fields[t->first_field + i];
+        struct field_path at = field_path_member(c->path, schema_field_name(plan.schema, f));
+
+        if (f->shape != SCHEMA_POINTER || f->kind != SCHEMA_KIND_STRUCT ||
+            schema_walk_is_zero(f, (const char *)c->data + f->offset))
+            continue;
+        if (set++ > 0)
+            field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN, "%.*s", STR_ARG(more));
+    }
+    if (set == 0)
+        field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED, "%.*s", STR_ARG(none));
+}
+
+static struct str printed_value(const struct place *p)
+{
+    const struct schema_field *f = p->row->field;
+    int64_t n;
+
+    if (number_of(p->row, p->at, &n))
+        return arena_printf(p->c->arena, "%lld", (long long)n);
+    if (f->kind == SCHEMA_KIND_BOOL) {
+        const bool *b = f->shape == SCHEMA_POINTER ? *(const bool *const *)p->at : p->at;
+
+        return !b ? STR("null") : *b ? STR("true") : STR("false");
+    }
+    return rule_print_value(p->c->arena, f, p->at);
+}
+
+static void check_immutable(const struct place *p)
+{
+    const struct schema_field *f = p->row->field;
+
+    if (!p->old || rule_fields_equal(f, p->at, p->old))
+        return;
+    if (f->kind == SCHEMA_KIND_STRING && f->shape != SCHEMA_LIST && f->shape != SCHEMA_MAP)
+        field_errors_add_text(p->c->errs, &p->path, FIELD_ERROR_INVALID, *(const struct str *)p->at,
+                              "field is immutable");
+    else
+        field_errors_add_raw(p->c->errs, &p->path, FIELD_ERROR_INVALID, printed_value(p),
+                             "field is immutable");
+}
+
+static void check_row(const struct rule_context *c, const struct schema_type *t,
+                      const struct planned_rule *row)
+{
+    const struct rule *r = row->rule;
+    struct place p = { .c = c, .row = row };
+
+    if (r->check == RULE_FN) {
+        r->fn(c);
+        return;
+    }
+    if (r->check == RULE_ONE_OF) {
+        check_one_of(c, t, r);
+        return;
+    }
+    p.at = (const char *)c->data + row->offset;
+    p.old = c->old ? (const char *)c->old + row->offset : NULL;
+    p.path = field_path_member(c->path, schema_field_name(plan.schema, row->field));
+    switch (r->check) {
+    case RULE_REQUIRED:
+        if (schema_walk_is_zero(row->field, p.at))
+            field_errors_add(c->errs, &p.path, FIELD_ERROR_REQUIRED, "%s", r->text ? r->text : "");
+        break;
+    case RULE_FORBIDDEN:
+        if (!schema_walk_is_zero(row->field, p.at))
+            field_errors_add(c->errs, &p.path, FIELD_ERROR_FORBIDDEN, "%s", r->text ? r->text : "");
+        break;
+    case RULE_ENUM:
+        check_enum(&p);
+        break;
+    case RULE_NAME:
+        check_name(&p);
+        break;
+    case RULE_KEYS:
+        check_keys(&p);
+        break;
+    case RULE_LABELS:
+        meta_validate_labels(c->errs, p.at, &p.path);
+        break;
+    case RULE_RANGE:
+    case RULE_NUMBER:
+    case RULE_MIN:
+        check_number(&p);
+        break;
+    case RULE_UNIQUE:
+        check_unique(&p);
+        break;
+    case RULE_IMMUTABLE:
+        check_immutable(&p);
+        break;
+    case RULE_ONE_OF:
+    case RULE_FN:
+        break;
+    }
+}
+
+static void walk(const struct rule_context *c, uint16_t type);
+
+/* Visits the structs of one field. */
+static void walk_field(const struct rule_context *c, const struct schema_field *f)
+{
+    struct field_path member = field_path_member(c->path, schema_field_name(plan.schema, f));
+    char *at = (char *)(uintptr_t)c->data + f->offset; /* read only, for the walk's helper */
+    struct schema_walk_items items = schema_walk_items(plan.schema, f, at), old = { 0 };
+    bool is_inline = f->shape == SCHEMA_INLINE;
+
+    if (c->old && f->shape != SCHEMA_LIST && f->shape != SCHEMA_MAP)
+        old = schema_walk_items(plan.schema, f, (char *)(uintptr_t)c->old + f->offset);
+    for (uint32_t i = 0; i < items.len && !arena_is_over(c->arena); i++) {
+        struct rule_context below = *c;
+        struct field_path item = member;
+
+        if (f->shape == SCHEMA_LIST)
+            item = field_path_index(&member, i);
+        else if (f->shape == SCHEMA_MAP)
+            item = field_path_key(&member, *(const struct str *)(const void *)(items.first -
+                                                                               items.value_offset +
+                                                                               i * items.stride));
+        below.path = is_inline ? c->path : &item;
+        below.data = items.first + i * items.stride;
+        below.old = old.len ? old.first : NULL;
+        walk(&below, f->type);
+    }
+}
+
+static void walk(const struct rule_context *c, uint16_t type)
+{
+    const struct schema_type *t = &plan.schema->types[type];
+    const struct type_plan *p = &plan.types[type];
+
+    for (size_t i = 0; i < p->rules.len; i++)
+        check_row(c, t, &p->rules.items[i]);
+    for (uint16_t i = 0; i < t->n_fields; i++) {
+        const struct schema_field *f = &plan.schema->fields[t->first_field + i];
+
+        if (f->kind == SCHEMA_KIND_STRUCT && plan.types[f->type].any)
+            walk_field(c, f);
+    }
+}
+
+/* The members of the top: "status" belongs to its endpoint, all others to the main one. */
+static void walk_top(const struct rule_context *c, uint16_t type)
+{
+    const struct schema_type *t = &plan.schema->types[type];
+    const struct type_plan *p = &plan.types[type];
+    bool status_part = c->request->part == VALIDATION_STATUS;
+
+    for (size_t i = 0; i < p->rules.len && !status_part; i++)
+        check_row(c, t, &p->rules.items[i]);
+    for (uint16_t i = 0; i < t->n_fields; i++) {
+        const struct schema_field *f = &plan.schema->fields[t->first_field + i];
+        struct str name = schema_field_name(plan.schema, f);
+
+        if (f->kind == SCHEMA_KIND_STRUCT && plan.types[f->type].any &&
+            !str_eq(name, STR("metadata")) && str_eq(name, STR("status")) == status_part)
+            walk_field(c, f);
+    }
+}
+
+void validation_run(const struct validation_request *req, struct field_errors *errs)
+{
+    static const struct field_path metadata = { .name = STR_INIT("metadata"), .index = -1 };
+    struct rule_context c = { .request = req,
+                              .errs = errs,
+                              .arena = errs->arena,
+                              .data = req->object.data,
+                              .old = req->old.data };
+    const struct meta_v1_object_meta *meta = object_meta(req->object);
+
+    (void)pthread_once(&plan_once, make_plan); /* cannot fail */
+    if (meta && req->old.data)
+        meta_validate_update(errs, meta, object_meta(req->old), req->meta, &metadata);
+    else if (meta)
+        meta_validate(errs, meta, req->meta, &metadata);
+    if (req->part == VALIDATION_OTHER || req->object.schema != plan.schema)
+        return;
+    walk_top(&c, (uint16_t)(req->object.type - plan.schema->types));
+}
+
+bool validation_has_rules(const struct schema *s, const struct schema_type *t)
+{
+    (void)pthread_once(&plan_once, make_plan); /* cannot fail */
+    return s == plan.schema && plan.types[t - s->types].any;
+}
+
+size_t validation_unknown_rules(void)
+{
+    (void)pthread_once(&plan_once, make_plan); /* cannot fail */
+    return plan.unknown;
+}
