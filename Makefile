@@ -78,7 +78,7 @@ endif
 # llhttp comes from Debian's package as sources; compiled from there, not kept here.
 $(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -w $(filter -O% -g% -f%,$(OPT_$(MODE))) -ffunction-sections -I/usr/include/llhttp -I/usr/share/include/llhttp -c -o $@ $<
+	$(Q)$(CC) -std=gnu17 -w -DLLHTTP_STRICT_MODE=1 $(filter -O% -g% -f%,$(OPT_$(MODE))) -ffunction-sections -I/usr/include/llhttp -I/usr/share/include/llhttp -c -o $@ $<
 $(B)/obj/src/http/%.o: ALL_CFLAGS += -isystem /usr/share/include/llhttp
 
 $(B)/obj/%.o: %.c
