@@ -113,3 +113,25 @@ struct http_source {
 void http_respond_source(struct http_request *r, int status, const struct http_header *headers,
                          size_t n, int64_t content_length, struct http_source *s);
 void http_source_wake(struct http_request *r);
+
+/* --- an upgraded connection (HTTP/1.1): raw bytes both ways after "101 Switching Protocols" --- */
+struct http_tunnel;
+struct http_tunnel_ops {
+    /* bytes are valid within the call. */
+    void (*on_read)(struct http_tunnel *t, struct str bytes, void *arg);
+    /* After http_tunnel_write() said false: there is room again. May be NULL. */
+    void (*on_drain)(struct http_tunnel *t, void *arg);
+    /* Exactly once, the last call: the connection is gone; t ends when it returns. result: 0 (the
+     * peer's end, or http_tunnel_close()) or a failure. */
+    void (*on_end)(struct http_tunnel *t, int result, void *arg);
+};
+/* Answers 101 with headers ("upgrade: ..." is the caller's; "connection: upgrade" is added) and
+ * hands the connection over. ERR_UNSUPPORTED when the request did not ask for an upgrade, has a
+ * body, or came by HTTP/2: then answer otherwise. ops stays valid. Callbacks begin after return. */
+int http_upgrade(struct http_request *r, const struct http_header *headers, size_t n,
+                 const struct http_tunnel_ops *ops, void *arg, struct http_tunnel **ret);
+/* Copies all of bytes. False: more than HTTP_TUNNEL_MARK_BYTES wait now; stop until on_drain. */
+enum { HTTP_TUNNEL_MARK_BYTES = 128 * 1024 };
+bool http_tunnel_write(struct http_tunnel *t, struct str bytes);
+void http_tunnel_set_reading(struct http_tunnel *t, bool is_on); /* on at first; back-pressure */
+void http_tunnel_close(struct http_tunnel *t); /* after what was written; on_end follows, later */
