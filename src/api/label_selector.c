@@ -493,6 +493,8 @@ struct str label_selector_print(struct arena *a, const struct label_selector *s)
                 buf_append_char(&b, ',');
             buf_append_str(&b, r->values[k]);
         }
+        if (set && r->n_values == 1 && r->values[0].len == 0)
+            buf_append_char(&b, ','); /* "()" would be the empty set */
         if (set)
             buf_append_char(&b, ')');
     }

@@ -44,7 +44,7 @@ Test(label_selector, matches)
         { "n<6", true, "n<6" },
         { "app>1", false, "app>1" },
         { "e=", true, "e=" },
-        { "e in (,)", true, "e in ()" },
+        { "e in (,)", true, "e in (,)" },
         { "e in (a,,b)", true, "e in (,a,b)" },
         { "e in (a,)", true, "e in (,a)" },
         { "in in (in,notin)", false, "in in (in,notin)" },
