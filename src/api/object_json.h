@@ -31,10 +31,10 @@ int object_json_decode(struct arena *a, const struct schema *s, const struct sch
                        struct str json, struct object *ret, struct object_json_strict *ret_strict,
                        struct err *err);
 
-/* kind and apiVersion of a JSON object without decoding the rest; unset where absent. ERR_SYNTAX.
- */
-int object_json_peek_gvk(struct str json, struct str *ret_api_version, struct str *ret_kind,
-                         struct err *err);
+/* kind and apiVersion of a JSON object without decoding the rest; unset where absent. Reads no
+ * further than it must, so that the text may still be broken behind. ERR_SYNTAX. */
+int object_json_peek_gvk(struct arena *a, struct str json, struct str *ret_api_version,
+                         struct str *ret_kind, struct err *err);
 
 struct object_json_options {
     bool without_gvk; /* leave out kind and apiVersion at the top (items of lists) */

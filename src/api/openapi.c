@@ -1,0 +1,264 @@
+/* The documents: which paths there are, and the frame around them. */
+#include "api/openapi.h"
+
+#include "api/openapi_internal.h"
+#include "api/openapi_paths.h"
+#include "api/resource.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "codec/json_writer.h"
+
+/* --- paths --- */
+
+static void print_base(struct buf *b, const struct resource_group_version *gv)
+{
+    if (gv->group.len)
+        buf_printf(b, "/apis/%.*s/%.*s", STR_ARG(gv->group), STR_ARG(gv->version));
+    else
+        buf_printf(b, "/api/%.*s", STR_ARG(gv->version));
+}
+
+static void print_path(struct openapi_doc *d, bool *first, const struct resource_group_version *gv,
+                       const struct target *t)
+{
+    CLEANUP(buf_done) struct buf path = { 0 };
+
+    print_base(&path, gv);
+    if (t->watch)
+        buf_append_lit(&path, "/watch");
+    if (t->namespaced)
+        buf_append_lit(&path, "/namespaces/{namespace}");
+    buf_printf(&path, "/%.*s", STR_ARG(t->r->name));
+    if (t->item)
+        buf_append_lit(&path, "/{name}");
+    if (t->sub)
+        buf_printf(&path, "/%.*s", STR_ARG(t->sub->name));
+    openapi_comma(d, first);
+    json_write_string(d->b, buf_str(&path));
+    buf_append_char(d->b, ':');
+    openapi_print_path_item(d, t);
+}
+
+enum {
+    COLLECTION_VERBS = RESOURCE_VERB_LIST | RESOURCE_VERB_CREATE | RESOURCE_VERB_DELETECOLLECTION,
+    ITEM_VERBS =
+        RESOURCE_VERB_GET | RESOURCE_VERB_UPDATE | RESOURCE_VERB_PATCH | RESOURCE_VERB_DELETE,
+};
+
+static void print_resource_paths(struct openapi_doc *d, bool *first,
+                                 const struct resource_group_version *gv, const struct resource *r)
+{
+    bool ns = resource_is_namespaced(r);
+
+    if (r->verbs & COLLECTION_VERBS)
+        print_path(d, first, gv, &(struct target){ .r = r, .namespaced = ns });
+    if (r->verbs & ITEM_VERBS)
+        print_path(d, first, gv, &(struct target){ .r = r, .namespaced = ns, .item = true });
+    for (size_t i = 0; i < r->n_subresources; i++)
+        print_path(
+            d, first, gv,
+            &(struct target){ .r = r, .namespaced = ns, .item = true, .sub = &r->subresources[i] });
+    if (ns && (r->verbs & RESOURCE_VERB_LIST))
+        print_path(d, first, gv, &(struct target){ .r = r, .all_namespaces = true });
+    if (!(r->verbs & RESOURCE_VERB_WATCH))
+        return;
+    print_path(d, first, gv, &(struct target){ .r = r, .namespaced = ns, .watch = true });
+    print_path(d, first, gv,
+               &(struct target){ .r = r, .namespaced = ns, .watch = true, .item = true });
+    if (ns)
+        print_path(d, first, gv, &(struct target){ .r = r, .all_namespaces = true, .watch = true });
+}
+
+/* GET of a discovery document. */
+static void print_discovery_path(struct openapi_doc *d, bool *first, struct str path,
+                                 const char *id_prefix, struct str group, struct str version,
+                                 const char *id_suffix, const char *type)
+{
+    const struct schema_type *t =
+        schema_find_type(d->schema, STR("meta.k8s.io"), STR("v1"), str_from_cstr(type));
+    bool v2 = d->version == OPENAPI_V2;
+
+    openapi_comma(d, first);
+    json_write_string(d->b, path);
+    buf_printf(d->b, ":{\"get\":{\"operationId\":\"%s", id_prefix);
+    if (*id_suffix)
+        openapi_print_group_name(d->b, group);
+    if (version.len)
+        buf_printf(d->b, "V%.*s", STR_ARG(str_tail(version, 1)));
+    buf_printf(d->b, "%s\",", id_suffix);
+    if (v2)
+        buf_append_lit(d->b, "\"produces\":[\"application/json\"],\"schemes\":[\"https\"],");
+    buf_append_lit(d->b, "\"responses\":{\"200\":{\"description\":\"OK\",");
+    if (!v2)
+        buf_append_lit(d->b, "\"content\":{\"application/json\":{");
+    buf_append_lit(d->b, "\"schema\":");
+    openapi_ref_type(d, t);
+    if (!v2)
+        buf_append_lit(d->b, "}}");
+    buf_append_lit(d->b, "},\"401\":{\"description\":\"Unauthorized\"}}}}");
+}
+
+static void print_group_version_paths(struct openapi_doc *d, bool *first,
+                                      const struct resource_group_version *gv)
+{
+    CLEANUP(buf_done) struct buf base = { 0 };
+
+    print_base(&base, gv);
+    buf_append_char(&base, '/');
+    print_discovery_path(d, first, buf_str(&base), "get", gv->group, gv->version, "APIResources",
+                         "APIResourceList");
+    for (size_t i = 0; i < resource_table_len; i++) {
+        const struct resource *r = &resource_table[i];
+
+        if (str_eq(r->group, gv->group) && str_eq(r->version, gv->version) &&
+            (r->flags & RESOURCE_SERVED))
+            print_resource_paths(d, first, gv, r);
+    }
+}
+
+static void print_group_path(struct openapi_doc *d, bool *first, struct str group)
+{
+    CLEANUP(buf_done) struct buf path = { 0 };
+
+    buf_printf(&path, "/apis/%.*s/", STR_ARG(group));
+    print_discovery_path(d, first, buf_str(&path), "get", group, STR(""), "APIGroup", "APIGroup");
+}
+
+static void print_root_path(struct openapi_doc *d, bool *first, struct str path)
+{
+    if (str_eq(path, STR("api")))
+        print_discovery_path(d, first, STR("/api/"), "getCoreAPIVersions", STR(""), STR(""), "",
+                             "APIVersions");
+    else
+        print_discovery_path(d, first, STR("/apis/"), "getAPIVersions", STR(""), STR(""), "",
+                             "APIGroupList");
+}
+
+static void print_version_path(struct openapi_doc *d, bool *first)
+{
+    bool v2 = d->version == OPENAPI_V2;
+
+    openapi_comma(d, first);
+    buf_append_lit(d->b, "\"/version/\":{\"get\":{\"operationId\":\"getCodeVersion\",");
+    if (v2)
+        buf_append_lit(d->b, "\"produces\":[\"application/json\"],\"schemes\":[\"https\"],");
+    buf_append_lit(d->b, "\"responses\":{\"200\":{\"description\":\"OK\",");
+    if (!v2)
+        buf_append_lit(d->b, "\"content\":{\"application/json\":{");
+    buf_append_lit(d->b, "\"schema\":{\"type\":\"object\"}");
+    if (!v2)
+        buf_append_lit(d->b, "}}");
+    buf_append_lit(d->b, "},\"401\":{\"description\":\"Unauthorized\"}}}}");
+}
+
+/* --- documents --- */
+
+static void print_info(struct openapi_doc *d)
+{
+    buf_append_lit(d->b, "\"info\":{\"title\":\"Kubernetes\",\"version\":");
+    json_write_string(d->b, d->git_version);
+    buf_append_lit(d->b, "},\"paths\":{");
+}
+
+#define BEARER_TOKEN                                                                               \
+    "{\"BearerToken\":{\"description\":\"Bearer Token authentication\",\"type\":\"apiKey\","       \
+    "\"name\":\"authorization\",\"in\":\"header\"}}"
+
+/* Definitions can only be printed when all paths have referred to them: paths are printed first. */
+void openapi_print_v2(struct buf *b, struct str git_version)
+{
+    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
+    struct openapi_doc d = { .b = b,
+                             .schema = &schema_builtin,
+                             .version = OPENAPI_V2,
+                             .types = types,
+                             .git_version = git_version };
+    struct str last_group = STR("");
+    bool first = true;
+
+    buf_append_lit(b, "{\"swagger\":\"2.0\",");
+    print_info(&d);
+    print_root_path(&d, &first, STR("api"));
+    print_root_path(&d, &first, STR("apis"));
+    for (size_t i = 0; i < resource_group_versions_len; i++) {
+        const struct resource_group_version *gv = &resource_group_versions[i];
+
+        if (!gv->served)
+            continue;
+        if (!str_eq(gv->group, last_group))
+            print_group_path(&d, &first, gv->group);
+        last_group = gv->group;
+        print_group_version_paths(&d, &first, gv);
+    }
+    print_version_path(&d, &first);
+    buf_append_lit(b, "},\"definitions\":{");
+    openapi_print_definitions(&d);
+    buf_append_lit(b, "},\"securityDefinitions\":" BEARER_TOKEN
+                      ",\"security\":[{\"BearerToken\":[]}]}\n");
+}
+
+static void print_v3_paths(struct openapi_doc *d, struct str path)
+{
+    struct str rest, group, version;
+    bool first = true;
+
+    if (str_eq(path, STR("version"))) {
+        print_version_path(d, &first);
+        return;
+    }
+    if (!str_cut(path, '/', &group, &rest)) {
+        print_root_path(d, &first, path);
+        return;
+    }
+    if (str_eq(group, STR("api"))) {
+        version = rest;
+        group = STR("");
+    } else if (!str_cut(rest, '/', &group, &version)) {
+        print_group_path(d, &first, group);
+        return;
+    }
+    print_group_version_paths(d, &first, resource_find_group_version(group, version));
+}
+
+void openapi_print_v3(struct buf *b, struct str path, struct str git_version)
+{
+    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
+    struct openapi_doc d = { .b = b,
+                             .schema = &schema_builtin,
+                             .version = OPENAPI_V3,
+                             .types = types,
+                             .git_version = git_version };
+
+    buf_append_lit(b, "{\"openapi\":\"3.0.0\",");
+    print_info(&d);
+    print_v3_paths(&d, path);
+    buf_append_lit(b, "},\"components\":{\"schemas\":{");
+    openapi_print_definitions(&d);
+    buf_append_lit(b, "},\"securitySchemes\":" BEARER_TOKEN "}}\n");
+}
+
+/* The fixed ones, then "apis/GROUP" once a group and each "apis/GROUP/VERSION". */
+struct str openapi_v3_path(struct arena *a, size_t i)
+{
+    static const struct str fixed[] = { STR_INIT("api"), STR_INIT("apis"), STR_INIT("version") };
+    struct str last_group = STR("");
+
+    if (i < ARRAY_LEN(fixed))
+        return fixed[i];
+    i -= ARRAY_LEN(fixed);
+    for (size_t g = 0; g < resource_group_versions_len; g++) {
+        const struct resource_group_version *gv = &resource_group_versions[g];
+
+        if (!gv->served)
+            continue;
+        if (gv->group.len && !str_eq(gv->group, last_group) && i-- == 0)
+            return arena_printf(a, "apis/%.*s", STR_ARG(gv->group));
+        last_group = gv->group;
+        if (i-- == 0)
+            return gv->group.len
+                       ? arena_printf(a, "apis/%.*s/%.*s", STR_ARG(gv->group), STR_ARG(gv->version))
+                       : arena_printf(a, "api/%.*s", STR_ARG(gv->version));
+    }
+    return STR_NULL;
+}
