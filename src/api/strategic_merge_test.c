@@ -85,6 +85,11 @@ static const struct {
     { "service ports merge by port", "{'spec':{'ports':[{'port':80,'nodePort':30000}]}}",
       "{'spec':{'ports':[{'port':80,'targetPort':8080}]}}",
       "{'spec':{'ports':[{'port':80,'nodePort':30000,'targetPort':8080}]}}", "Service" },
+    { "a field whose strategy is replace",
+      "{'spec':{'selector':{'matchLabels':{'a':'1'}},'minAvailable':1}}",
+      "{'spec':{'selector':{'matchLabels':{'b':'2'}}}}",
+      "{'spec':{'selector':{'matchLabels':{'b':'2'}},'minAvailable':1}}",
+      "policy/PodDisruptionBudget" },
     { "unknown members are kept for the decoder to judge", "{'data':{'a':'1'}}", "{'x':{'y':1}}",
       "{'data':{'a':'1'},'x':{'y':1}}", "ConfigMap" },
 };
