@@ -1,0 +1,11 @@
+/* Commands of `pintle`, one file each. */
+#pragma once
+
+#include "base/version.h"
+
+/* argv[0] is the command's name; returns the process's exit code. */
+typedef int cmd_fn(int argc, char **argv);
+
+int cmd_apiserver(int argc, char **argv);
+int cmd_pki(int argc, char **argv);
+int cmd_version(int argc, char **argv);

@@ -1,0 +1,106 @@
+/* pintle apiserver --data-dir DIR: the API server on the certificates in DIR/pki, which are made
+ * when they are not there. */
+#include <stdio.h>
+
+#include "apiserver/apiserver.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "cmd/flags.h"
+#include "supervisor/pki.h"
+
+struct words {
+    struct apiserver_options o;
+    const char *advertise_address;
+    const char *service_cidr;
+    const char *etcd_servers;
+    uint32_t verbosity;
+};
+
+static int fail(const char *text, int code)
+{
+    (void)fprintf(stderr, "pintle apiserver: %s\n", text);
+    return code;
+}
+
+/* Flags that name no certificate get those of the data directory. */
+static int fill_in_pki(struct arena *a, struct words *w, struct err *err)
+{
+    struct pki_options pki = { .dir = w->o.data_dir,
+                               .secure_port = w->o.secure_port,
+                               .advertise_address = w->advertise_address,
+                               .service_cidr = w->service_cidr };
+    struct pki_result result;
+    int r;
+
+    if (w->o.tls_cert_file && w->o.tls_key_file && w->o.client_ca_file)
+        return 0;
+    r = pki_init(&pki, &result, err);
+    if (r < 0)
+        return r;
+    if (!w->o.tls_cert_file || !w->o.tls_key_file) {
+        w->o.tls_cert_file = arena_printf(a, "%s/pki/apiserver.crt", w->o.data_dir).p;
+        w->o.tls_key_file = arena_printf(a, "%s/pki/apiserver.key", w->o.data_dir).p;
+    }
+    if (!w->o.client_ca_file)
+        w->o.client_ca_file = arena_printf(a, "%s/pki/ca.crt", w->o.data_dir).p;
+    return 0;
+}
+
+static int serve(struct words *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct err err;
+
+    if (!w->o.data_dir)
+        return fail("--data-dir is needed", 2);
+    if (w->etcd_servers)
+        return fail(
+            "--etcd-servers: etcd as the store is not supported yet; leave the flag out for "
+            "the embedded one",
+            2);
+    if (w->verbosity >= 4)
+        log_set_level(LOG_LEVEL_DEBUG);
+    if (fill_in_pki(&a, w, &err) < 0)
+        return fail(err.text, 1);
+    return apiserver_run(&w->o);
+}
+
+int cmd_apiserver(int argc, char **argv)
+{
+    struct words w = { .o = { .secure_port = 6443 }, .service_cidr = "10.96.0.0/12" };
+    const struct flag flags[] = {
+        { "data-dir", FLAG_STRING, &w.o.data_dir, "where certificates and the store live" },
+        { "secure-port", FLAG_PORT, &w.o.secure_port, "port to serve HTTPS on" },
+        { "bind-address", FLAG_STRING, &w.o.bind_address, "address to listen on (default all)" },
+        { "advertise-address", FLAG_STRING, &w.advertise_address,
+          "address that others reach this server by" },
+        { "service-cluster-ip-range", FLAG_STRING, &w.service_cidr, "range of Service addresses" },
+        { "tls-cert-file", FLAG_STRING, &w.o.tls_cert_file,
+          "server certificate, else of DATA-DIR/pki" },
+        { "tls-private-key-file", FLAG_STRING, &w.o.tls_key_file, "its key" },
+        { "client-ca-file", FLAG_STRING, &w.o.client_ca_file,
+          "authority of client certificates, else of DATA-DIR/pki" },
+        { "event-ttl-seconds", FLAG_UINT, &w.o.event_ttl_s,
+          "how long Events are kept (default 3600)" },
+        { "ephemeral", FLAG_BOOL, &w.o.ephemeral, "keep nothing on disk" },
+        { "etcd-servers", FLAG_STRING, &w.etcd_servers, "refused: not supported yet" },
+        { "threads", FLAG_UINT, &w.o.threads, "I/O threads (default one per core)" },
+        { "v", FLAG_UINT, &w.verbosity, "log verbosity; 4 and above shows debug lines" },
+        { 0 },
+    };
+    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
+    struct err err;
+    size_t n;
+    int r =
+        flags_parse(flags, argc, argv, words, &n, "pintle apiserver --data-dir DIR [FLAGS]", &err);
+
+    if (r == 1)
+        return 0;
+    if (r == 0 && n)
+        r = err_set(&err, ERR_INVALID, "unexpected word '%s'", ((const char **)words)[0]);
+    return r < 0 ? fail(err.text, 2) : serve(&w);
+}

@@ -1,0 +1,52 @@
+/* pintle pki init DIR */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "cmd/flags.h"
+#include "supervisor/pki.h"
+
+static int init(const struct pki_options *o)
+{
+    struct pki_result result;
+    struct err err;
+
+    if (pki_init(o, &result, &err) < 0) {
+        (void)fprintf(stderr, "pintle pki: %s\n", err.text);
+        return 1;
+    }
+    printf("%s: %u files made, %u kept\nexport KUBECONFIG=%s/admin.conf\n", o->dir, result.made,
+           result.kept, o->dir);
+    return 0;
+}
+
+int cmd_pki(int argc, char **argv)
+{
+    struct pki_options o = { .secure_port = 6443, .service_cidr = "10.96.0.0/12" };
+    const struct flag flags[] = {
+        { "secure-port", FLAG_PORT, &o.secure_port, "port of the API server in admin.conf" },
+        { "advertise-address", FLAG_STRING, &o.advertise_address,
+          "one more address for the server's certificate" },
+        { "service-cidr", FLAG_STRING, &o.service_cidr,
+          "range of Service addresses; its first goes into the server's certificate" },
+        { 0 },
+    };
+    CLEANUP(mem_free) void *memory = mem_alloc((size_t)argc * sizeof(const char *));
+    const char **words = memory;
+    struct err err;
+    size_t n;
+    int r = flags_parse(flags, argc, argv, words, &n, "pintle pki init DIR [FLAGS]", &err);
+
+    if (r == 1)
+        return 0;
+    if (r == 0 && (n != 2 || !str_eq(str_from_cstr(words[0]), STR("init"))))
+        r = err_set(&err, ERR_INVALID, "usage: pintle pki init DIR [FLAGS]");
+    if (r < 0) {
+        (void)fprintf(stderr, "pintle pki: %s\n", err.text);
+        return 2;
+    }
+    o.dir = words[1];
+    return init(&o);
+}

@@ -1,0 +1,230 @@
+#include "codec/x509.h"
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/random.h"
+
+DEFINE_CLEANUP(X509 *, X509_free);
+DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
+DEFINE_CLEANUP(BIO *, BIO_free_all);
+
+enum { BACKDATE_SECONDS = 300, DAY_SECONDS = 86400 };
+
+static int fail(struct err *err, const char *what)
+{
+    char text[256];
+
+    ERR_error_string_n(ERR_get_error(), text, sizeof(text));
+    ERR_clear_error();
+    return err_set(err, ERR_INVALID, "%s: %s", what, text);
+}
+
+/* --- PEM --- */
+
+static struct str bio_text(struct arena *a, BIO *b)
+{
+    char *p;
+    long n = BIO_get_mem_data(b, &p);
+
+    return str_dup(a, str_n(p, n > 0 ? (size_t)n : 0));
+}
+
+static BIO *bio_of(struct str s)
+{
+    return BIO_new_mem_buf(s.p, (int)s.len);
+}
+
+static X509 *read_certificate(struct str pem)
+{
+    CLEANUP(BIO_free_all) BIO *b = bio_of(pem);
+
+    return b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
+}
+
+static EVP_PKEY *read_key(struct str pem)
+{
+    CLEANUP(BIO_free_all) BIO *b = bio_of(pem);
+
+    return b ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : NULL;
+}
+
+static int write_pair(struct arena *a, X509 *cert, EVP_PKEY *key, struct x509_pair *ret,
+                      struct err *err)
+{
+    CLEANUP(BIO_free_all) BIO *c = BIO_new(BIO_s_mem());
+    CLEANUP(BIO_free_all) BIO *k = BIO_new(BIO_s_mem());
+
+    if (!c || !k || PEM_write_bio_X509(c, cert) != 1 ||
+        PEM_write_bio_PrivateKey(k, key, NULL, NULL, 0, NULL, NULL) != 1)
+        return fail(err, "write a certificate");
+    ret->certificate = bio_text(a, c);
+    ret->key = bio_text(a, k);
+    return 0;
+}
+
+/* --- making --- */
+
+static bool add_name(X509_NAME *name, const char *type, struct str value)
+{
+    return X509_NAME_add_entry_by_txt(name, type, MBSTRING_UTF8, (const unsigned char *)value.p,
+                                      (int)value.len, -1, 0) == 1;
+}
+
+static bool set_serial(X509 *cert)
+{
+    uint64_t serial = random_u64() >> 1; /* positive */
+
+    return ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial ? serial : 1) == 1;
+}
+
+static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
+{
+    X509V3_CTX ctx;
+    X509_EXTENSION *ext;
+    bool ok;
+
+    X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+    ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    ok = ext && X509_add_ext(cert, ext, -1) == 1;
+    X509_EXTENSION_free(ext);
+    return ok;
+}
+
+/* An unsigned certificate with name, serial, dates and key. */
+static X509 *draft(EVP_PKEY *key, const struct x509_request *req)
+{
+    X509 *cert = X509_new();
+    X509_NAME *name = cert ? X509_get_subject_name(cert) : NULL;
+    bool ok = name && X509_set_version(cert, 2) == 1 && set_serial(cert) &&
+              X509_set_pubkey(cert, key) == 1 &&
+              X509_gmtime_adj(X509_getm_notBefore(cert), -BACKDATE_SECONDS) &&
+              X509_time_adj_ex(X509_getm_notAfter(cert), (int)req->days, 0, NULL);
+
+    for (size_t i = 0; ok && i < req->n_organizations; i++)
+        ok = add_name(name, "O", req->organizations[i]);
+    if (ok && add_name(name, "CN", req->common_name))
+        return cert;
+    X509_free(cert);
+    return NULL;
+}
+
+static struct str alternative_names(struct arena *a, const struct x509_request *req)
+{
+    struct buf b;
+
+    buf_init_arena(&b, a, 256);
+    for (size_t i = 0; i < req->n_dns_names; i++)
+        buf_printf(&b, "%sDNS:%.*s", b.len ? "," : "", STR_ARG(req->dns_names[i]));
+    for (size_t i = 0; i < req->n_addresses; i++)
+        buf_printf(&b, "%sIP:%.*s", b.len ? "," : "", STR_ARG(req->addresses[i]));
+    (void)buf_cstr(&b);
+    return buf_str(&b);
+}
+
+int x509_make_ca(struct arena *a, struct str common_name, int64_t days, struct x509_pair *ret,
+                 struct err *err)
+{
+    struct x509_request req = { .common_name = common_name, .days = days };
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = EVP_EC_gen("P-256");
+    CLEANUP(X509_free) X509 *cert = key ? draft(key, &req) : NULL;
+
+    if (!cert || X509_set_issuer_name(cert, X509_get_subject_name(cert)) != 1 ||
+        !add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE") ||
+        !add_extension(cert, cert, NID_key_usage,
+                       "critical,digitalSignature,keyCertSign,cRLSign") ||
+        !add_extension(cert, cert, NID_subject_key_identifier, "hash") ||
+        X509_sign(cert, key, EVP_sha256()) == 0)
+        return fail(err, "make a certificate authority");
+    return write_pair(a, cert, key, ret, err);
+}
+
+static bool add_leaf_extensions(struct arena *a, X509 *cert, X509 *issuer,
+                                const struct x509_request *req)
+{
+    const char *usage = req->is_server && req->is_client ? "serverAuth,clientAuth"
+                        : req->is_server                 ? "serverAuth"
+                                                         : "clientAuth";
+    struct str names = alternative_names(a, req);
+
+    return add_extension(cert, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(cert, issuer, NID_key_usage, "critical,digitalSignature") &&
+           add_extension(cert, issuer, NID_ext_key_usage, usage) &&
+           add_extension(cert, issuer, NID_authority_key_identifier, "keyid:always") &&
+           (!names.len || add_extension(cert, issuer, NID_subject_alt_name, names.p));
+}
+
+int x509_make_signed(struct arena *a, const struct x509_pair *ca, const struct x509_request *req,
+                     struct x509_pair *ret, struct err *err)
+{
+    CLEANUP(X509_free) X509 *issuer = read_certificate(ca->certificate);
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *issuer_key = read_key(ca->key);
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = EVP_EC_gen("P-256");
+    CLEANUP(X509_free) X509 *cert = key ? draft(key, req) : NULL;
+
+    if (!issuer || !issuer_key || !cert ||
+        X509_set_issuer_name(cert, X509_get_subject_name(issuer)) != 1 ||
+        !add_leaf_extensions(a, cert, issuer, req) ||
+        X509_sign(cert, issuer_key, EVP_sha256()) == 0)
+        return fail(err, "sign a certificate");
+    return write_pair(a, cert, key, ret, err);
+}
+
+int x509_make_key(struct arena *a, struct str *ret_private, struct str *ret_public, struct err *err)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = EVP_EC_gen("P-256");
+    CLEANUP(BIO_free_all) BIO *priv = BIO_new(BIO_s_mem());
+    CLEANUP(BIO_free_all) BIO *pub = BIO_new(BIO_s_mem());
+
+    if (!key || !priv || !pub ||
+        PEM_write_bio_PrivateKey(priv, key, NULL, NULL, 0, NULL, NULL) != 1 ||
+        PEM_write_bio_PUBKEY(pub, key) != 1)
+        return fail(err, "make a key");
+    *ret_private = bio_text(a, priv);
+    *ret_public = bio_text(a, pub);
+    return 0;
+}
+
+/* --- reading --- */
+
+static int64_t seconds_of(const ASN1_TIME *t)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0, seconds = 0;
+
+    if (epoch)
+        (void)ASN1_TIME_diff(&days, &seconds, epoch, t); /* a date that is none counts as 1970 */
+    ASN1_TIME_free(epoch);
+    return (int64_t)days * DAY_SECONDS + seconds;
+}
+
+int x509_read(struct str pem, struct x509_info *ret, struct err *err)
+{
+    CLEANUP(X509_free) X509 *cert = read_certificate(pem);
+
+    if (!cert)
+        return fail(err, "read a certificate");
+    ret->not_before = seconds_of(X509_get0_notBefore(cert));
+    ret->not_after = seconds_of(X509_get0_notAfter(cert));
+    ret->is_ca = X509_check_ca(cert) == 1;
+    return 0;
+}
+
+bool x509_pair_fits(const struct x509_pair *pair, struct str ca_certificate)
+{
+    CLEANUP(X509_free) X509 *cert = read_certificate(pair->certificate);
+    CLEANUP(X509_free) X509 *ca = read_certificate(ca_certificate);
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = read_key(pair->key);
+    bool fits = cert && ca && key && X509_check_private_key(cert, key) == 1 &&
+                X509_verify(cert, X509_get0_pubkey(ca)) == 1;
+
+    ERR_clear_error();
+    return fits;
+}

@@ -1,0 +1,27 @@
+/* The certificates of a cluster, laid out as kubeadm does (pki/ca.crt, apiserver.crt, sa.key, ...),
+ * and the administrator's kubeconfig. What is there and valid is left alone, so that running it
+ * again changes nothing; what is missing is made; a certificate that is about to end is made anew.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct err;
+
+struct pki_options {
+    const char *dir; /* made when it is not there, 0700 */
+    uint16_t secure_port;
+    const char *advertise_address; /* NULL: 127.0.0.1 only */
+    const char *service_cidr;      /* its first address goes into the server's certificate */
+};
+
+struct pki_result {
+    unsigned made; /* how many files were written */
+    unsigned kept;
+};
+
+/* Files are written whole or not at all (a temporary one is renamed); keys are 0600. */
+int pki_init(const struct pki_options *o, struct pki_result *ret, struct err *err);
