@@ -175,6 +175,7 @@ typedef void store_done_fn(struct store_txn *txn, void *arg);
 struct store_txn {
     struct list queue;              /* the store's */
     struct mailbox_message message; /* the store's */
+    int env;                        /* the store's */
     const struct store_mutation *mutations;
     size_t n;
     struct mailbox *mailbox; /* where done runs */
