@@ -27,7 +27,11 @@ struct http_env {
     void (*wake)(struct http_env *env); /* call produce() soon; also between feeds */
     void (*on_request)(struct http_env *env, struct http_request *r);
     bool (*identity)(struct http_env *env, struct http_peer_identity *ret);
+    int64_t date_s; /* what date[] says */
+    char date[32];
 };
+/* The value of the Date header, now; unset without a loop. */
+struct str http_env_date(struct http_env *env);
 
 struct http_core;
 struct http_core_ops {
@@ -55,8 +59,6 @@ struct http_core {
 };
 struct http_core *http1_core_new(struct http_env *env);
 struct http_core *http2_core_new(struct http_env *env);
-/* The tunnel that an HTTP/1.1 core has turned into. */
-int http1_core_upgrade(struct http_core *c, struct http_request *r);
 
 struct http_answer {
     int status; /* 0: none yet */
@@ -97,6 +99,11 @@ struct http_request {
     bool is_pull_waiting; /* the source said WAIT */
     bool is_answered;     /* all of it given to the core */
     int64_t answer_last_ms;
+    /* HTTP/2: */
+    size_t answer_sent;     /* of the body's bytes */
+    uint64_t answer_pulled; /* from the source */
+    struct buf pulled;      /* from the source, not framed yet */
+    bool is_pulled_whole, is_deferred;
     void (*on_close)(struct http_request *r, void *arg);
     void *on_close_arg;
 };

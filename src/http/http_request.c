@@ -1,9 +1,31 @@
 /* The request as handlers see it, whatever the protocol. */
 #include <assert.h>
 
+#include <time.h>
+
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "http/http_internal.h"
+#include "io/loop.h"
+
+struct str http_env_date(struct http_env *env)
+{
+    int64_t now;
+    struct tm tm;
+    time_t t;
+
+    if (!env->loop)
+        return STR_NULL;
+    now = clock_wall_s(loop_clock(env->loop));
+    if (now != env->date_s) {
+        env->date_s = now;
+        t = (time_t)now;
+        (void)strftime(env->date, sizeof(env->date), "%a, %d %b %Y %H:%M:%S GMT",
+                       gmtime_r(&t, &tm));
+    }
+    return str_from_cstr(env->date);
+}
 
 struct http_request *http_request_new(struct http_core *core, int version)
 {
@@ -30,6 +52,7 @@ void http_request_unref(struct http_request *r)
     if (!r || --r->refs)
         return;
     VEC_DONE(&r->headers);
+    buf_done(&r->pulled);
     arena_done(&r->arena);
     mem_free(r);
 }
@@ -149,9 +172,11 @@ struct str http_request_peer(const struct http_request *r)
 
 bool http_request_peer_identity(const struct http_request *r, struct http_peer_identity *ret)
 {
-    if (r->has_identity)
+    bool has = r->has_identity && r->core; /* it ends with the connection */
+
+    if (has)
         *ret = r->identity;
-    return r->has_identity;
+    return has;
 }
 
 void http_request_on_close(struct http_request *r, void (*fn)(struct http_request *r, void *arg),
