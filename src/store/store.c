@@ -421,7 +421,7 @@ static int begin_life(struct store *s, struct err *err)
 
     if (rc)
         return store_env_fail(rc, err, "begin");
-    rc = store_env_make_room(e, txn, 64);
+    rc = store_env_make_room(e, 64);
     if (rc < 0 && e->state.revision == 0) {
         mdb_txn_abort(txn);
         return err_set(err, rc, "no room for a new store in '%s'", s->dir ? s->dir : s->soft_dir);

@@ -430,7 +430,7 @@ static int check_room(struct store_batch *b, struct store_txn *t, int env)
         pages += (m->head.len + m->tail.len) / PAGE + 1 + PAGES_PER_MUTATION;
     }
     b->pages[env] += pages;
-    return grows ? store_env_make_room(e, b->view.txn[env], b->pages[env] + PAGES_PER_BATCH) : 0;
+    return grows ? store_env_make_room(e, b->pages[env] + PAGES_PER_BATCH) : 0;
 }
 
 int store_apply(struct store_batch *b, struct store_txn *t)

@@ -34,8 +34,8 @@ static void use_marks(struct store *s)
     size_t n = 0;
     uint64_t to = atomic_load(&s->compacted);
 
-    while (n < s->marks.len && now - s->marks.items[n].at_ms >= (int64_t)s->keep_history_ms)
-        to = MAX(to, s->marks.items[n++].revision);
+    for (; n < s->marks.len && now - s->marks.items[n].at_ms >= (int64_t)s->keep_history_ms; n++)
+        to = MAX(to, s->marks.items[n].revision);
     if (!n)
         return;
     s->marks.len -= n;

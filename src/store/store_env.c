@@ -177,28 +177,33 @@ void store_env_close(struct store_env *e)
     e->env = NULL;
 }
 
-/* Pages that the file has and nothing uses. */
-static uint64_t free_pages(MDB_txn *txn)
+/* Pages that the file has and nothing uses, as of the last commit: LMDB shows its list of them only
+ * to a read transaction. */
+static uint64_t free_pages(struct store_env *e)
 {
+    MDB_txn *txn;
     MDB_cursor *c;
     MDB_val k, v;
     uint64_t sum = 0;
 
-    if (mdb_cursor_open(txn, 0, &c))
+    if (mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn))
         return 0;
-    while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
-        size_t n;
+    if (mdb_cursor_open(txn, 0, &c) == 0) {
+        while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
+            size_t n;
 
-        if (v.mv_size < sizeof(n))
-            break;
-        memcpy(&n, v.mv_data, sizeof(n));
-        sum += n;
+            if (v.mv_size < sizeof(n))
+                break;
+            memcpy(&n, v.mv_data, sizeof(n));
+            sum += n;
+        }
+        mdb_cursor_close(c);
     }
-    mdb_cursor_close(c);
+    mdb_txn_abort(txn);
     return sum;
 }
 
-int store_env_make_room(struct store_env *e, MDB_txn *txn, uint64_t pages)
+int store_env_make_room(struct store_env *e, uint64_t pages)
 {
     MDB_envinfo info;
     MDB_stat st;
@@ -229,5 +234,5 @@ int store_env_make_room(struct store_env *e, MDB_txn *txn, uint64_t pages)
 full:
     e->full = true;
     /* What compaction freed is good for writes as well: that is how a full disk heals by itself. */
-    return free_pages(txn) >= pages + e->reserve_bytes / st.ms_psize ? 0 : ERR_NO_SPACE;
+    return free_pages(e) >= pages + e->reserve_bytes / st.ms_psize ? 0 : ERR_NO_SPACE;
 }

@@ -133,8 +133,8 @@ int store_env_open(struct store_env *e, const char *path, unsigned flags, size_t
 void store_env_close(struct store_env *e);
 int store_env_save_state(struct store_env *e, MDB_txn *txn);
 /* Makes sure that the file has room for about `pages` more; ERR_NO_SPACE leaves only the reserve.
- * txn is the write transaction (for counting free pages when the disk is full). */
-int store_env_make_room(struct store_env *e, MDB_txn *txn, uint64_t pages);
+ */
+int store_env_make_room(struct store_env *e, uint64_t pages);
 int store_env_fail(int rc, struct err *err, const char *what); /* LMDB's code as ours, text set */
 int store_env_code(int rc);
 /* The disk did not take what was to be durable: one line, and the process ends. */
