@@ -1,0 +1,137 @@
+/* /api, /apis and what lies directly below, answered. */
+#include "api/object.h"
+#include "api/object_json.h"
+#include "api/object_pb.h"
+#include "api/resource.h"
+#include "apiserver/api_request.h"
+#include "apiserver/discovery.h"
+#include "apiserver/status_response.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "codec/digest.h"
+#include "codec/yaml.h"
+#include "http/http_server.h"
+
+/* What a path of discovery shows. */
+struct document {
+    struct str json;
+    const char *kind; /* of meta/v1, to print it as protobuf; NULL: JSON only */
+};
+
+static struct str etag_of(struct arena *a, struct str json)
+{
+    unsigned char digest[DIGEST_SHA512_BYTES];
+    struct buf b;
+
+    buf_init_arena(&b, a, 160);
+    digest_sha512(json, digest);
+    buf_append_char(&b, '"');
+    digest_append_hex(&b, digest, sizeof(digest));
+    buf_append_char(&b, '"');
+    return buf_str(&b);
+}
+
+/* The aggregated form bears an ETag, by which clients keep it. */
+static void respond_aggregated(struct api_request *r, bool is_core)
+{
+    struct str json = discovery_print_aggregated(r->arena, is_core), etag = etag_of(r->arena, json);
+    struct str type = STR("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+
+    api_request_header(r, STR("ETag"), etag);
+    api_request_header(r, STR("Vary"), STR("Accept"));
+    if (str_eq(http_request_header(r->http, STR("if-none-match")), etag))
+        api_respond(r, 304, STR_NULL, STR(""));
+    else
+        api_respond(r, 200, type, json);
+}
+
+static void respond_document(struct api_request *r, struct document d, enum media media)
+{
+    const struct schema_type *t =
+        schema_find_type(&schema_builtin, STR("meta.k8s.io"), STR("v1"), str_from_cstr(d.kind));
+    struct buf out = { .arena = r->arena };
+    struct object o;
+    struct str yaml;
+    struct err err;
+
+    if (media == MEDIA_JSON && r->pretty) {
+        object_json_indent(&out, str_trim(d.json));
+        buf_append_char(&out, '\n');
+        d.json = buf_str(&out);
+    } else if (media == MEDIA_PROTOBUF) {
+        (void)object_json_decode(r->arena, &schema_builtin, t, d.json, &o, NULL,
+                                 &err); /* our own */
+        object_pb_encode_enveloped(&out, o, STR("v1"), str_from_cstr(d.kind));
+        d.json = buf_str(&out);
+    } else if (media == MEDIA_YAML && yaml_from_json(r->arena, d.json, &yaml, &err) == 0) {
+        d.json = yaml;
+    }
+    api_respond_media(r, 200, media, d.json);
+}
+
+static void respond(struct api_request *r, struct document d, bool can_aggregate, bool is_core)
+{
+    struct negotiation_offer offer = { .media = MEDIA_OBJECTS };
+    struct negotiation got;
+    struct status s;
+
+    if (!str_eq(r->info.method, STR("GET")) && !str_eq(r->info.method, STR("HEAD"))) {
+        s = status_plain(r->arena, STATUS_METHOD_NOT_ALLOWED,
+                         "the server does not allow this method on the requested resource");
+        api_respond_status(r, &s);
+        return;
+    }
+    offer.as = can_aggregate ? MEDIA_AS_BIT(MEDIA_AS_GROUP_DISCOVERY) : 0;
+    if (negotiation_output(http_request_header(r->http, STR("accept")), &offer, &got) < 0) {
+        s = status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
+                         "only the following media types are accepted: %.*s",
+                         STR_ARG(media_list(r->arena, MEDIA_OBJECTS)));
+        api_respond_status(r, &s);
+    } else if (got.as == MEDIA_AS_GROUP_DISCOVERY) {
+        respond_aggregated(r, is_core);
+    } else {
+        respond_document(r, d, got.media);
+    }
+}
+
+/* The parts of a path: at most three are of interest. */
+static size_t split(struct str path, struct str parts[4])
+{
+    struct str part;
+    size_t n = 0;
+
+    while (str_next(&path, '/', &part)) {
+        if (!part.len)
+            continue;
+        if (n == 3)
+            return 4;
+        parts[n++] = part;
+    }
+    return n;
+}
+
+bool discovery_handle(struct api_request *r)
+{
+    struct str parts[4] = { 0 }, host = http_request_header(r->http, STR("host"));
+    size_t n = split(r->info.path, parts);
+    struct document d = { 0 };
+    bool core = n && str_eq(parts[0], STR("api"));
+
+    if (!n || n > 3 || (!core && !str_eq(parts[0], STR("apis"))))
+        return false;
+    if (n == 1 && core)
+        d = (struct document){ discovery_print_api_versions(r->arena, host), "APIVersions" };
+    else if (n == 1)
+        d = (struct document){ discovery_print_groups(r->arena), "APIGroupList" };
+    else if (n == 2 && !core)
+        d = (struct document){ discovery_print_group(r->arena, parts[1]), "APIGroup" };
+    else if (n == (core ? 2 : 3))
+        d = (struct document){ discovery_print_resources(r->arena, core ? STR("") : parts[1],
+                                                         core ? parts[1] : parts[2]),
+                               "APIResourceList" };
+    if (!d.json.p)
+        return false;
+    respond(r, d, n == 1, core);
+    return true;
+}

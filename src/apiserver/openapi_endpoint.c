@@ -1,0 +1,116 @@
+#include "apiserver/openapi_endpoint.h"
+
+#include "apiserver/api_request.h"
+#include "apiserver/status_response.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "codec/gzip.h"
+#include "codec/json_writer.h"
+#include "http/http_server.h"
+
+static const struct openapi_document *find(struct str path)
+{
+    for (size_t i = 0; i < openapi_documents_len; i++) {
+        if (str_eq(openapi_documents[i].path, path))
+            return &openapi_documents[i];
+    }
+    return NULL;
+}
+
+/* The index of version 3: each document with an address that changes when it does, so that clients
+ * may keep it for good. */
+static void respond_index(struct api_request *r)
+{
+    struct buf b = { .arena = r->arena };
+    bool first = true;
+
+    buf_append_lit(&b, "{\"paths\":{");
+    for (size_t i = 0; i < openapi_documents_len; i++) {
+        const struct openapi_document *d = &openapi_documents[i];
+
+        if (str_eq(d->path, STR("v2")))
+            continue;
+        if (!first)
+            buf_append_char(&b, ',');
+        first = false;
+        json_write_string(&b, d->path);
+        buf_printf(&b, ":{\"serverRelativeURL\":\"/openapi/v3/%.*s?hash=%.*s\"}", STR_ARG(d->path),
+                   STR_ARG(d->hash));
+    }
+    buf_append_lit(&b, "}}\n");
+    api_respond(r, 200, STR("application/json"), buf_str(&b));
+}
+
+static void respond_document(struct api_request *r, const struct openapi_document *d)
+{
+    struct str packed = str_n((const char *)d->gzip, d->gzip_len), text;
+    struct str etag = arena_printf(r->arena, "\"%.*s\"", STR_ARG(d->hash));
+    struct status s;
+
+    api_request_header(r, STR("ETag"), etag);
+    api_request_header(r, STR("Vary"), STR("Accept-Encoding, Accept"));
+    if (str_eq(http_request_header(r->http, STR("if-none-match")), etag)) {
+        api_respond(r, 304, STR_NULL, STR(""));
+    } else if (negotiation_accepts_gzip(http_request_header(r->http, STR("accept-encoding")))) {
+        api_request_header(r, STR("Content-Encoding"), STR("gzip"));
+        api_respond_plain(r, 200, STR("application/json"), packed);
+    } else if (gzip_expand(r->arena, packed, d->text_len, &text) == 0) {
+        api_respond_plain(r, 200, STR("application/json"), text);
+    } else {
+        s = status_internal(r->arena, "an OpenAPI document of this program does not expand");
+        api_respond_status(r, &s);
+    }
+}
+
+/* A hash that is not the newest is sent to the one that is. */
+static void respond_v3(struct api_request *r, const struct openapi_document *d)
+{
+    struct str hash = request_info_param(&r->info, STR("hash"));
+
+    if (hash.p && !str_eq(hash, d->hash)) {
+        api_request_header(r, STR("Location"),
+                           arena_printf(r->arena, "/openapi/v3/%.*s?hash=%.*s", STR_ARG(d->path),
+                                        STR_ARG(d->hash)));
+        api_respond(r, 301, STR_NULL, STR(""));
+        return;
+    }
+    respond_document(r, d);
+}
+
+/* JSON is all there is: protobuf alone is refused. */
+static bool accepts_json(struct api_request *r)
+{
+    struct negotiation_offer offer = { .media = MEDIA_BIT(JSON) };
+    struct negotiation got;
+    struct status s;
+
+    if (negotiation_output(http_request_header(r->http, STR("accept")), &offer, &got) == 0)
+        return true;
+    s = status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
+                     "only the following media types are accepted: application/json");
+    api_respond_status(r, &s);
+    return false;
+}
+
+bool openapi_handle(struct api_request *r)
+{
+    struct str path = r->info.path;
+    const struct openapi_document *d;
+
+    if (str_eq(path, STR("/openapi/v2"))) {
+        d = find(STR("v2"));
+        if (d && accepts_json(r))
+            respond_document(r, d);
+        return d != NULL;
+    }
+    if (str_eq(path, STR("/openapi/v3")) || str_eq(path, STR("/openapi/v3/"))) {
+        respond_index(r);
+        return true;
+    }
+    if (!str_has_prefix(path, STR("/openapi/v3/")))
+        return false;
+    d = find(str_tail(path, 12));
+    if (d && accepts_json(r))
+        respond_v3(r, d);
+    return d != NULL;
+}
