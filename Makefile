@@ -100,6 +100,10 @@ $(B)/unit-tests: $(call obj,$(TEST_SRCS)) $(B)/libpintle.a
 unit: $(B)/unit-tests
 	$(B)/unit-tests $(if $(FILTER),--filter='$(FILTER)') --timeout 60
 
+# The store beside bare LMDB, in process.
+$(B)/bench-store: $(call obj,bench/bench_store.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+
 clean:
 	rm -rf build build-*
 

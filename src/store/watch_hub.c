@@ -38,7 +38,8 @@ struct watch_hub {
     struct map buckets;
     struct list ports;
     struct list joiners;
-    bool busy; /* a batch is on its way */
+    bool busy;   /* a batch is on its way */
+    size_t refs; /* the store's, and one for each port: its message may outlive the store */
     atomic_uint_fast64_t published;
     atomic_uint_fast64_t watchers, dropped;
 };
@@ -293,23 +294,34 @@ static void deliver(struct watch_hub *h, struct buf *key, const struct store_eve
 
 /* --- ports' wake-ups, on their loops --- */
 
+static void destroy_hub(struct watch_hub *h)
+{
+    map_done(&h->buckets);
+    (void)pthread_mutex_destroy(&h->lock);
+    mem_free(h);
+}
+
 /* Hub's lock is held and dropped: the port goes with its last watch, unless its message is still on
  * its way and will see to it. */
 static void release_port(struct watch_port *p)
 {
     struct watch_hub *h = p->hub;
-    bool last;
+    bool last, last_of_hub = false;
 
     (void)pthread_mutex_lock(&p->lock);
     last = p->watches == 0 && !p->posted;
     (void)pthread_mutex_unlock(&p->lock);
-    if (last)
+    if (last) {
         list_remove(&p->link);
+        last_of_hub = --h->refs == 0;
+    }
     (void)pthread_mutex_unlock(&h->lock);
     if (last) {
         (void)pthread_mutex_destroy(&p->lock);
         mem_free(p);
     }
+    if (last_of_hub)
+        destroy_hub(h);
 }
 
 static void run_port(struct mailbox_message *m)
@@ -360,6 +372,7 @@ static struct watch_port *get_port(struct watch_hub *h, struct mailbox *m)
     list_init(&p->message.link);
     list_init(&p->ready);
     list_append(&h->ports, &p->link);
+    h->refs++;
     return p;
 }
 
@@ -484,6 +497,7 @@ struct watch_hub *watch_hub_new(struct store *s)
     struct watch_hub *h = NEW(struct watch_hub);
 
     h->store = s;
+    h->refs = 1;
     (void)pthread_mutex_init(&h->lock, NULL);
     list_init(&h->ports);
     list_init(&h->joiners);
@@ -493,9 +507,13 @@ struct watch_hub *watch_hub_new(struct store *s)
 
 void watch_hub_free(struct watch_hub *h)
 {
+    bool last;
+
     if (!h)
         return;
-    map_done(&h->buckets);
-    (void)pthread_mutex_destroy(&h->lock);
-    mem_free(h);
+    (void)pthread_mutex_lock(&h->lock);
+    last = --h->refs == 0;
+    (void)pthread_mutex_unlock(&h->lock);
+    if (last)
+        destroy_hub(h);
 }
