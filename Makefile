@@ -55,7 +55,8 @@ KAPI_FILES := $(wildcard api/*.kapi api/rules/*.kapi)
 HAS_API := $(and $(filter api,$(DIRS)),$(KAPI_FILES))
 GEN_SRCS := $(if $(HAS_API),$(B)/gen/api_tables.c $(B)/gen/api_resources.c)
 LLHTTP_OBJS := $(if $(filter http,$(DIRS)),$(addprefix $(B)/llhttp/,api.o http.o llhttp.o))
-LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS)
+LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS) \
+	$(if $(and $(HAS_API),$(filter apiserver,$(DIRS))),$(B)/gen/openapi_documents.o)
 
 .PHONY: all unit test check clean fuzz bench
 all: $(B)/pintle
@@ -90,6 +91,14 @@ $(B)/libpintle.a: $(LIB_OBJS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# The OpenAPI documents are printed by the tables' own code, compressed, and linked in.
+OPENAPI_SRCS := $(call src_of,base) $(call src_of,codec) $(call src_of,api)
+$(B)/openapigen: $(call obj,tools/openapigen/openapigen.c $(OPENAPI_SRCS)) $(GEN_SRCS:.c=.o)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(B)/gen/openapi_documents.c: $(B)/openapigen
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/openapigen $@
+$(call obj,tools/openapigen/openapigen.c): | $(GEN_SRCS)
+
 $(B)/pintle: $(call obj,$(CMD_SRCS)) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 
@@ -99,6 +108,14 @@ $(B)/unit-tests: $(call obj,$(TEST_SRCS)) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcriterion -lpthread
 unit: $(B)/unit-tests
 	$(B)/unit-tests $(if $(FILTER),--filter='$(FILTER)') --timeout 60
+
+# What the benches run beside the program itself.
+BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb
+bench-programs: $(BENCH_PROGRAMS)
+$(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+$(B)/bench-lmdb: $(call obj,bench/lmdb_floor.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 
 # The store beside bare LMDB, in process.
 $(B)/bench-store: $(call obj,bench/bench_store.c) $(B)/libpintle.a

@@ -1,25 +1,15 @@
-/* Prints the OpenAPI documents when Pintle is built, compressed: openapigen VERSION OUT.c writes a
+/* Prints the OpenAPI documents when Pintle is built, compressed: openapigen OUT.c writes a
  * C file with one row a document (src/apiserver/openapi_endpoint.h): path, SHA-512 of the plain
  * text as hash, and the gzip bytes, which stay read-only pages of the program's file. */
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "api/openapi.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/version.h"
+#include "codec/digest.h"
 #include "codec/gzip.h"
-
-static void print_hash(FILE *f, struct str text)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-
-    if (EVP_Digest(text.p, text.len, digest, &n, EVP_sha512(), NULL) != 1)
-        exit(1);
-    for (unsigned i = 0; i < n; i++)
-        (void)fprintf(f, "%02X", digest[i]);
-}
 
 static void print_bytes(FILE *f, size_t index, struct str bytes)
 {
@@ -34,31 +24,28 @@ static void print_document(FILE *f, struct buf *rows, size_t index, struct str p
                            struct str text)
 {
     CLEANUP(buf_done) struct buf packed = { 0 };
-    char *hash;
-    size_t hash_len;
-    FILE *h = open_memstream(&hash, &hash_len);
+    CLEANUP(buf_done) struct buf hash = { 0 };
+    unsigned char digest[DIGEST_SHA512_BYTES];
 
-    if (gzip_compress(&packed, text, 9) < 0 || !h)
+    if (gzip_compress(&packed, text, 9) < 0)
         exit(1);
-    print_hash(h, text);
-    (void)fclose(h); /* memory */
+    digest_sha512(text, digest);
+    digest_append_hex(&hash, digest, sizeof(digest));
     print_bytes(f, index, buf_str(&packed));
     buf_printf(rows, "    { STR_INIT(\"%.*s\"), STR_INIT(\"%s\"), bytes_%zu, %zu, %zu },\n",
-               STR_ARG(path), hash, index, packed.len, text.len);
-    free(hash);
+               STR_ARG(path), buf_cstr(&hash), index, packed.len, text.len);
 }
 
 int main(int argc, char **argv)
 {
     struct arena a = { 0 };
     struct buf text = { 0 }, rows = { 0 };
-    struct str version, path;
+    struct str version = STR("v" VERSION_MAJOR "." VERSION_MINOR ".0"), path;
     FILE *f;
 
-    if (argc != 3)
+    if (argc != 2)
         return 2;
-    version = str_from_cstr(argv[1]);
-    f = fopen(argv[2], "we");
+    f = fopen(argv[1], "we");
     if (!f)
         return 1;
     (void)fprintf(f, "/* Made by openapigen. */\n#include \"apiserver/openapi_endpoint.h\"\n\n");
