@@ -23,7 +23,11 @@ struct resource;
 struct resource_subresource;
 struct status;
 
-enum { API_REQUEST_MAX_WARNINGS = 32, API_REQUEST_BODY_LIMIT = 3145728 };
+enum {
+    API_REQUEST_MAX_WARNINGS = 32,
+    API_REQUEST_MAX_HEADERS = 4,
+    API_REQUEST_BODY_LIMIT = 3145728,
+};
 
 struct user_info {
     struct str name;
@@ -46,6 +50,11 @@ struct api_request {
     struct str body;
     struct str warnings[API_REQUEST_MAX_WARNINGS];
     size_t n_warnings;
+    struct {
+        struct str name;
+        struct str value;
+    } headers[API_REQUEST_MAX_HEADERS]; /* of the answer, beside the usual ones */
+    size_t n_headers;
     bool pretty;
     bool dry_run;
     bool answered;
@@ -66,9 +75,15 @@ void api_request_release(struct api_request *r);
 void api_request_warn(struct api_request *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* One more header of the answer; texts must lie in the arena or live as long as the process. At
+ * most API_REQUEST_MAX_HEADERS. */
+void api_request_header(struct api_request *r, struct str name, struct str value);
+
 /* body must lie in the arena or live as long as the process. Compressed here when it is large and
  * the client takes gzip. */
 void api_respond(struct api_request *r, int code, struct str content_type, struct str body);
+/* The same with the body left as it is: it bears its own Content-Encoding, or none pays. */
+void api_respond_plain(struct api_request *r, int code, struct str content_type, struct str body);
 void api_respond_media(struct api_request *r, int code, enum media media, struct str body);
 void api_respond_text(struct api_request *r, int code, struct str body); /* text/plain */
 /* The Status as the client's Accept wants it: protobuf or JSON. */

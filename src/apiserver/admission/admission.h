@@ -1,0 +1,38 @@
+/* Admission: plugins that may change (mutate, all of them first) and refuse (validate) a write,
+ * inside the compare-and-set loop, so they always see the object that is written and the one it
+ * replaces, out of one snapshot. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "api/object.h"
+#include "base/str.h"
+
+struct api_request;
+struct status;
+struct store_snapshot;
+
+enum admission_operation { ADMISSION_CREATE, ADMISSION_UPDATE, ADMISSION_DELETE };
+
+struct admission_call {
+    struct api_request *request;
+    struct store_snapshot *snapshot; /* what the write will be compared with */
+    enum admission_operation operation;
+    struct str namespace;
+    struct str name;
+    struct object object; /* data NULL on delete */
+    struct object old;    /* data NULL on create */
+};
+
+struct admission_plugin {
+    const char *name;
+    /* Each may be NULL. False: *ret is the answer. mutate changes call->object in place. */
+    bool (*mutate)(const struct admission_call *call, struct status *ret);
+    bool (*validate)(const struct admission_call *call, struct status *ret);
+};
+
+bool admission_mutate(const struct admission_call *call, struct status *ret);
+bool admission_validate(const struct admission_call *call, struct status *ret);
+
+/* Nothing new in a namespace that is missing or goes away; the system's namespaces stay. */
+extern const struct admission_plugin namespace_lifecycle_plugin;

@@ -1,0 +1,11 @@
+#include "apiserver/endpoints.h"
+
+#include <stddef.h>
+
+#include "apiserver/discovery.h"
+#include "apiserver/health.h"
+#include "apiserver/openapi_endpoint.h"
+
+endpoint_fn *const endpoints[] = {
+    health_handle, version_handle, discovery_handle, openapi_handle, metrics_handle, NULL,
+};

@@ -1,0 +1,328 @@
+#include "apiserver/registry/body_decode.h"
+
+#include "api/defaults.h"
+#include "api/field_error.h"
+#include "api/meta_v1.h"
+#include "api/object_json.h"
+#include "api/object_pb.h"
+#include "api/resource.h"
+#include "api/schema.h"
+#include "apiserver/api_request.h"
+#include "apiserver/status_response.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "codec/yaml.h"
+
+enum { SUMMARY_BYTES = 30, FIELD_MANAGER_MAX = 128 };
+
+static enum field_validation validation_of(const struct api_request *r)
+{
+    struct str v = request_info_param(&r->info, STR("fieldValidation"));
+
+    if (str_eq(v, STR("Ignore")))
+        return FIELD_VALIDATION_IGNORE;
+    return str_eq(v, STR("Strict")) ? FIELD_VALIDATION_STRICT : FIELD_VALIDATION_WARN;
+}
+
+/* The first bytes in hexadecimal, as upstream shows what it could not read. */
+static struct str summary(struct arena *a, struct str body)
+{
+    struct buf b = { 0 };
+
+    if (!body.len)
+        return STR("<empty>");
+    buf_init_arena(&b, a, SUMMARY_BYTES * 2 + 4);
+    for (size_t i = 0; i < body.len && i < SUMMARY_BYTES; i++)
+        buf_printf(&b, "%02x", (unsigned char)body.p[i]);
+    if (body.len > SUMMARY_BYTES)
+        buf_append_lit(&b, " ...");
+    return buf_str(&b);
+}
+
+static struct status unrecognized(struct api_request *r, const char *why)
+{
+    return status_plain(r->arena, STATUS_BAD_REQUEST,
+                        "the object provided is unrecognized (must be of type %.*s): %s (%.*s)",
+                        STR_ARG(r->resource->kind), why, STR_ARG(summary(r->arena, r->body)));
+}
+
+static struct status undecodable(struct api_request *r, struct str kind, const char *why)
+{
+    return status_plain(r->arena, STATUS_BAD_REQUEST,
+                        "%.*s in version \"%.*s\" cannot be handled as a %.*s: %s", STR_ARG(kind),
+                        STR_ARG(r->resource->version), STR_ARG(r->resource->kind), why);
+}
+
+/* kind and apiVersion must be the endpoint's; where they are missing it stands for them. */
+static bool check_gvk(struct api_request *r, struct str api_version, struct str kind,
+                      struct status *st)
+{
+    struct str wanted = resource_api_version(r->arena, r->resource);
+
+    if (api_version.len && !str_eq(api_version, wanted)) {
+        *st = status_plain(r->arena, STATUS_BAD_REQUEST,
+                           "the API version in the data (%.*s) does not match the expected API "
+                           "version (%.*s)",
+                           STR_ARG(api_version), STR_ARG(wanted));
+        return false;
+    }
+    if (!kind.len || str_eq(kind, r->resource->kind))
+        return true;
+    if (resource_find_kind(r->resource->group, r->resource->version, kind)) {
+        struct str why =
+            arena_printf(r->arena, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion",
+                         STR_ARG(r->resource->version), STR_ARG(kind),
+                         STR_ARG(r->resource->group.len ? r->resource->group : STR("core")),
+                         STR_ARG(r->resource->kind));
+
+        *st = undecodable(r, kind, str_cstr(r->arena, why));
+        return false;
+    }
+    *st = undecodable(
+        r, kind,
+        str_cstr(r->arena, arena_printf(r->arena,
+                                        "no kind \"%.*s\" is registered for version \"%.*s\" "
+                                        "in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+                                        STR_ARG(kind), STR_ARG(wanted))));
+    return false;
+}
+
+/* Strict: 400 with all of them; Warn: a warning each. */
+static bool report_strict(struct api_request *r, const struct object_json_strict *strict,
+                          struct status *st)
+{
+    struct buf b = { 0 };
+
+    if (!strict->len)
+        return true;
+    switch (validation_of(r)) {
+    case FIELD_VALIDATION_IGNORE:
+        return true;
+    case FIELD_VALIDATION_WARN:
+        for (size_t i = 0; i < strict->len; i++)
+            api_request_warn(r, "%.*s", STR_ARG(strict->items[i]));
+        return true;
+    case FIELD_VALIDATION_STRICT:
+        break;
+    }
+    buf_init_arena(&b, r->arena, 256);
+    buf_append_lit(&b, "strict decoding error: ");
+    for (size_t i = 0; i < strict->len; i++) {
+        if (i)
+            buf_append_lit(&b, ", ");
+        buf_append_str(&b, strict->items[i]);
+    }
+    *st = undecodable(r, r->resource->kind, buf_cstr(&b));
+    return false;
+}
+
+static bool decode_json(struct api_request *r, struct str json, struct object *ret,
+                        struct status *st)
+{
+    struct object_json_strict strict = { 0 };
+    struct str api_version, kind;
+    struct err err;
+    int rc;
+
+    rc = object_json_peek_gvk(r->arena, json, &api_version, &kind, &err);
+    if (rc < 0) {
+        err_wrap(&err, "couldn't get version/kind; json parse error");
+        *st = unrecognized(r, err.text);
+        return false;
+    }
+    if (!check_gvk(r, api_version, kind, st))
+        return false;
+    rc = object_json_decode(r->arena, &schema_builtin, r->resource->type, json, ret, &strict, &err);
+    if (rc == ERR_TOO_LARGE) {
+        *st = status_plain(r->arena, STATUS_TOO_LARGE, "Request entity too large: %s", err.text);
+        return false;
+    }
+    if (rc < 0) {
+        *st = undecodable(r, r->resource->kind, err.text);
+        return false;
+    }
+    return report_strict(r, &strict, st);
+}
+
+static bool decode_protobuf(struct api_request *r, struct object *ret, struct status *st)
+{
+    struct object_pb_envelope env;
+    struct err err;
+    int rc = object_pb_open(r->body, &env, &err);
+
+    if (rc < 0) {
+        *st = unrecognized(r, err.text);
+        return false;
+    }
+    if (!check_gvk(r, env.api_version, env.kind, st))
+        return false;
+    rc = object_pb_decode(r->arena, &schema_builtin, r->resource->type, env.raw, ret, &err);
+    if (rc < 0) {
+        *st = undecodable(r, r->resource->kind, err.text);
+        return false;
+    }
+    return true;
+}
+
+static void complete(struct api_request *r, struct object o)
+{
+    object_set_gvk(o, resource_api_version(r->arena, r->resource), r->resource->kind);
+    object_default(r->arena, o);
+}
+
+bool body_decode(struct api_request *r, struct object *ret, struct status *ret_status)
+{
+    struct str json = r->body;
+    struct err err;
+    bool ok;
+
+    if (r->body_media == MEDIA_YAML &&
+        yaml_to_json(r->arena, r->body, validation_of(r) == FIELD_VALIDATION_STRICT,
+                     API_REQUEST_BODY_LIMIT * 2, &json, &err) < 0) {
+        *ret_status = unrecognized(r, err.text);
+        return false;
+    }
+    if (r->body_media == MEDIA_PROTOBUF)
+        ok = decode_protobuf(r, ret, ret_status);
+    else
+        ok = decode_json(r, json, ret, ret_status);
+    if (ok)
+        complete(r, *ret);
+    return ok;
+}
+
+bool body_decode_patched(struct api_request *r, struct str json, struct object *ret,
+                         struct status *ret_status)
+{
+    if (!decode_json(r, json, ret, ret_status))
+        return false;
+    complete(r, *ret);
+    return true;
+}
+
+/* --- options --- */
+
+static bool *bool_copy(struct arena *a, bool b)
+{
+    bool *p = ARENA_NEW(a, bool);
+
+    *p = b;
+    return p;
+}
+
+static bool options_from_query(struct api_request *r, struct meta_v1_delete_options *ret,
+                               struct status *st)
+{
+    int64_t grace = 0;
+    struct err err;
+    int rc = request_info_int(&r->info, STR("gracePeriodSeconds"), &grace, &err);
+
+    if (rc < 0) {
+        *st = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
+        return false;
+    }
+    if (rc > 0) {
+        ret->grace_period_seconds = ARENA_NEW(r->arena, int64_t);
+        *ret->grace_period_seconds = grace;
+    }
+    ret->propagation_policy = request_info_param(&r->info, STR("propagationPolicy"));
+    if (request_info_param(&r->info, STR("orphanDependents")).p)
+        ret->orphan_dependents =
+            bool_copy(r->arena, request_info_bool(&r->info, STR("orphanDependents")));
+    return true;
+}
+
+static int decode_delete_options(struct api_request *r, struct object *ret, struct err *err)
+{
+    const struct schema_type *t =
+        schema_find_type(&schema_builtin, STR("meta.k8s.io"), STR("v1"), STR("DeleteOptions"));
+    struct object_pb_envelope env;
+    struct str json = r->body;
+    int rc;
+
+    if (r->body_media == MEDIA_PROTOBUF) {
+        rc = object_pb_open(r->body, &env, err);
+        return rc < 0 ? rc : object_pb_decode(r->arena, &schema_builtin, t, env.raw, ret, err);
+    }
+    if (r->body_media == MEDIA_YAML) {
+        rc = yaml_to_json(r->arena, r->body, false, API_REQUEST_BODY_LIMIT, &json, err);
+        if (rc < 0)
+            return rc;
+    }
+    return object_json_decode(r->arena, &schema_builtin, t, json, ret, NULL, err);
+}
+
+bool body_decode_delete_options(struct api_request *r, struct meta_v1_delete_options *ret,
+                                struct status *ret_status)
+{
+    static const struct str policies[] = { STR_INIT("Foreground"), STR_INIT("Background"),
+                                           STR_INIT("Orphan") };
+    struct field_path p = field_path_member(NULL, STR("propagationPolicy"));
+    struct field_errors errs;
+    struct object o;
+    struct err err;
+    bool known;
+
+    *ret = (struct meta_v1_delete_options){ 0 };
+    if (!r->body.len) {
+        if (!options_from_query(r, ret, ret_status))
+            return false;
+    } else if (decode_delete_options(r, &o, &err) < 0) {
+        *ret_status = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
+        return false;
+    } else {
+        *ret = *(struct meta_v1_delete_options *)o.data;
+    }
+    for (uint32_t i = 0; i < ret->dry_run.len; i++)
+        r->dry_run |= str_eq(ret->dry_run.items[i], STR("All"));
+    field_errors_init(&errs, r->arena);
+    known = !ret->propagation_policy.len;
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++)
+        known |= str_eq(ret->propagation_policy, policies[i]);
+    if (ret->propagation_policy.len && ret->orphan_dependents)
+        field_errors_add_text(&errs, &p, FIELD_ERROR_INVALID, ret->propagation_policy,
+                              "orphanDependents and deletionPropagation cannot be both set");
+    if (!known)
+        field_errors_add_unsupported(&errs, &p, ret->propagation_policy, policies,
+                                     ARRAY_LEN(policies));
+    if (!errs.len)
+        return true;
+    *ret_status =
+        status_invalid(r->arena, STR("meta.k8s.io"), STR("DeleteOptions"), STR(""), &errs);
+    return false;
+}
+
+bool body_check_options(struct api_request *r, const char *kind, struct status *ret_status)
+{
+    static const struct str dry[] = { STR_INIT("All") };
+    static const struct str validations[] = { STR_INIT("Ignore"), STR_INIT("Strict"),
+                                              STR_INIT("Warn") };
+    struct str fv = request_info_param(&r->info, STR("fieldValidation"));
+    struct str manager = request_info_param(&r->info, STR("fieldManager"));
+    struct field_path p_dry = field_path_member(NULL, STR("dryRun"));
+    struct field_path p_fv = field_path_member(NULL, STR("fieldValidation"));
+    struct field_path p_manager = field_path_member(NULL, STR("fieldManager"));
+    struct field_errors errs;
+    bool known = !fv.len;
+
+    field_errors_init(&errs, r->arena);
+    for (size_t i = 0; i < r->info.n_params; i++) {
+        if (!str_eq(r->info.params[i].name, STR("dryRun")))
+            continue;
+        r->dry_run = true;
+        if (!str_eq(r->info.params[i].value, STR("All")))
+            field_errors_add_unsupported(&errs, &p_dry, r->info.params[i].value, dry, 1);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(validations); i++)
+        known |= str_eq(fv, validations[i]);
+    if (!known)
+        field_errors_add_unsupported(&errs, &p_fv, fv, validations, ARRAY_LEN(validations));
+    if (manager.len > FIELD_MANAGER_MAX)
+        field_errors_add(&errs, &p_manager, FIELD_ERROR_TOO_LONG, "may not be more than %d bytes",
+                         FIELD_MANAGER_MAX);
+    if (!errs.len)
+        return true;
+    *ret_status = status_invalid(r->arena, STR("meta.k8s.io"), str_from_cstr(kind), STR(""), &errs);
+    return false;
+}

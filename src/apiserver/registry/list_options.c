@@ -1,0 +1,213 @@
+#include "apiserver/registry/list_options.h"
+
+#include "api/field_error.h"
+#include "api/resource.h"
+#include "apiserver/api_request.h"
+#include "apiserver/registry/continue_token.h"
+#include "apiserver/registry/stored_object.h"
+#include "apiserver/status_response.h"
+#include "base/arena.h"
+#include "base/err.h"
+
+enum { MAX_SELECTABLE = 32 };
+
+static struct status bad(struct api_request *r, const char *text)
+{
+    return status_plain(r->arena, STATUS_BAD_REQUEST, "%s", text);
+}
+
+static bool parse_selectors(struct api_request *r, struct list_options *o, struct status *st)
+{
+    struct str text = request_info_param(&r->info, STR("labelSelector"));
+    struct str allowed[MAX_SELECTABLE], rest = r->resource->selectable, part;
+    bool own = r->resource->selectable.len != 0;
+    size_t n = 0;
+    struct err err;
+
+    if (label_selector_parse(r->arena, text.p ? text : STR(""), &o->labels, &err) < 0) {
+        *st = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
+        return false;
+    }
+    text = request_info_param(&r->info, STR("fieldSelector"));
+    allowed[n++] = STR("metadata.name");
+    allowed[n++] = STR("metadata.namespace");
+    while (n < MAX_SELECTABLE && str_next(&rest, ' ', &part))
+        if (part.len)
+            allowed[n++] = part;
+    if (field_selector_parse(r->arena, text.p ? text : STR(""), &o->fields, &err) < 0 ||
+        field_selector_check(&o->fields, allowed, n, own, &err) < 0) {
+        *st = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
+        return false;
+    }
+    return true;
+}
+
+/* One namespace, one name or one value of an indexed field narrow what is read. */
+static void narrow(struct api_request *r, struct list_options *o)
+{
+    struct str rest = r->resource->indexed, field, ns = r->info.namespace, value;
+
+    if (resource_is_namespaced(r->resource)) {
+        if (!ns.len)
+            (void)field_selector_requires(&o->fields, STR("metadata.namespace"), &ns);
+        if (ns.len)
+            o->prefix = arena_printf(r->arena, "%.*s/", STR_ARG(ns));
+    }
+    if (r->info.name.len) /* the old way to watch one object: GET /watch/.../name */
+        o->name = r->info.name;
+    else if (field_selector_requires(&o->fields, STR("metadata.name"), &value))
+        o->name = value;
+    while (str_next(&rest, ' ', &field))
+        if (field.len && field_selector_requires(&o->fields, field, &value) && value.len) {
+            o->index_field = field;
+            o->index_value = value;
+        }
+}
+
+static bool parse_revision(struct api_request *r, struct list_options *o, struct status *st)
+{
+    struct str rv = request_info_param(&r->info, STR("resourceVersion"));
+    struct str match = request_info_param(&r->info, STR("resourceVersionMatch"));
+
+    if (rv.len) {
+        if (!str_to_u64(rv, &o->revision)) {
+            *st = status_plain(r->arena, STATUS_BAD_REQUEST,
+                               "invalid resource version: \"%.*s\": strconv.ParseUint: parsing "
+                               "\"%.*s\": invalid syntax",
+                               (int)MIN(rv.len, (size_t)100), rv.p, (int)MIN(rv.len, (size_t)100),
+                               rv.p);
+            return false;
+        }
+        o->has_revision = true;
+    }
+    if (str_eq(match, STR("NotOlderThan")))
+        o->match = REVISION_MATCH_NOT_OLDER;
+    else if (str_eq(match, STR("Exact")))
+        o->match = REVISION_MATCH_EXACT;
+    return true;
+}
+
+static struct field_path path_of(const char *name)
+{
+    return field_path_member(NULL, str_from_cstr(name));
+}
+
+/* What resourceVersionMatch and sendInitialEvents may be combined with. */
+static void check_match(struct api_request *r, const struct list_options *o, bool watch,
+                        struct field_errors *errs)
+{
+    static const struct str supported[] = { STR_INIT("Exact"), STR_INIT("NotOlderThan") };
+    struct str match = request_info_param(&r->info, STR("resourceVersionMatch"));
+    struct field_path p_match = path_of("resourceVersionMatch");
+    struct field_path p_initial = path_of("sendInitialEvents");
+
+    if (!watch && o->has_send_initial_events)
+        field_errors_add(errs, &p_initial, FIELD_ERROR_FORBIDDEN,
+                         "sendInitialEvents is forbidden for list");
+    if (watch && o->has_send_initial_events && o->match != REVISION_MATCH_NOT_OLDER)
+        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
+                         "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    if (!match.len)
+        return;
+    if (o->match == REVISION_MATCH_UNSET) {
+        field_errors_add_unsupported(errs, &p_match, match, supported, ARRAY_LEN(supported));
+        return;
+    }
+    if (watch) {
+        if (!o->has_send_initial_events)
+            field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
+                             "resourceVersionMatch is forbidden for watch unless sendInitialEvents "
+                             "is provided");
+        return;
+    }
+    if (!o->has_revision)
+        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
+                         "resourceVersionMatch is forbidden unless resourceVersion is provided");
+    if (o->has_continue)
+        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
+                         "resourceVersionMatch is forbidden when continue is provided");
+    if (o->has_revision && o->match == REVISION_MATCH_EXACT && o->revision == 0)
+        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
+                         "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+}
+
+static bool parse_continue(struct api_request *r, struct list_options *o, struct status *st)
+{
+    struct str text = request_info_param(&r->info, STR("continue"));
+    struct continue_token t;
+    struct err err;
+
+    if (!text.len)
+        return true;
+    o->has_continue = true;
+    if (o->has_revision && o->revision) {
+        *st = bad(r, "specifying resource version is not allowed when using continue");
+        return false;
+    }
+    if (continue_token_parse(r->arena, text, &t, &err) < 0) {
+        *st = status_plain(r->arena, STATUS_BAD_REQUEST, "invalid continue token: %s", err.text);
+        return false;
+    }
+    o->continue_revision = t.revision < 0 ? 0 : (uint64_t)t.revision;
+    o->after = arena_printf(r->arena, "%.*s%.*s", STR_ARG(o->prefix), STR_ARG(t.after));
+    return true;
+}
+
+bool list_options_parse(struct api_request *r, bool watch, struct list_options *ret,
+                        struct status *ret_status)
+{
+    struct list_options *o = ret;
+    struct field_errors errs;
+    int64_t limit = 0;
+    struct err err;
+
+    *o = (struct list_options){ 0 };
+    if (!parse_selectors(r, o, ret_status) || !parse_revision(r, o, ret_status))
+        return false;
+    narrow(r, o);
+    if (request_info_int(&r->info, STR("limit"), &limit, &err) < 0 ||
+        request_info_int(&r->info, STR("timeoutSeconds"), &o->timeout_s, &err) < 0) {
+        *ret_status = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
+        return false;
+    }
+    o->limit = limit > 0 ? (uint64_t)limit : 0;
+    o->bookmarks = request_info_bool(&r->info, STR("allowWatchBookmarks"));
+    o->has_send_initial_events = request_info_param(&r->info, STR("sendInitialEvents")).p != NULL;
+    o->send_initial_events = request_info_bool(&r->info, STR("sendInitialEvents"));
+    field_errors_init(&errs, r->arena);
+    o->has_continue = request_info_param(&r->info, STR("continue")).len != 0;
+    check_match(r, o, watch, &errs);
+    if (errs.len) {
+        *ret_status =
+            status_invalid(r->arena, STR("meta.k8s.io"), STR("ListOptions"), STR(""), &errs);
+        return false;
+    }
+    return watch || parse_continue(r, o, ret_status);
+}
+
+static bool lookup_label(void *arg, struct str key, struct str *ret_value)
+{
+    return store_object_label(arg, key, ret_value);
+}
+
+static struct str lookup_field(void *arg, struct str field)
+{
+    const struct store_object *so = arg;
+    struct str v;
+
+    if (str_eq(field, STR("metadata.name")))
+        return stored_object_name(so);
+    if (str_eq(field, STR("metadata.namespace")))
+        return stored_object_namespace(so);
+    return store_object_field(so, field, &v) ? v : STR("");
+}
+
+bool list_options_match(const struct list_options *o, const struct store_object *so)
+{
+    struct store_object copy = *so; /* the lookups take a plain pointer */
+
+    return (label_selector_is_empty(&o->labels) ||
+            label_selector_match(&o->labels, lookup_label, &copy)) &&
+           (field_selector_is_empty(&o->fields) ||
+            field_selector_match(&o->fields, lookup_field, &copy));
+}

@@ -1,0 +1,179 @@
+/* PUT: replaces an object whose resourceVersion, when the client gives one, is still the newest. */
+#include "api/field_error.h"
+#include "api/meta_v1.h"
+#include "api/resource.h"
+#include "apiserver/api_request.h"
+#include "apiserver/apiserver_internal.h"
+#include "apiserver/registry/body_decode.h"
+#include "apiserver/registry/registry.h"
+#include "apiserver/registry/strategy.h"
+#include "apiserver/registry/system_fields.h"
+#include "apiserver/registry/update_core.h"
+#include "apiserver/registry/write.h"
+#include "base/arena.h"
+
+static struct group_resource gr_of(const struct write *w)
+{
+    return (struct group_resource){ w->r->resource->group, w->r->resource->name };
+}
+
+/* resourceVersion and uid, where the client names them, are those of the stored object. */
+static bool check_preconditions(struct write *w, const struct meta_v1_object_meta *meta)
+{
+    struct api_request *r = w->r;
+    const struct meta_v1_object_meta *old = object_meta(w->current);
+    struct field_path m = field_path_member(NULL, STR("metadata"));
+    struct field_path p = field_path_member(&m, STR("resourceVersion"));
+    struct field_errors errs;
+
+    if (meta->uid.len && !str_eq(meta->uid, old->uid)) {
+        w->refused = status_conflict(
+            r->arena, gr_of(w), w->name,
+            "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+            STR_ARG(meta->uid), STR_ARG(old->uid));
+        return false;
+    }
+    if (meta->resource_version.len && !str_eq(meta->resource_version, STR("0"))) {
+        if (str_eq(meta->resource_version, old->resource_version))
+            return true;
+        w->refused = status_modified(r->arena, gr_of(w), w->name);
+        return false;
+    }
+    if (!(r->resource->flags & RESOURCE_NEEDS_VERSION) || r->info.verb == REQUEST_VERB_PATCH)
+        return true;
+    field_errors_init(&errs, r->arena);
+    field_errors_add_raw(&errs, &p, FIELD_ERROR_INVALID, STR("0"),
+                         "must be specified for an update");
+    w->refused = status_invalid(r->arena, r->resource->group, r->resource->kind, w->name, &errs);
+    return false;
+}
+
+static enum write_decision create_by_put(struct write *w, struct object o)
+{
+    struct api_request *r = w->r;
+    struct admission_call call = {
+        .request = r,
+        .snapshot = w->snapshot,
+        .operation = ADMISSION_CREATE,
+        .namespace = w->namespace,
+        .name = w->name,
+        .object = o,
+    };
+    struct meta_v1_object_meta *meta = object_meta(o);
+
+    if (!(r->resource->flags & RESOURCE_PUT_CREATES) || r->subresource ||
+        r->info.verb != REQUEST_VERB_UPDATE) {
+        w->refused = status_not_found(r->arena, gr_of(w), w->name);
+        return WRITE_REFUSED;
+    }
+    if (meta->uid.len) {
+        w->refused =
+            status_conflict(r->arena, gr_of(w), w->name,
+                            "Precondition failed: UID in precondition: %.*s, UID in object meta: ",
+                            STR_ARG(meta->uid));
+        return WRITE_REFUSED;
+    }
+    system_fields_on_create(r, meta);
+    if (!admission_mutate(&call, &w->refused))
+        return WRITE_REFUSED;
+    strategy_prepare_create(r, o);
+    if (!strategy_validate(r, o, (struct object){ 0 }, &w->refused) ||
+        !admission_validate(&call, &w->refused))
+        return WRITE_REFUSED;
+    w->updated = o;
+    return WRITE_PUT;
+}
+
+/* Was this the last thing that held an object which is to go? */
+static bool is_released(struct api_request *r, struct object o)
+{
+    const struct meta_v1_object_meta *meta = object_meta(o);
+    const struct strategy *s = strategy_of(r->resource);
+
+    return meta->deletion_timestamp.set && !meta->finalizers.len &&
+           (!meta->deletion_grace_period_seconds || *meta->deletion_grace_period_seconds == 0) &&
+           !(s->is_kept && s->is_kept(o));
+}
+
+enum write_decision update_core(struct write *w, struct object updated)
+{
+    struct api_request *r = w->r;
+    struct admission_call call = {
+        .request = r,
+        .snapshot = w->snapshot,
+        .operation = ADMISSION_UPDATE,
+        .namespace = w->namespace,
+        .name = w->name,
+        .object = updated,
+        .old = w->current,
+    };
+
+    if (!w->current.data)
+        return create_by_put(w, updated);
+    if (!check_preconditions(w, object_meta(updated)) || !admission_mutate(&call, &w->refused))
+        return WRITE_REFUSED;
+    object_meta(updated)->resource_version = object_meta(w->current)->resource_version;
+    strategy_prepare_update(r, updated, w->current);
+    if (!strategy_validate(r, updated, w->current, &w->refused) ||
+        !admission_validate(&call, &w->refused))
+        return WRITE_REFUSED;
+    w->updated = updated;
+    return is_released(r, updated) ? WRITE_DELETE : WRITE_PUT;
+}
+
+static enum write_decision update_decide(struct write *w)
+{
+    const struct object *body = w->arg;
+
+    return update_core(w, object_copy(w->r->arena, *body));
+}
+
+static void update_done(struct write *w)
+{
+    write_respond(w, w->created ? 201 : 200);
+}
+
+static bool check_name(struct api_request *r, struct meta_v1_object_meta *meta, struct status *ret)
+{
+    if (!meta->name.len)
+        meta->name = r->info.name;
+    if (!str_eq(meta->name, r->info.name)) {
+        *ret = status_plain(r->arena, STATUS_BAD_REQUEST,
+                            "the name of the object (%.*s) does not match the name on the URL "
+                            "(%.*s)",
+                            STR_ARG(meta->name), STR_ARG(r->info.name));
+        return false;
+    }
+    if (resource_is_namespaced(r->resource) && meta->namespace.len &&
+        !str_eq(meta->namespace, r->info.namespace)) {
+        *ret = status_plain(r->arena, STATUS_BAD_REQUEST,
+                            "the namespace of the object (%.*s) does not match the namespace on "
+                            "the request (%.*s)",
+                            STR_ARG(meta->namespace), STR_ARG(r->info.namespace));
+        return false;
+    }
+    return system_fields_check_namespace(r, meta, ret);
+}
+
+void registry_update(struct api_request *r)
+{
+    struct write *w = ARENA_NEW(r->arena, struct write);
+    struct object *body = ARENA_NEW(r->arena, struct object);
+    struct status s;
+
+    if (!body_check_options(r, "UpdateOptions", &s) || !body_decode(r, body, &s) ||
+        !check_name(r, object_meta(*body), &s)) {
+        api_respond_status(r, &s);
+        return;
+    }
+    *w = (struct write){
+        .r = r,
+        .namespace = r->info.namespace,
+        .name = r->info.name,
+        .may_create = true,
+        .decide = update_decide,
+        .done = update_done,
+        .arg = body,
+    };
+    write_run(w);
+}

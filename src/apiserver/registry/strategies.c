@@ -1,0 +1,8 @@
+#include "apiserver/registry/strategies.h"
+
+#include <stddef.h>
+
+const struct strategy *const strategies[] = {
+    &namespace_strategy,           &pod_strategy, &event_strategy, &events_event_strategy,
+    &certificate_request_strategy, NULL,
+};

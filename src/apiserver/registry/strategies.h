@@ -1,0 +1,12 @@
+/* The strategies there are; one array names them all (strategies.c). */
+#pragma once
+
+#include "apiserver/registry/strategy.h"
+
+extern const struct strategy *const strategies[]; /* ends with NULL */
+
+extern const struct strategy namespace_strategy;
+extern const struct strategy pod_strategy;
+extern const struct strategy event_strategy;
+extern const struct strategy events_event_strategy;
+extern const struct strategy certificate_request_strategy;

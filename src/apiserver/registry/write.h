@@ -1,0 +1,55 @@
+/* The compare-and-set loop: read the current object, decide what it shall become, submit that with
+ * the revision that was read; a lost race runs it again on the newest object, at most WRITE_TRIES
+ * times. Every mutating verb is a decide() and a done().
+ *
+ * A write holds a reference on its request until done() has run, so the client may leave. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/object.h"
+#include "apiserver/status_response.h"
+#include "base/str.h"
+#include "store/store.h"
+
+struct api_request;
+
+enum { WRITE_TRIES = 5 };
+
+enum write_decision {
+    WRITE_PUT,     /* `updated` is to be stored */
+    WRITE_DELETE,  /* the object is to go; `updated` (or `current`) is what it was */
+    WRITE_NOTHING, /* it stays as it is; `updated` is the answer */
+    WRITE_REFUSED, /* `refused` says why */
+};
+
+struct write {
+    struct api_request *r;
+    struct str namespace, name;
+    bool may_create;  /* absent is no error: decide() runs with current.data == NULL */
+    bool must_be_new; /* present is no error of decide()'s: AlreadyExists */
+    enum write_decision (*decide)(struct write *w);
+    void (*done)(struct write *w);
+    void *arg;
+    /* For decide(): */
+    struct store_snapshot *snapshot;
+    struct object current; /* data NULL: absent */
+    uint64_t current_revision;
+    /* From decide(): */
+    struct object updated;
+    struct status refused;
+    /* For done(): */
+    enum write_decision decision; /* of the last try; REFUSED with `refused` set on any failure */
+    bool created;
+    uint64_t revision; /* of what is answered; 0 for a dry run's create */
+    /* The loop's own: */
+    int tries;
+    struct store_mutation mutation;
+    struct store_txn txn;
+};
+
+/* *w lies in the request's arena. */
+void write_run(struct write *w);
+/* Answers with `updated`, or with `refused`. */
+void write_respond(struct write *w, int code);

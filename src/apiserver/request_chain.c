@@ -1,0 +1,332 @@
+/* Every request walks down `stages`. A stage either passes it on, answers it, or waits and resumes
+ * it later; nothing nests. The order is upstream's:
+ *
+ *   request_info   everything after speaks of verb, resource and name, not of bytes of a path
+ *   authenticate   nobody unknown gets further than health and version
+ *   (audit)        place of audit: it must see the user, and what is refused below
+ *   (impersonate)  place of impersonation: it replaces the user, so before flow control and
+ *                  authorization, after audit has seen the real one
+ *   in_flight      place of flow control, too: it sorts by user, and a request is refused before
+ *                  it costs anything
+ *   authorize      before a body is read, a name looked up or a form negotiated, so that a refused
+ *                  client learns nothing
+ *   endpoint       paths that are no resources end here
+ *   resource       the row that is asked for: 404, 405
+ *   negotiate      form of the answer (406) and of the body (415)
+ *   body           read whole, 413 above the limit; may wait
+ *   verb           decode, then the bracket of read, admit, prepare, validate, compare-and-set
+ *                  (registry/write.c), then encode
+ */
+#include "apiserver/request_chain.h"
+
+#include "api/resource.h"
+#include "apiserver/api_request.h"
+#include "apiserver/apiserver_internal.h"
+#include "apiserver/endpoints.h"
+#include "apiserver/metrics.h"
+#include "apiserver/registry/registry.h"
+#include "apiserver/status_response.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "http/http_server.h"
+
+typedef enum stage_result stage_fn(struct api_request *r);
+
+static enum stage_result refuse(struct api_request *r, struct status s)
+{
+    api_respond_status(r, &s);
+    return STAGE_DONE;
+}
+
+static struct group_resource gr_of(const struct api_request *r)
+{
+    return (struct group_resource){ r->info.group, r->info.resource };
+}
+
+static enum stage_result stage_request_info(struct api_request *r)
+{
+    struct str agent = http_request_header(r->http, STR("user-agent"));
+    struct err err;
+    int rc;
+
+    rc = request_info_parse(r->arena, http_request_method(r->http), http_request_path(r->http),
+                            http_request_query(r->http), &r->info, &err);
+    if (rc < 0)
+        return refuse(r, status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text));
+    r->pretty = request_info_bool(&r->info, STR("pretty"));
+    if (!request_info_param(&r->info, STR("pretty")).p)
+        r->pretty = str_has_prefix(agent, STR("curl")) || str_has_prefix(agent, STR("Wget")) ||
+                    str_has_prefix(agent, STR("Mozilla/5.0"));
+    return STAGE_NEXT;
+}
+
+static enum stage_result stage_authenticate(struct api_request *r)
+{
+    static const struct str anonymous_groups[] = { STR_INIT("system:unauthenticated") };
+    const struct authenticator *const *a = r->server->authenticators;
+    struct str ignored;
+
+    for (; *a; a++) {
+        switch ((*a)->authenticate(r, &r->user)) {
+        case AUTHENTICATOR_KNOWN:
+            return STAGE_NEXT;
+        case AUTHENTICATOR_REFUSED:
+            return refuse(r, status_plain(r->arena, STATUS_UNAUTHORIZED, "Unauthorized"));
+        case AUTHENTICATOR_UNKNOWN:
+            break;
+        }
+    }
+    r->user = (struct user_info){ .name = STR("system:anonymous"),
+                                  .groups = anonymous_groups,
+                                  .n_groups = 1 };
+    /* Anonymous is a user only where everyone may go; elsewhere it is nobody. */
+    if (always_allow_paths_authorizer.authorize(r, &ignored) == AUTHORIZER_ALLOW)
+        return STAGE_NEXT;
+    return refuse(r, status_plain(r->arena, STATUS_UNAUTHORIZED, "Unauthorized"));
+}
+
+static enum stage_result stage_in_flight(struct api_request *r)
+{
+    if (!r->info.is_resource || r->info.verb == REQUEST_VERB_WATCH)
+        return STAGE_NEXT;
+    metrics_in_flight(r->server->metrics, r->info.verb >= REQUEST_VERB_CREATE, 1);
+    r->counted_in_flight = true;
+    return STAGE_NEXT;
+}
+
+static struct status denied(struct api_request *r, struct str reason)
+{
+    const struct request_info *i = &r->info;
+    struct arena *a = r->arena;
+    struct str what = i->resource, where = STR("at the cluster scope"), tail = STR("");
+
+    if (reason.len)
+        tail = arena_printf(a, ": %.*s", STR_ARG(reason));
+    if (!i->is_resource)
+        return status_forbidden(a, gr_of(r), STR(""), "User \"%.*s\" cannot %.*s path \"%.*s\"%.*s",
+                                STR_ARG(r->user.name), STR_ARG(i->verb_text), STR_ARG(i->path),
+                                STR_ARG(tail));
+    if (i->subresource.len)
+        what = arena_printf(a, "%.*s/%.*s", STR_ARG(i->resource), STR_ARG(i->subresource));
+    if (i->namespace.len)
+        where = arena_printf(a, "in the namespace \"%.*s\"", STR_ARG(i->namespace));
+    return status_forbidden(
+        a, gr_of(r), i->name,
+        "User \"%.*s\" cannot %.*s resource \"%.*s\" in API group \"%.*s\" %.*s%.*s",
+        STR_ARG(r->user.name), STR_ARG(i->verb_text), STR_ARG(what), STR_ARG(i->group),
+        STR_ARG(where), STR_ARG(tail));
+}
+
+static enum stage_result stage_authorize(struct api_request *r)
+{
+    const struct authorizer *const *a = r->server->authorizers;
+    struct str reason = STR_NULL;
+
+    for (; *a; a++) {
+        switch ((*a)->authorize(r, &reason)) {
+        case AUTHORIZER_ALLOW:
+            return STAGE_NEXT;
+        case AUTHORIZER_DENY:
+            return refuse(r, denied(r, reason));
+        case AUTHORIZER_NO_OPINION:
+            break;
+        }
+    }
+    return refuse(r, denied(r, reason));
+}
+
+static enum stage_result stage_endpoint(struct api_request *r)
+{
+    if (r->info.is_resource)
+        return STAGE_NEXT;
+    for (endpoint_fn *const *f = endpoints; *f; f++)
+        if ((*f)(r))
+            return STAGE_DONE;
+    return refuse(r, status_plain(r->arena, STATUS_NOT_FOUND,
+                                  "the server could not find the requested resource"));
+}
+
+/* Which verbs of the API a request's verb is, as resource rows say them. */
+static const unsigned row_verbs[REQUEST_VERB_MAX] = {
+    [REQUEST_VERB_GET] = RESOURCE_VERB_GET,
+    [REQUEST_VERB_LIST] = RESOURCE_VERB_LIST,
+    [REQUEST_VERB_WATCH] = RESOURCE_VERB_WATCH,
+    [REQUEST_VERB_CREATE] = RESOURCE_VERB_CREATE,
+    [REQUEST_VERB_UPDATE] = RESOURCE_VERB_UPDATE,
+    [REQUEST_VERB_PATCH] = RESOURCE_VERB_PATCH,
+    [REQUEST_VERB_DELETE] = RESOURCE_VERB_DELETE,
+    [REQUEST_VERB_DELETECOLLECTION] = RESOURCE_VERB_DELETECOLLECTION,
+};
+
+/* Subresources that are parts of the stored object; the others have endpoints of their own. */
+static bool is_part(const struct api_request *r)
+{
+    static const struct str parts[] = { STR_INIT("status"), STR_INIT("finalize"),
+                                        STR_INIT("approval") };
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (str_eq(r->subresource->name, parts[i]))
+            return r->subresource->type == r->resource->type && !r->subresource->connect;
+    return false;
+}
+
+static enum stage_result stage_resource(struct api_request *r)
+{
+    const struct request_info *i = &r->info;
+    struct status none = status_plain(r->arena, STATUS_NOT_FOUND,
+                                      "the server could not find the requested resource");
+    unsigned verbs;
+
+    r->resource = resource_find(i->group, i->version, i->resource);
+    if (!r->resource || !resource_is_stored(r->resource))
+        return refuse(r, none);
+    /* A scope that does not fit is another path, which nobody registered. */
+    if (resource_is_namespaced(r->resource)) {
+        if (!i->namespace.len && (i->name.len || i->verb == REQUEST_VERB_DELETECOLLECTION))
+            return refuse(r, none);
+        if (!i->namespace.len && i->verb == REQUEST_VERB_CREATE)
+            return refuse(r, status_method_not_allowed(r->arena, gr_of(r), STR("")));
+    } else if (i->namespace.len && !str_eq(i->resource, STR("namespaces"))) {
+        return refuse(r, none);
+    }
+    verbs = r->resource->verbs;
+    if (i->subresource.len) {
+        r->subresource = resource_subresource(r->resource, i->subresource);
+        if (!r->subresource || i->rest.len || !is_part(r))
+            return refuse(r, none);
+        verbs = r->subresource->verbs;
+    }
+    if (!(verbs & row_verbs[i->verb]) || (i->name.len && i->verb == REQUEST_VERB_CREATE))
+        return refuse(r, status_method_not_allowed(r->arena, gr_of(r), STR("")));
+    return STAGE_NEXT;
+}
+
+static enum stage_result stage_negotiate(struct api_request *r)
+{
+    bool collection = r->info.verb == REQUEST_VERB_LIST;
+    bool reads = r->info.verb <= REQUEST_VERB_WATCH;
+    struct negotiation_offer offer = {
+        .media = MEDIA_OBJECTS,
+        .stream = r->info.verb == REQUEST_VERB_WATCH,
+        .as = MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA) |
+              (collection ? MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA_LIST) : 0),
+    };
+    unsigned bodies = r->info.verb == REQUEST_VERB_PATCH ? MEDIA_PATCHES : MEDIA_OBJECTS;
+    struct str type = http_request_header(r->http, STR("content-type"));
+
+    if (offer.stream)
+        offer.media = MEDIA_BIT(JSON) | MEDIA_BIT(PROTOBUF);
+    if (negotiation_output(http_request_header(r->http, STR("accept")), &offer, &r->accept) < 0) {
+        r->accept = (struct negotiation){ .media = MEDIA_JSON };
+        return refuse(r, status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
+                                      "only the following media types are accepted: %.*s",
+                                      STR_ARG(media_list(r->arena, offer.media))));
+    }
+    r->pretty |= r->accept.pretty;
+    if (reads)
+        return STAGE_NEXT;
+    if (r->info.verb == REQUEST_VERB_PATCH)
+        bodies &= ~MEDIA_BIT(APPLY_PATCH);
+    if (negotiation_input(type, bodies, &r->body_media) < 0)
+        return refuse(r, status_plain(r->arena, STATUS_UNSUPPORTED_MEDIA_TYPE,
+                                      "the body of the request was in an unknown format - accepted "
+                                      "media types include: %.*s",
+                                      STR_ARG(media_list(r->arena, bodies))));
+    return STAGE_NEXT;
+}
+
+static void on_body(struct http_request *http, int result, struct str body, void *arg)
+{
+    struct api_request *r = arg;
+    struct status s;
+
+    (void)http;
+    if (result == 0) {
+        r->body = body;
+        request_chain_resume(r);
+        return;
+    }
+    if (result == ERR_TOO_LARGE)
+        s = status_plain(r->arena, STATUS_TOO_LARGE, "Request entity too large: limit is %d",
+                         API_REQUEST_BODY_LIMIT);
+    else
+        s = status_plain(r->arena, STATUS_BAD_REQUEST, "the request's body could not be read: %s",
+                         err_name(result));
+    api_respond_status(r, &s);
+}
+
+static enum stage_result stage_body(struct api_request *r)
+{
+    if (r->info.verb <= REQUEST_VERB_WATCH)
+        return STAGE_NEXT;
+    http_request_read_body(r->http, API_REQUEST_BODY_LIMIT, on_body, r);
+    return STAGE_WAIT;
+}
+
+static enum stage_result stage_verb(struct api_request *r)
+{
+    static void (*const verbs[REQUEST_VERB_MAX])(struct api_request * r) = {
+        [REQUEST_VERB_GET] = registry_get,
+        [REQUEST_VERB_LIST] = registry_list,
+        [REQUEST_VERB_WATCH] = registry_watch,
+        [REQUEST_VERB_CREATE] = registry_create,
+        [REQUEST_VERB_UPDATE] = registry_update,
+        [REQUEST_VERB_PATCH] = registry_patch,
+        [REQUEST_VERB_DELETE] = registry_delete,
+        [REQUEST_VERB_DELETECOLLECTION] = registry_deletecollection,
+    };
+
+    verbs[r->info.verb](r);
+    return STAGE_DONE;
+}
+
+static const struct {
+    const char *name;
+    stage_fn *fn;
+} stages[] = {
+    { "request info", stage_request_info },
+    { "authenticate", stage_authenticate },
+    { "in flight", stage_in_flight },
+    { "authorize", stage_authorize },
+    { "endpoint", stage_endpoint },
+    { "resource", stage_resource },
+    { "negotiate", stage_negotiate },
+    { "body", stage_body },
+    { "verb", stage_verb },
+};
+
+void request_chain_resume(struct api_request *r)
+{
+    while (!r->answered && r->stage < ARRAY_LEN(stages))
+        if (stages[r->stage++].fn(r) != STAGE_NEXT)
+            return;
+}
+
+static void on_gone(struct http_request *http, void *arg)
+{
+    struct api_request *r = arg;
+
+    (void)http;
+    r->gone = true;
+    if (r->on_gone)
+        r->on_gone(r, r->on_gone_arg);
+    if (r->counted_in_flight)
+        metrics_in_flight(r->server->metrics, r->info.verb >= REQUEST_VERB_CREATE, -1);
+    r->counted_in_flight = false;
+}
+
+void request_chain_on_request(struct http_request *http, void *arg)
+{
+    struct apiserver *server = arg;
+    struct arena *a = http_request_arena(http);
+    struct api_request *r = ARENA_NEW(a, struct api_request);
+
+    r->http = http;
+    r->arena = a;
+    r->loop = http_request_loop(http);
+    r->server = server;
+    r->start_ns = server->clock->mono_ns(server->clock);
+    http_request_on_close(http, on_gone, r);
+    request_chain_resume(r);
+}
