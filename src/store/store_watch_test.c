@@ -240,7 +240,7 @@ Test(store_watch, a_transaction_is_all_or_nothing)
     struct err err = { 0 };
     struct store_mutation m[3];
     struct store_txn t = { .mutations = m, .n = 3 };
-    uint64_t first;
+    uint64_t first = 0;
 
     fixture_start(&f);
     cr_assert_eq(fixture_put(&f, f.pods, "ns/quota", "1", &first), 0);
