@@ -1,0 +1,27 @@
+/* Child processes: spawn and exec with nothing in between. The child gets the three standard
+ * descriptors and no other, default signals and an empty signal mask. All on one loop's thread. */
+#pragma once
+
+#include <sys/types.h>
+
+struct child;
+struct err;
+struct loop;
+
+/* Once: it has ended, by exit(status) or by signal (then status is 0). It may free the child. */
+typedef void child_exit_fn(struct child *c, int status, int signum, void *arg);
+
+struct child_options {
+    const char *const *argv; /* argv[0] is the program, looked up in PATH; ends with NULL */
+    const char *const *env;  /* "A=b", ends with NULL; NULL: ours */
+    const char *directory;   /* NULL: ours */
+    int stdio[3];            /* ours to give, the caller's to close; -1: /dev/null */
+    child_exit_fn *on_exit;
+    void *arg;
+};
+
+int child_start(struct loop *l, const struct child_options *o, struct child **ret, struct err *err);
+pid_t child_pid(const struct child *c);
+int child_kill(struct child *c, int signum); /* -ESRCH when it has ended */
+/* on_exit does not run afterwards; a child that still runs goes on and is reaped. Accepts NULL. */
+void child_free(struct child *c);
