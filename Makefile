@@ -117,6 +117,10 @@ $(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
 $(B)/bench-lmdb: $(call obj,bench/lmdb_floor.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 
+# The bare HTTP server beside nghttpd: bench/http-floor $(B).
+$(B)/bench-http: $(call obj,bench/http_floor.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+
 # The store beside bare LMDB, in process.
 $(B)/bench-store: $(call obj,bench/bench_store.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
