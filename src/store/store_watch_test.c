@@ -365,3 +365,74 @@ Test(store_watch, compacted_space_is_used_again)
     mem_free(value);
     fixture_end(&f);
 }
+
+struct reading {
+    struct fixture *f;
+    atomic_bool stop;
+    atomic_int bad;
+    atomic_int reads;
+};
+
+/* Two objects that are always written together must be seen together, by GET and by LIST. */
+static void *read_pairs(void *arg)
+{
+    struct reading *rd = arg;
+
+    while (!atomic_load(&rd->stop)) {
+        struct store_range r = { .resource = rd->f->pods };
+        struct store_object a = { 0 }, b = { 0 }, o;
+        struct store_snapshot snap;
+        struct store_cursor *c;
+        struct arena arena;
+        struct err err;
+        int n = 0, ra, rb;
+
+        arena_init(&arena, 0);
+        if (store_snapshot_begin(rd->f->store, &snap, &err) < 0 ||
+            store_range_begin(&snap, &arena, &r, &c, &err) < 0)
+            break;
+        ra = store_get(&snap, rd->f->pods, STR("ns/a"), &a, &err);
+        rb = store_get(&snap, rd->f->pods, STR("ns/b"), &b, &err);
+        while (store_range_next(c, &o, &err) == 1 && o.mod_revision == a.mod_revision)
+            n++;
+        if (ra != rb ||
+            (ra == 0 && (!str_eq(a.head, b.head) || n != 2 || a.mod_revision > snap.revision)))
+            (void)atomic_fetch_add(&rd->bad, 1);
+        (void)atomic_fetch_add(&rd->reads, 1);
+        store_snapshot_end(&snap);
+        arena_done(&arena);
+    }
+    return NULL;
+}
+
+Test(store_watch, readers_on_other_threads_see_whole_transactions)
+{
+    enum { READERS = 2, WRITES = 400 };
+    struct fixture f = { 0 };
+    struct reading rd = { .f = &f };
+    struct store_mutation m[2];
+    struct err err = { 0 };
+    pthread_t t[READERS];
+    char head[32];
+
+    fixture_start(&f);
+    for (int i = 0; i < READERS; i++)
+        cr_assert_eq(pthread_create(&t[i], NULL, read_pairs, &rd), 0);
+    for (int i = 0; i < WRITES || atomic_load(&rd.reads) < 100; i++) {
+        (void)snprintf(head, sizeof(head), "%d", i);
+        for (int j = 0; j < 2; j++)
+            m[j] = (struct store_mutation){ .op = i % 7 == 6 ? STORE_DELETE : STORE_PUT,
+                                            .resource = f.pods,
+                                            .key = j ? STR("ns/b") : STR("ns/a"),
+                                            .expected = STORE_EXPECT_ANY,
+                                            .head = str_from_cstr(head) };
+        cr_assert_eq(fixture_apply(&f, m, 2, NULL), 0);
+        if (i % 50 == 49)
+            cr_assert_eq(store_compact(f.store, store_revision(f.store), &err), 0);
+    }
+    atomic_store(&rd.stop, true);
+    for (int i = 0; i < READERS; i++)
+        (void)pthread_join(t[i], NULL);
+    cr_assert_eq(atomic_load(&rd.bad), 0);
+    fixture_end(&f);
+}
