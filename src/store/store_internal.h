@@ -142,7 +142,7 @@ __attribute__((noreturn)) void store_die(const char *what, int rc);
 
 /* --- the store --- */
 
-enum { STORE_INDEXED_MAX = 16 };
+enum { STORE_INDEXED_MAX = 16, STORE_RESOURCES_MAX = 65536 };
 
 struct store_resource_entry {
     uint16_t id;
@@ -229,6 +229,7 @@ struct store {
 };
 
 struct store_resource_entry *store_resource_get(struct store *s, uint16_t id); /* NULL: unknown */
+void store_resource_free(struct store_resource_entry *re);
 int store_save_resources(struct store *s, MDB_txn *hard); /* those not yet on disk */
 int store_load_resources(struct store *s, struct err *err);
 
