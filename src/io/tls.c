@@ -199,6 +199,7 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
 static int set_up(SSL_CTX *ssl, const struct tls_options *o, struct err *err)
 {
     static char yes; /* its address says: HTTP/1.1 only */
+    char groups[] = "X25519:P-256:P-384";
     int r = 0;
 
     (void)SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
@@ -210,7 +211,7 @@ static int set_up(SSL_CTX *ssl, const struct tls_options *o, struct err *err)
     if (SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
         SSL_CTX_set_ciphersuites(ssl, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                       "TLS_CHACHA20_POLY1305_SHA256") != 1 ||
-        SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384") != 1)
+        SSL_CTX_set1_groups_list(ssl, groups) != 1)
         return fail(err, "choose ciphers");
     if (o->certificate_pem.len || !o->is_client) {
         r = use_certificates(ssl, o->certificate_pem, err);
