@@ -43,6 +43,8 @@ int cmd_pki(int argc, char **argv)
         return 0;
     if (r == 0 && (n != 2 || !str_eq(str_from_cstr(words[0]), STR("init"))))
         r = err_set(&err, ERR_INVALID, "usage: pintle pki init DIR [FLAGS]");
+    if (r == 0 && !o.secure_port)
+        r = err_set(&err, ERR_INVALID, "--secure-port must not be 0: admin.conf names it");
     if (r < 0) {
         (void)fprintf(stderr, "pintle pki: %s\n", err.text);
         return 2;

@@ -228,3 +228,26 @@ bool x509_pair_fits(const struct x509_pair *pair, struct str ca_certificate)
     ERR_clear_error();
     return fits;
 }
+
+int x509_public_key(struct arena *a, struct str private_pem, struct str *ret_public,
+                    struct err *err)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = read_key(private_pem);
+    CLEANUP(BIO_free_all) BIO *pub = BIO_new(BIO_s_mem());
+
+    if (!key || !pub || PEM_write_bio_PUBKEY(pub, key) != 1)
+        return fail(err, "read a private key");
+    *ret_public = bio_text(a, pub);
+    return 0;
+}
+
+bool x509_is_for(struct str certificate_pem, struct str name)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    CLEANUP(X509_free) X509 *cert = read_certificate(certificate_pem);
+    bool ok = cert && (X509_check_ip_asc(cert, str_cstr(&a, name), 0) == 1 ||
+                       X509_check_host(cert, name.p, name.len, 0, NULL) == 1);
+
+    ERR_clear_error();
+    return ok;
+}

@@ -45,5 +45,10 @@ struct x509_info {
     bool is_ca;
 };
 int x509_read(struct str certificate_pem, struct x509_info *ret, struct err *err);
+/* The public half of a private key, both PEM. */
+int x509_public_key(struct arena *a, struct str private_pem, struct str *ret_public,
+                    struct err *err);
+/* The certificate is for this DNS name or address (text). */
+bool x509_is_for(struct str certificate_pem, struct str name);
 /* The first certificate is signed by ca and its key is this one. */
 bool x509_pair_fits(const struct x509_pair *pair, struct str ca_certificate);

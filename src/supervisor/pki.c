@@ -44,6 +44,18 @@ static int make_dir(struct pki *p, const char *path)
     return 0;
 }
 
+/* A rename lasts once its directory is synced. */
+static int sync_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+    if (fd < 0)
+        return -errno;
+    r = fsync(fd) < 0 ? -errno : 0;
+    (void)close(fd); /* only synced */
+    return r;
+}
+
 /* 1 and the text; 0 when there is no such file. */
 static int read_file(struct pki *p, const char *name, struct str *ret)
 {
@@ -87,6 +99,9 @@ static int write_file(struct pki *p, const char *name, struct str text, mode_t m
     (void)close(fd); /* synced, or failed already */
     if (r == 0 && rename(temp, path) < 0)
         r = -errno;
+    if (r == 0)
+        r = sync_dir(str_has_prefix(str_from_cstr(name), STR("pki/")) ? path_of(p, "pki")
+                                                                      : p->o->dir);
     if (r < 0) {
         (void)unlink(temp); /* as if nothing had been */
         return err_errno(p->err, -r, "write '%s'", path);
@@ -97,21 +112,30 @@ static int write_file(struct pki *p, const char *name, struct str text, mode_t m
 
 /* --- certificates --- */
 
-static bool is_current(struct str certificate, int64_t now)
+/* Valid now, and for so many days more. */
+static bool is_current(struct str certificate, int64_t now, int64_t days)
 {
     struct x509_info info;
     struct err ignored;
 
     return x509_read(certificate, &info, &ignored) == 0 && info.not_before <= now &&
-           info.not_after > now + (int64_t)RENEW_DAYS * DAY_SECONDS;
+           info.not_after > now + days * DAY_SECONDS;
 }
 
-/* 1 when both files are there; *ret then. */
+enum pair_state { PAIR_ABSENT, PAIR_WHOLE, PAIR_WITHOUT_KEY };
+
+/* A key alone is what a run leaves that was killed before it wrote the certificate: nothing depends
+ * on it, so that it counts as absent. */
 static int read_pair(struct pki *p, const char *name, struct x509_pair *ret)
 {
     int r = read_file(p, arena_printf(&p->arena, "pki/%s.crt", name).p, &ret->certificate);
 
-    return r == 1 ? read_file(p, arena_printf(&p->arena, "pki/%s.key", name).p, &ret->key) : r;
+    if (r != 1)
+        return r < 0 ? r : PAIR_ABSENT;
+    r = read_file(p, arena_printf(&p->arena, "pki/%s.key", name).p, &ret->key);
+    if (r < 0)
+        return r;
+    return r == 1 ? PAIR_WHOLE : PAIR_WITHOUT_KEY;
 }
 
 static int write_pair(struct pki *p, const char *name, const struct x509_pair *pair)
@@ -124,22 +148,46 @@ static int write_pair(struct pki *p, const char *name, const struct x509_pair *p
                               0644);
 }
 
+/* An authority is never replaced: everything hangs on it. */
 static int ensure_ca(struct pki *p, const char *name, struct str common_name, struct x509_pair *ret)
 {
     int r = read_pair(p, name, ret);
 
     if (r < 0)
         return r;
-    if (r == 1 && x509_pair_fits(ret, ret->certificate)) {
-        p->result.kept += 2;
-        return 0;
-    }
-    if (r == 1)
+    if (r == PAIR_WITHOUT_KEY)
+        return err_set(p->err, ERR_INVALID,
+                       "'%s/pki/%s.crt' is there without its key: put the key beside it, or name "
+                       "certificates that another authority signed by flags",
+                       p->o->dir, name);
+    if (r == PAIR_WHOLE && !x509_pair_fits(ret, ret->certificate))
         return err_set(p->err, ERR_CORRUPT,
                        "'%s/pki/%s.crt' and its key do not fit; move both away to have new ones",
                        p->o->dir, name);
+    if (r == PAIR_WHOLE && !is_current(ret->certificate, clock_wall_s(&clock_system), 0))
+        return err_set(p->err, ERR_INVALID,
+                       "'%s/pki/%s.crt' has expired; move it and its key away to have new ones",
+                       p->o->dir, name);
+    if (r == PAIR_WHOLE) {
+        p->result.kept += 2;
+        return 0;
+    }
     r = x509_make_ca(&p->arena, common_name, CA_DAYS, ret, p->err);
     return r < 0 ? r : write_pair(p, name, ret);
+}
+
+/* The certificate is for every name and address that is asked for. */
+static bool covers(struct str certificate, const struct x509_request *req)
+{
+    for (size_t i = 0; i < req->n_dns_names; i++) {
+        if (!x509_is_for(certificate, req->dns_names[i]))
+            return false;
+    }
+    for (size_t i = 0; i < req->n_addresses; i++) {
+        if (!x509_is_for(certificate, req->addresses[i]))
+            return false;
+    }
+    return true;
 }
 
 static int ensure_signed(struct pki *p, const char *name, const struct x509_pair *ca,
@@ -150,8 +198,9 @@ static int ensure_signed(struct pki *p, const char *name, const struct x509_pair
 
     if (r < 0)
         return r;
-    if (r == 1 && x509_pair_fits(&pair, ca->certificate) &&
-        is_current(pair.certificate, clock_wall_s(&clock_system))) {
+    if (r == PAIR_WHOLE && x509_pair_fits(&pair, ca->certificate) &&
+        is_current(pair.certificate, clock_wall_s(&clock_system), RENEW_DAYS) &&
+        covers(pair.certificate, req)) {
         p->result.kept += 2;
         return 0;
     }
@@ -159,23 +208,66 @@ static int ensure_signed(struct pki *p, const char *name, const struct x509_pair
     return r < 0 ? r : write_pair(p, name, &pair);
 }
 
-/* The first address of a service range: "10.96.0.0/12" -> "10.96.0.1". */
-static bool first_address(struct arena *a, const char *cidr, struct str *ret)
+static bool is_address(struct str text)
 {
     unsigned char bytes[16];
+    CLEANUP(arena_done) struct arena a = { 0 };
+    int family = str_find(text, ':') >= 0 ? AF_INET6 : AF_INET;
+
+    return inet_pton(family, str_cstr(&a, text), bytes) == 1;
+}
+
+/* The first address of a service range: "10.96.0.0/12" -> "10.96.0.1". */
+static bool first_address(struct arena *a, struct str cidr, struct str *ret)
+{
+    unsigned char bytes[16] = { 0 };
     struct str address, length;
     char text[INET6_ADDRSTRLEN];
+    uint64_t prefix;
     int family;
+    size_t n;
 
-    (void)str_cut(str_from_cstr(cidr), '/', &address, &length);
-    family = str_find(address, ':') >= 0 ? AF_INET6 : AF_INET;
-    if (inet_pton(family, str_cstr(a, address), bytes) != 1)
+    if (!str_cut(cidr, '/', &address, &length) || !str_to_u64(length, &prefix))
         return false;
-    bytes[family == AF_INET6 ? 15 : 3]++; /* a range's own address ends in zeros */
+    family = str_find(address, ':') >= 0 ? AF_INET6 : AF_INET;
+    n = family == AF_INET6 ? 16 : 4;
+    if (prefix > n * 8 - 2 || inet_pton(family, str_cstr(a, address), bytes) != 1)
+        return false;
+    for (size_t bit = prefix; bit < n * 8; bit++)
+        bytes[bit / 8] &= (unsigned char)~(0x80 >> bit % 8);
+    bytes[n - 1]++; /* the host part is all zeros now */
     if (!inet_ntop(family, bytes, text, sizeof(text)))
         return false;
     *ret = str_dup(a, str_from_cstr(text));
     return true;
+}
+
+/* What can stand in a certificate as a DNS name; a host may be called anything. */
+static bool is_dns_name(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '.'))
+            return false;
+    }
+    return s.len > 0 && s.len <= 253;
+}
+
+enum { MAX_ADDRESSES = 8 };
+
+/* The first address of each range, separated by commas. */
+static int add_service_addresses(struct pki *p, struct str *addresses, size_t *n)
+{
+    struct str ranges = str_from_cstr(p->o->service_cidr), range;
+
+    while (str_next(&ranges, ',', &range)) {
+        if (*n == MAX_ADDRESSES || !first_address(&p->arena, str_trim(range), &addresses[*n]))
+            return err_set(p->err, ERR_INVALID, "'%.*s' is no address range", STR_ARG(range));
+        (*n)++;
+    }
+    return 0;
 }
 
 static int ensure_server(struct pki *p)
@@ -184,7 +276,8 @@ static int ensure_server(struct pki *p)
     struct str names[6] = { STR("kubernetes"), STR("kubernetes.default"),
                             STR("kubernetes.default.svc"),
                             STR("kubernetes.default.svc.cluster.local"), STR("localhost") };
-    struct str addresses[4] = { STR("127.0.0.1"), STR("::1") };
+    struct str addresses[MAX_ADDRESSES] = { STR("127.0.0.1"), STR("::1") };
+    struct str advertise = str_from_cstr(p->o->advertise_address);
     struct x509_request req = { .common_name = STR("kube-apiserver"),
                                 .dns_names = names,
                                 .n_dns_names = 5,
@@ -192,14 +285,16 @@ static int ensure_server(struct pki *p)
                                 .n_addresses = 2,
                                 .is_server = true,
                                 .days = LEAF_DAYS };
+    int r;
 
-    if (gethostname(host, sizeof(host) - 1) == 0 && host[0])
+    if (gethostname(host, sizeof(host) - 1) == 0 && is_dns_name(str_from_cstr(host)))
         names[req.n_dns_names++] = str_from_cstr(host);
-    if (!first_address(&p->arena, p->o->service_cidr, &addresses[req.n_addresses++]))
-        return err_set(p->err, ERR_INVALID, "'%s' is no address range", p->o->service_cidr);
-    if (p->o->advertise_address)
-        addresses[req.n_addresses++] = str_from_cstr(p->o->advertise_address);
-    return ensure_signed(p, "apiserver", &p->ca, &req);
+    if (advertise.len && !is_address(advertise))
+        return err_set(p->err, ERR_INVALID, "'%.*s' is no address", STR_ARG(advertise));
+    if (advertise.len)
+        addresses[req.n_addresses++] = advertise;
+    r = add_service_addresses(p, addresses, &req.n_addresses);
+    return r < 0 ? r : ensure_signed(p, "apiserver", &p->ca, &req);
 }
 
 static int ensure_client(struct pki *p, const char *name, const struct x509_pair *ca,
@@ -214,16 +309,25 @@ static int ensure_client(struct pki *p, const char *name, const struct x509_pair
     return ensure_signed(p, name, ca, &req);
 }
 
+/* The private key is never replaced: tokens hang on it. The public one follows from it. */
 static int ensure_token_key(struct pki *p)
 {
-    struct str priv, pub;
+    struct str priv, pub, old;
     int r = read_file(p, "pki/sa.key", &priv);
 
     if (r < 0)
         return r;
-    if (r == 1 && read_file(p, "pki/sa.pub", &pub) == 1) {
-        p->result.kept += 2;
-        return 0;
+    if (r == 1) {
+        r = x509_public_key(&p->arena, priv, &pub, p->err);
+        if (r < 0)
+            return err_wrap(p->err, "'%s/pki/sa.key'", p->o->dir);
+        p->result.kept++;
+        r = read_file(p, "pki/sa.pub", &old);
+        if (r == 1 && str_eq(old, pub)) {
+            p->result.kept++;
+            return 0;
+        }
+        return r < 0 ? r : write_file(p, "pki/sa.pub", pub, 0644);
     }
     r = x509_make_key(&p->arena, &priv, &pub, p->err);
     if (r >= 0)
@@ -257,8 +361,24 @@ static struct str print_kubeconfig(struct pki *p, const struct x509_pair *admin)
     return buf_str(&b);
 }
 
+/* The certificate in a kubeconfig that we wrote is valid for a while yet. */
+static bool has_current_client(struct pki *p, struct str conf)
+{
+    static const struct str key = STR_INIT("client-certificate-data: ");
+    ptrdiff_t at = str_find_str(conf, key);
+    struct str data, rest, pem;
+    size_t bad;
+
+    if (at < 0)
+        return false;
+    (void)str_cut(str_tail(conf, (size_t)at + key.len), '\n', &data, &rest);
+    return base64_decode(&p->arena, data, &pem, &bad) &&
+           is_current(pem, clock_wall_s(&clock_system), RENEW_DAYS);
+}
+
 /* The administrator's certificate lives in the kubeconfig alone, which is kept while it names this
- * port and bears this cluster's authority. */
+ * port, bears this cluster's authority and is valid. Port 0 is not known yet: nothing is written
+ * for it. */
 static int ensure_kubeconfig(struct pki *p)
 {
     struct str organization = STR("system:masters"), old, server;
@@ -269,13 +389,17 @@ static int ensure_kubeconfig(struct pki *p)
                                 .days = LEAF_DAYS };
     struct x509_pair admin;
     struct buf ca = { .arena = &p->arena };
-    int r = read_file(p, "admin.conf", &old);
+    int r;
 
+    if (!p->o->secure_port)
+        return 0;
+    r = read_file(p, "admin.conf", &old);
     if (r < 0)
         return r;
     base64_encode(&ca, p->ca.certificate);
     server = arena_printf(&p->arena, "server: https://127.0.0.1:%u\n", p->o->secure_port);
-    if (r == 1 && str_contains(old, buf_str(&ca)) && str_contains(old, server)) {
+    if (r == 1 && str_contains(old, buf_str(&ca)) && str_contains(old, server) &&
+        has_current_client(p, old)) {
         p->result.kept++;
         return 0;
     }

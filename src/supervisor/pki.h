@@ -12,10 +12,11 @@
 struct err;
 
 struct pki_options {
-    const char *dir; /* made when it is not there, 0700 */
-    uint16_t secure_port;
+    const char *dir;               /* made when it is not there, 0700 */
+    uint16_t secure_port;          /* 0: not known yet, no kubeconfig is written */
     const char *advertise_address; /* NULL: 127.0.0.1 only */
-    const char *service_cidr;      /* its first address goes into the server's certificate */
+    const char *service_cidr;      /* ranges, by commas; the first address of each goes into the
+                                      server's certificate */
 };
 
 struct pki_result {
