@@ -1,17 +1,23 @@
 # Pintle's one Makefile. Sources are found by directory; everything made lands in $(B).
 #
 #   make                 build/pintle
-#   make test            what tests need, then every test (README)
-#   make unit            unit tests;  DIRS="base codec" for some directories only
+#   make test            installs what tests need, builds, runs every test
+#   make unit            unit tests; DIRS="base codec" of some directories, FILTER='json*/*' by name
+#   make e2e             tests from outside, with real clients; ARGS="-k watch" goes to pytest
 #   make check           formatting, layers, sizes, banned calls, linters
-#   make MODE=debug|asan|tsan CC=gcc|clang ...   other builds, each in a directory of its own
+#   make fuzz            every fuzz target for FUZZ_SECONDS each
+#   make bench           what we claim, measured (docs/benchmarks.md)
+#   make test-long       sanitizer and compiler matrix, long fuzzing
+#   make clean
+#
+#   MODE=debug|asan|tsan|fuzz CC=gcc|clang   other builds, each in a directory of its own
+#   V=1                                      shows the commands
 
 MODE ?= release
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 VARIANT := $(if $(filter-out release,$(MODE)),-$(MODE))$(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))
 B ?= build$(VARIANT)
 
-# V=1 shows the commands.
 Q := $(if $(V),,@)
 
 LAYERS := base io codec http api store net apiserver client controller scheduler dns supervisor proxy cni runtime kubelet
@@ -35,9 +41,12 @@ OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection -fcf-pr
 OPT_debug := -O0 -g3 -DPINTLE_DEBUG
 OPT_asan := -O1 -g -DPINTLE_DEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 OPT_tsan := -O1 -g -DPINTLE_DEBUG -fno-omit-frame-pointer -fsanitize=thread
+# Clang's alone: the address and undefined-behaviour sanitizers and the coverage that fuzzing steers by.
+OPT_fuzz := -O1 -g -DPINTLE_DEBUG -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 LINK_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LINK_asan := -fsanitize=address,undefined
 LINK_tsan := -fsanitize=thread
+LINK_fuzz := -fsanitize=address,undefined
 
 BASE_CFLAGS := -std=gnu17 -D_GNU_SOURCE -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections \
 	$(OPT_$(MODE)) -Isrc -I$(B)/gen $(PKG_CFLAGS) $(CFLAGS)
@@ -58,8 +67,17 @@ LLHTTP_OBJS := $(if $(filter http,$(DIRS)),$(addprefix $(B)/llhttp/,api.o http.o
 LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS) \
 	$(if $(and $(HAS_API),$(filter apiserver,$(DIRS))),$(B)/gen/openapi_documents.o)
 
-.PHONY: all unit test check clean fuzz bench
+.PHONY: all help unit kapic-test e2e test check fuzz fuzz-run bench bench-programs test-long clean
 all: $(B)/pintle
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+
+# Without the libraries every other message would mislead. Goals that install them go on.
+ifeq (,$(filter test help clean test-long,$(MAKECMDGOALS)))
+ifneq (yes,$(shell pkg-config --exists $(PKGS) 2>/dev/null && test -d $(LLHTTP_DIR) && echo yes))
+$(error packages are missing: run 'scripts/deps.sh build' as root (or 'make test', which does))
+endif
+endif
 
 # The schema compiler, and what it makes.
 KAPIC_SRCS := $(wildcard tools/kapic/*.c) $(call src_of,base)
@@ -109,8 +127,49 @@ $(B)/unit-tests: $(call obj,$(TEST_SRCS)) $(B)/libpintle.a
 unit: $(B)/unit-tests
 	$(B)/unit-tests $(if $(FILTER),--filter='$(FILTER)') --timeout 60
 
+# The schema compiler's messages, and the program from outside.
+kapic-test: $(B)/kapic
+	scripts/test-tools.sh
+	KAPIC=$(B)/kapic build/tools/venv/bin/python -m pytest -q -p no:cacheprovider tests/kapic
+e2e: $(B)/pintle
+	scripts/test-tools.sh
+	tests/e2e/run --pintle $(B)/pintle $(ARGS)
+
+test:
+	scripts/deps.sh build test
+	$(MAKE) all
+	$(MAKE) unit
+	$(MAKE) kapic-test
+	$(MAKE) e2e
+
+check:
+	CC=$(CC) scripts/check.sh $(B)
+
+# Fuzz targets are built by clang in their own directory: `make fuzz` is its own caller.
+FUZZ_SECONDS ?= 10
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz:
+	$(MAKE) MODE=fuzz CC=clang FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-run
+fuzz-run: $(FUZZ_TARGETS)
+	scripts/fuzz.sh $(FUZZ_SECONDS) $^
+$(B)/obj/tests/fuzz/%.o: ALL_CFLAGS += -Wno-missing-prototypes -Itests/fuzz
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libpintle.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+
+# Hours are welcome here: what a nightly run does.
+test-long:
+	scripts/deps.sh build test
+	$(MAKE) CC=clang all unit
+	$(MAKE) MODE=debug all unit
+	$(MAKE) MODE=asan all unit
+	$(MAKE) MODE=tsan unit
+	$(MAKE) MODE=asan e2e
+	$(MAKE) fuzz FUZZ_SECONDS=300
+
 # What the benches run beside the program itself.
 BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb
+BENCHES := start api-get api-list api-create
 bench-programs: $(BENCH_PROGRAMS)
 $(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
@@ -124,6 +183,9 @@ $(B)/bench-http: $(call obj,bench/http_floor.c) $(B)/libpintle.a
 # The store beside bare LMDB, in process.
 $(B)/bench-store: $(call obj,bench/bench_store.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+
+bench: all bench-programs
+	@for b in $(BENCHES); do echo "== $$b"; bench/$$b $(B) || exit 1; done
 
 clean:
 	rm -rf build build-*

@@ -232,7 +232,6 @@ static void print_store(const struct store_stats *s, struct buf *b)
 /* Second column of /proc/self/statm, in pages. */
 static uint64_t resident_pages(void)
 {
-    CLEANUP(buf_done) struct buf b = { 0 };
     uint64_t pages = 0;
     struct str head, tail, rss;
     FILE *f = fopen("/proc/self/statm", "re");
