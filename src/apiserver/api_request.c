@@ -11,7 +11,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
 #include "codec/gzip.h"
+#include "codec/yaml.h"
 #include "http/http_server.h"
 
 enum {
@@ -196,21 +199,43 @@ void api_respond_status(struct api_request *r, const struct status *s)
     struct buf b = { 0 };
 
     buf_init_arena(&b, r->arena, 512);
-    if (r->accept.media == MEDIA_PROTOBUF) {
+    if (r->accept.media == MEDIA_PROTOBUF)
         object_pb_encode_enveloped(&b, o, STR("v1"), STR("Status"));
-        api_respond_media(r, status_code(s->reason), MEDIA_PROTOBUF, buf_str(&b));
-        return;
-    }
-    object_json_encode(&b, o, NULL);
-    if (r->pretty) {
-        struct buf pretty = { 0 };
+    else
+        object_json_encode(&b, o, NULL);
+    api_respond_printed(r, status_code(s->reason), &b);
+}
 
-        buf_init_arena(&pretty, r->arena, b.len * 2);
-        object_json_indent(&pretty, buf_str(&b));
-        b = pretty;
+/* The JSON as YAML; JSON it stays when it cannot be that. */
+static bool print_yaml(struct api_request *r, struct buf *b)
+{
+    struct str yaml;
+    struct err err;
+
+    if (yaml_from_json(r->arena, buf_str(b), &yaml, &err) < 0) {
+        LOG_WARNING("answer is not YAML", KV("reason", (const char *)err.text));
+        return false;
     }
-    buf_append_char(&b, '\n');
-    api_respond_media(r, status_code(s->reason), MEDIA_JSON, buf_str(&b));
+    buf_init_arena(b, r->arena, yaml.len);
+    buf_append_str(b, yaml);
+    return true;
+}
+
+void api_respond_printed(struct api_request *r, int code, struct buf *b)
+{
+    enum media media = r->accept.media;
+    struct buf pretty = { 0 };
+
+    if (media == MEDIA_YAML && !print_yaml(r, b))
+        media = MEDIA_JSON;
+    if (media == MEDIA_JSON && r->pretty) {
+        buf_init_arena(&pretty, r->arena, b->len * 2);
+        object_json_indent(&pretty, buf_str(b));
+        b = &pretty;
+    }
+    if (media == MEDIA_JSON)
+        buf_append_char(b, '\n');
+    api_respond_media(r, code, media, buf_str(b));
 }
 
 void api_respond_source(struct api_request *r, int code, struct str content_type,

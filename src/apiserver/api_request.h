@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/table.h"
 #include "apiserver/negotiation.h"
 #include "apiserver/request_info.h"
 #include "base/str.h"
 
 struct apiserver;
 struct arena;
+struct buf;
 struct http_request;
 struct http_source;
 struct loop;
@@ -45,8 +47,9 @@ struct api_request {
     struct user_info user;
     const struct resource *resource; /* NULL: no resource is asked for */
     const struct resource_subresource *subresource;
-    struct negotiation accept; /* the answer's form */
-    enum media body_media;     /* the body's form */
+    struct negotiation accept;        /* the answer's form */
+    enum table_include table_include; /* of Tables: parameter includeObject */
+    enum media body_media;            /* the body's form */
     struct str body;
     struct str warnings[API_REQUEST_MAX_WARNINGS];
     size_t n_warnings;
@@ -86,7 +89,10 @@ void api_respond(struct api_request *r, int code, struct str content_type, struc
 void api_respond_plain(struct api_request *r, int code, struct str content_type, struct str body);
 void api_respond_media(struct api_request *r, int code, enum media media, struct str body);
 void api_respond_text(struct api_request *r, int code, struct str body); /* text/plain */
-/* The Status as the client's Accept wants it: protobuf or JSON. */
+/* b holds protobuf where that is the medium that the client wants, and compact JSON otherwise,
+ * which becomes YAML, is indented or goes out as it is. b lies in the arena and is used up. */
+void api_respond_printed(struct api_request *r, int code, struct buf *b);
+/* The Status in the client's medium. */
 void api_respond_status(struct api_request *r, const struct status *s);
 /* A pulled body of unknown length. */
 void api_respond_source(struct api_request *r, int code, struct str content_type,

@@ -226,6 +226,8 @@ int negotiation_output(struct str accept, const struct negotiation_offer *offer,
             return 0;
         }
         for (unsigned m = 0; m < MEDIA_MAX; m++) {
+            if (got.as == MEDIA_AS_TABLE && m == MEDIA_PROTOBUF)
+                continue; /* a Table has no protobuf form */
             if ((offer->media & (1U << m)) && matches(&clauses[i], (enum media)m)) {
                 got.media = (enum media)m;
                 *ret = got;

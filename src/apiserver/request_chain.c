@@ -209,11 +209,12 @@ static enum stage_result stage_negotiate(struct api_request *r)
     struct negotiation_offer offer = {
         .media = MEDIA_OBJECTS,
         .stream = r->info.verb == REQUEST_VERB_WATCH,
-        .as = MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA) |
+        .as = MEDIA_AS_BIT(MEDIA_AS_TABLE) | MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA) |
               (collection ? MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA_LIST) : 0),
     };
     unsigned bodies = r->info.verb == REQUEST_VERB_PATCH ? MEDIA_PATCHES : MEDIA_OBJECTS;
     struct str type = http_request_header(r->http, STR("content-type"));
+    struct str include = request_info_param(&r->info, STR("includeObject"));
 
     if (offer.stream)
         offer.media = MEDIA_BIT(JSON) | MEDIA_BIT(PROTOBUF);
@@ -224,6 +225,10 @@ static enum stage_result stage_negotiate(struct api_request *r)
                                       STR_ARG(media_list(r->arena, offer.media))));
     }
     r->pretty |= r->accept.pretty;
+    if (!table_parse_include(include, &r->table_include))
+        return refuse(r, status_plain(r->arena, STATUS_BAD_REQUEST,
+                                      "unsupported includeObject value: \"%.*s\"",
+                                      (int)MIN(include.len, (size_t)100), include.p));
     if (reads)
         return STAGE_NEXT;
     if (r->info.verb == REQUEST_VERB_PATCH)

@@ -81,7 +81,7 @@ static size_t write_special(struct buf *b, const char *p, const char *end)
 
 void json_write_string(struct buf *b, struct str s)
 {
-    const char *p = s.p, *end = s.p + s.len;
+    const char *p = s.len ? s.p : "", *end = p + s.len; /* of unset text p is NULL */
 
     (void)buf_reserve(b, s.len + 2);
     buf_append_char(b, '"');

@@ -7,6 +7,7 @@
 #include "api/object_pb.h"
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/table.h"
 #include "apiserver/api_request.h"
 #include "apiserver/registry/object_response.h"
 #include "apiserver/registry/stored_object.h"
@@ -14,7 +15,6 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "codec/json_writer.h"
-#include "codec/yaml.h"
 #include "store/store.h"
 
 static void free_items(void *arg)
@@ -42,14 +42,23 @@ static bool is_partial(const struct api_request *r)
            r->accept.as == MEDIA_AS_PARTIAL_METADATA_LIST;
 }
 
+static bool is_table(const struct api_request *r)
+{
+    return r->accept.as == MEDIA_AS_TABLE;
+}
+
 static struct str list_kind(const struct api_request *r)
 {
+    if (is_table(r))
+        return STR("Table");
     return is_partial(r) ? STR("PartialObjectMetadataList") : r->resource->list_kind;
 }
 
 static struct str list_version(struct api_request *r)
 {
-    return is_partial(r) ? STR("meta.k8s.io/v1") : resource_api_version(r->arena, r->resource);
+    if (r->accept.as == MEDIA_AS_OBJECT)
+        return resource_api_version(r->arena, r->resource);
+    return arena_printf(r->arena, "meta.k8s.io/%.*s", STR_ARG(r->accept.as_version));
 }
 
 void list_render_head(struct api_request *r, const struct list_meta_values *m, struct buf *out)
@@ -69,12 +78,18 @@ void list_render_head(struct api_request *r, const struct list_meta_values *m, s
         buf_append_lit(out, ",\"remainingItemCount\":");
         buf_append_u64(out, m->remaining);
     }
-    buf_append_lit(out, "},\"items\":[");
+    if (!is_table(r)) {
+        buf_append_lit(out, "},\"items\":[");
+        return;
+    }
+    buf_append_lit(out, "},");
+    table_print_columns(out, r->resource);
+    buf_append_lit(out, ",\"rows\":[");
 }
 
 void list_render_foot(struct buf *out)
 {
-    buf_append_lit(out, "]}\n");
+    buf_append_lit(out, "]}");
 }
 
 /* Stored bytes without their kind and apiVersion: items of lists carry none. False when they do not
@@ -99,6 +114,12 @@ static void append_object(struct api_request *r, struct arena *a, struct object 
 {
     struct object_json_options opts = { .without_gvk = true };
 
+    if (is_table(r)) {
+        struct table_options t = object_response_table(r);
+
+        table_print_row(a, out, r->resource, o, &t);
+        return;
+    }
     if (is_partial(r)) {
         o = object_response_partial(a, o);
         opts.without_gvk = false;
@@ -206,35 +227,17 @@ static struct str protobuf_body(struct list_render *l, const struct list_meta_va
 void list_render_respond_with(struct list_render *l, const struct list_meta_values *m)
 {
     struct api_request *r = l->r;
-    struct buf json = { 0 }, pretty = { 0 };
-    struct str yaml;
-    struct err err;
+    struct buf b = { 0 };
 
     if (r->accept.media == MEDIA_PROTOBUF) {
         api_respond_media(r, 200, MEDIA_PROTOBUF, protobuf_body(l, m));
         return;
     }
-    buf_init_arena(&json, r->arena, l->items.len + 256);
-    list_render_head(r, m, &json);
-    buf_append_str(&json, buf_str(&l->items));
-    list_render_foot(&json);
-    if (r->accept.media == MEDIA_YAML) {
-        if (yaml_from_json(r->arena, buf_str(&json), &yaml, &err) < 0) {
-            struct status s = status_internal(r->arena, "%s", err.text);
-
-            api_respond_status(r, &s);
-            return;
-        }
-        api_respond_media(r, 200, MEDIA_YAML, yaml);
-        return;
-    }
-    if (r->pretty) {
-        buf_init_arena(&pretty, r->arena, json.len * 2);
-        object_json_indent(&pretty, buf_str(&json));
-        buf_append_char(&pretty, '\n');
-        json = pretty;
-    }
-    api_respond_media(r, 200, MEDIA_JSON, buf_str(&json));
+    buf_init_arena(&b, r->arena, l->items.len + 256);
+    list_render_head(r, m, &b);
+    buf_append_str(&b, buf_str(&l->items));
+    list_render_foot(&b);
+    api_respond_printed(r, 200, &b);
 }
 
 void list_render_respond(struct list_render *l, uint64_t revision)

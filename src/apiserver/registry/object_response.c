@@ -13,7 +13,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "codec/yaml.h"
 
 bool object_response_is_verbatim(const struct api_request *r)
 {
@@ -32,72 +31,39 @@ struct object object_response_partial(struct arena *a, struct object o)
     return p;
 }
 
-int object_response_transform(struct api_request *r, struct arena *a, struct object o,
-                              bool with_columns, struct object *ret, struct err *err)
+struct table_options object_response_table(const struct api_request *r)
 {
-    (void)with_columns;
-    switch (r->accept.as) {
-    case MEDIA_AS_PARTIAL_METADATA:
-    case MEDIA_AS_PARTIAL_METADATA_LIST:
-        *ret = object_response_partial(a, o);
-        return 0;
-    case MEDIA_AS_TABLE:
-        return err_set(err, ERR_UNSUPPORTED, "no Table of %.*s", STR_ARG(r->resource->name));
-    case MEDIA_AS_OBJECT:
-    case MEDIA_AS_GROUP_DISCOVERY:
-        break;
-    }
-    *ret = o;
-    return 0;
+    return (struct table_options){
+        .include = r->table_include,
+        .version = r->accept.as_version,
+        .now_s = clock_wall_s(r->server->clock),
+    };
 }
 
-int object_response_encode(struct api_request *r, struct arena *a, struct object o, struct buf *b,
-                           struct err *err)
+void object_response_print(const struct api_request *r, struct arena *a, struct object o,
+                           bool with_columns, struct buf *b)
 {
-    struct buf json = { 0 };
-    struct str yaml;
-    int rc;
+    if (r->accept.as == MEDIA_AS_TABLE) {
+        struct table_options t = object_response_table(r);
 
-    if (r->accept.media == MEDIA_PROTOBUF) {
+        table_print_one(a, b, r->resource, o, with_columns, &t);
+        return;
+    }
+    if (r->accept.as != MEDIA_AS_OBJECT)
+        o = object_response_partial(a, o);
+    if (r->accept.media == MEDIA_PROTOBUF)
         object_pb_encode_enveloped(b, o, object_api_version(o), object_kind(o));
-        return 0;
-    }
-    if (r->accept.media != MEDIA_YAML && !r->pretty) {
+    else
         object_json_encode(b, o, NULL);
-        return 0;
-    }
-    buf_init_arena(&json, a, 1024);
-    object_json_encode(&json, o, NULL);
-    if (r->accept.media == MEDIA_YAML) {
-        rc = yaml_from_json(a, buf_str(&json), &yaml, err);
-        if (rc < 0)
-            return rc;
-        buf_append_str(b, yaml);
-        return 0;
-    }
-    object_json_indent(b, buf_str(&json));
-    return 0;
 }
 
 void object_response_send(struct api_request *r, int code, struct object o)
 {
     struct buf b = { 0 };
-    struct err err;
-    int rc;
 
     buf_init_arena(&b, r->arena, 2048);
-    rc = object_response_transform(r, r->arena, o, true, &o, &err);
-    if (rc >= 0)
-        rc = object_response_encode(r, r->arena, o, &b, &err);
-    if (rc < 0) {
-        struct status s = status_internal(r->arena, "%s", err.text);
-
-        api_respond_status(r, &s);
-        return;
-    }
-    if (r->accept.media == MEDIA_JSON)
-        buf_append_char(&b, '\n');
-    api_respond_media(r, code, r->accept.media, buf_str(&b));
+    object_response_print(r, r->arena, o, true, &b);
+    api_respond_printed(r, code, &b);
 }
 
 void object_response_send_stored(struct api_request *r, int code, const struct store_object *so)

@@ -3,9 +3,10 @@
  * alone) is made from the decoded object. */
 #pragma once
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "api/object.h"
+#include "api/table.h"
 #include "base/str.h"
 
 struct api_request;
@@ -20,10 +21,11 @@ bool object_response_is_verbatim(const struct api_request *r);
 void object_response_send(struct api_request *r, int code, struct object o);
 /* Answers with what is stored. */
 void object_response_send_stored(struct api_request *r, int code, const struct store_object *so);
-/* The object as `as` wants it: itself, a PartialObjectMetadata, a Table of one row. */
-int object_response_transform(struct api_request *r, struct arena *a, struct object o,
-                              bool with_columns, struct object *ret, struct err *err);
-/* Appends the object in the negotiated media type: JSON compact without newline. */
-int object_response_encode(struct api_request *r, struct arena *a, struct object o, struct buf *b,
-                           struct err *err);
+/* Appends the object as `as` wants it (itself, a PartialObjectMetadata, a Table of one row):
+ * compact JSON, or enveloped protobuf where that is the negotiated medium. with_columns matters to
+ * Tables. */
+void object_response_print(const struct api_request *r, struct arena *a, struct object o,
+                           bool with_columns, struct buf *b);
 struct object object_response_partial(struct arena *a, struct object o);
+/* How this request's Tables are printed, at this moment. */
+struct table_options object_response_table(const struct api_request *r);

@@ -163,6 +163,7 @@ static int list_pull(struct http_source *s, struct buf *out, size_t hint_bytes)
     if (!l->ended)
         return HTTP_SOURCE_MORE;
     list_render_foot(out);
+    buf_append_char(out, '\n');
     return HTTP_SOURCE_END;
 }
 
@@ -185,7 +186,7 @@ static int answer_json(struct list_call *l, struct store_snapshot *snap, struct 
         return rc;
     if (l->ended) {
         list_render_foot(&b);
-        api_respond_media(r, 200, MEDIA_JSON, buf_str(&b));
+        api_respond_printed(r, 200, &b);
         return 0;
     }
     l->begun = buf_str(&b);

@@ -45,14 +45,20 @@ struct watch {
     uint64_t sent;            /* revision that the client is at */
     bool initial;             /* the initial objects are still being sent */
     bool bookmark_due;
-    bool ended;    /* time is up */
-    bool finished; /* an ERROR event was sent: nothing follows */
+    bool has_columns; /* the client knows the Table's columns */
+    bool ended;       /* time is up */
+    bool finished;    /* an ERROR event was sent: nothing follows */
 };
 
 /* --- frames --- */
 
-static void frame_json(struct buf *out, const char *type, struct str object)
+/* b: the object in the medium that was negotiated. */
+static void frame(struct watch *w, const char *type, struct str object, struct buf *out)
 {
+    if (w->r->accept.media == MEDIA_PROTOBUF) {
+        object_pb_encode_watch_event(out, str_from_cstr(type), object);
+        return;
+    }
     buf_printf(out, "{\"type\":\"%s\",\"object\":", type);
     buf_append_str(out, object);
     buf_append_lit(out, "}\n");
@@ -64,20 +70,23 @@ static void frame_object(struct watch *w, struct arena *a, const char *type, str
     struct buf b = { 0 };
 
     buf_init_arena(&b, a, 1024);
-    if (w->r->accept.media == MEDIA_PROTOBUF) {
-        object_pb_encode_enveloped(&b, o, object_api_version(o), object_kind(o));
-        object_pb_encode_watch_event(out, str_from_cstr(type), buf_str(&b));
-        return;
-    }
-    object_json_encode(&b, o, NULL);
-    frame_json(out, type, buf_str(&b));
+    object_response_print(w->r, a, o, !w->has_columns, &b); /* Tables name them once */
+    w->has_columns = true;
+    frame(w, type, buf_str(&b), out);
 }
 
 static void frame_status(struct watch *w, struct status s, struct buf *out)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
+    struct object o = status_object(&a, &s);
+    struct buf b = { 0 };
 
-    frame_object(w, &a, "ERROR", status_object(&a, &s), out);
+    buf_init_arena(&b, &a, 1024);
+    if (w->r->accept.media == MEDIA_PROTOBUF)
+        object_pb_encode_enveloped(&b, o, object_api_version(o), object_kind(o));
+    else
+        object_json_encode(&b, o, NULL);
+    frame(w, "ERROR", buf_str(&b), out);
     w->finished = true;
 }
 
@@ -99,8 +108,6 @@ static void frame_stored(struct watch *w, const char *type, const struct store_o
     }
     at.mod_revision = revision;
     rc = stored_object_decode(&a, w->r->resource, &at, &o, &err);
-    if (rc >= 0)
-        rc = object_response_transform(w->r, &a, o, false, &o, &err);
     if (rc < 0)
         frame_status(w, status_internal(&a, "%s", err.text), out);
     else
@@ -113,15 +120,13 @@ static void frame_bookmark(struct watch *w, uint64_t revision, bool end_of_initi
     const struct resource *row = w->r->resource;
     struct object o = object_new(&a, &schema_builtin, row->type);
     struct meta_v1_object_meta *meta;
-    struct err err;
 
     object_set_gvk(o, resource_api_version(&a, row), row->kind);
     meta = object_meta(o);
     meta->resource_version = arena_printf(&a, "%llu", (unsigned long long)revision);
     if (end_of_initial)
         text_map_put(&a, &meta->annotations, STR("k8s.io/initial-events-end"), STR("true"));
-    if (object_response_transform(w->r, &a, o, false, &o, &err) >= 0)
-        frame_object(w, &a, "BOOKMARK", o, out);
+    frame_object(w, &a, "BOOKMARK", o, out);
     w->sent = revision;
 }
 
