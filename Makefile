@@ -137,7 +137,7 @@ e2e: $(B)/pintle
 
 test:
 	scripts/deps.sh build test
-	$(MAKE) all
+	$(MAKE) -j$(shell nproc) all $(B)/unit-tests
 	$(MAKE) unit
 	$(MAKE) kapic-test
 	$(MAKE) e2e

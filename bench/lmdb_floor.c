@@ -1,5 +1,5 @@
-/* Bare LMDB writing objects durably in batches: the floor of creating. argv: directory, objects, bytes
- * of each, objects a commit. Prints objects per second. */
+/* Bare LMDB writing objects durably in batches: the floor of creating. argv: directory, objects,
+ * bytes of each, objects a commit. Prints objects per second. */
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +57,7 @@ int main(int argc, char **argv)
     begin = clock_system.mono_ns(&clock_system);
     for (size_t i = 0; i < objects; i += batch)
         put_batch(env, i, MIN(i + batch, objects), bytes, len);
-    printf("%.0f\n",
-           (double)objects * 1e9 / (double)(clock_system.mono_ns(&clock_system) - begin));
+    printf("%.0f\n", (double)objects * 1e9 / (double)(clock_system.mono_ns(&clock_system) - begin));
     mdb_env_close(env);
     mem_free(bytes);
     return 0;

@@ -280,7 +280,7 @@ static bool is_inside(struct str path, struct str of)
 
 static int op_move(struct run *run, const struct json_patch_op *op)
 {
-    struct value v;
+    struct value v = { .type = VALUE_NULL };
     int r;
 
     if (is_inside(op->path, op->from))

@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* rand is not among them: OpenSSL names parameters so; its callers give themselves away by srand. */
+/* rand is not among them: OpenSSL names parameters so; its callers give themselves away by srand.
+ */
 #undef sprintf /* a macro for clang when fortified */
 #pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok atoi atol atoll gets
 #pragma GCC poison gmtime localtime asctime ctime srand system popen usleep mktemp tmpnam

@@ -64,8 +64,8 @@ static int check_dir(const char *dir, struct err *err)
     while ((de = readdir(d))) {
         if (strcmp(de->d_name, "hard.mdb") == 0 || strcmp(de->d_name, "lock") == 0)
             ours = true;
-        else if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
-                 strcmp(de->d_name, "lost+found"))
+        else if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
+                 strcmp(de->d_name, "lost+found") != 0)
             foreign = true;
     }
     (void)closedir(d);
