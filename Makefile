@@ -168,13 +168,21 @@ test-long:
 	$(MAKE) fuzz FUZZ_SECONDS=300
 
 # What the benches run beside the program itself.
-BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb
-BENCHES := start api-get api-list api-create
+BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch
+BENCHES := start codec api-get api-list api-create watch-fanout
 bench-programs: $(BENCH_PROGRAMS)
 $(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 $(B)/bench-lmdb: $(call obj,bench/lmdb_floor.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+
+# The codecs beside simdjson, which is C++.
+$(B)/bench-codec: $(call obj,bench/bench_codec.c) $(B)/obj/bench/simdjson_floor.o $(B)/libpintle.a
+	$(Q)$(CXX) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ -lsimdjson $(PKG_LIBS) -lpthread
+$(B)/obj/bench/simdjson_floor.o: bench/simdjson_floor.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -O2 -fPIE -Wall -Wextra -Werror -c -o $@ $<
+$(call obj,bench/bench_codec.c): | $(GEN_SRCS)
 
 # The bare HTTP server beside nghttpd: bench/http-floor $(B).
 $(B)/bench-http: $(call obj,bench/http_floor.c) $(B)/libpintle.a

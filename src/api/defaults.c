@@ -14,6 +14,7 @@
 /* One field that gets a constant. */
 struct planned_row {
     const struct schema_field *field;
+    struct schema_walk_probe unset;
     uint32_t offset; /* in the type's struct */
     const char *json;
 };
@@ -21,17 +22,26 @@ struct planned_row {
 struct type_plan {
     struct VEC(struct planned_row) rows;
     struct VEC(default_apply_fn) fns;
-    bool any; /* here or below */
 };
 
 struct plan {
     const struct schema *schema;
     struct type_plan *types;
+    struct schema_walk_children *children;
     size_t unknown;
 };
 
 static struct plan plan;
 static pthread_once_t plan_once = PTHREAD_ONCE_INIT; /* objects are defaulted on every I/O thread */
+
+static void plan_row(struct type_plan *t, const struct schema_field *f, uint32_t offset,
+                     const char *json)
+{
+    VEC_PUSH(&t->rows, (struct planned_row){ .field = f,
+                                             .unset = schema_walk_probe(f, offset),
+                                             .offset = offset,
+                                             .json = json });
+}
 
 static void plan_declared(struct plan *p)
 {
@@ -42,10 +52,7 @@ static void plan_declared(struct plan *p)
             const struct schema_field *f = &s->fields[s->types[t].first_field + i];
 
             if (f->default_json)
-                VEC_PUSH(&p->types[t].rows,
-                         (struct planned_row){ .field = f,
-                                               .offset = f->offset,
-                                               .json = schema_cstr(s, f->default_json) });
+                plan_row(&p->types[t], f, f->offset, schema_cstr(s, f->default_json));
         }
 }
 
@@ -65,9 +72,7 @@ static void plan_rows(struct plan *p)
 
         f = t ? schema_find_member(p->schema, t, str_from_cstr(r->field), &base) : NULL;
         if (f)
-            VEC_PUSH(
-                &p->types[t - p->schema->types].rows,
-                (struct planned_row){ .field = f, .offset = base + f->offset, .json = r->json });
+            plan_row(&p->types[t - p->schema->types], f, base + f->offset, r->json);
     }
 }
 
@@ -83,25 +88,15 @@ static void plan_fns(struct plan *p, const struct default_fn *fns)
     }
 }
 
-/* A type has something below it when one of its struct fields does: repeated until nothing
- * changes, because types refer to each other in circles. */
-static void plan_any(struct plan *p)
+/* What lies below each type, from what each type has itself. */
+static void plan_children(struct plan *p)
 {
-    const struct schema *s = p->schema;
-    bool changed = true;
+    bool *has_own = mem_zalloc(p->schema->n_types + 1U);
 
-    for (uint16_t t = 0; t < s->n_types; t++)
-        p->types[t].any = p->types[t].rows.len || p->types[t].fns.len;
-    while (changed) {
-        changed = false;
-        for (uint16_t t = 0; t < s->n_types; t++)
-            for (uint16_t i = 0; i < s->types[t].n_fields && !p->types[t].any; i++) {
-                const struct schema_field *f = &s->fields[s->types[t].first_field + i];
-
-                if (f->kind == SCHEMA_KIND_STRUCT && p->types[f->type].any)
-                    p->types[t].any = changed = true;
-            }
-    }
+    for (uint16_t t = 0; t < p->schema->n_types; t++)
+        has_own[t] = p->types[t].rows.len || p->types[t].fns.len;
+    p->children = schema_walk_plan(p->schema, has_own);
+    mem_free(has_own);
 }
 
 static void make_plan(void)
@@ -113,32 +108,29 @@ static void make_plan(void)
     plan_fns(&plan, default_fns_core);
     plan_fns(&plan, default_fns_workloads);
     plan_fns(&plan, default_fns_other);
-    plan_any(&plan);
+    plan_children(&plan);
 }
 
 static void walk(struct arena *a, uint16_t type, char *data)
 {
-    const struct schema *s = plan.schema;
-    const struct schema_type *t = &s->types[type];
+    const struct schema_walk_children *below = &plan.children[type];
     struct type_plan *p = &plan.types[type];
 
     for (size_t i = 0; i < p->rows.len; i++) {
         const struct planned_row *r = &p->rows.items[i];
 
-        if (schema_walk_is_zero(r->field, data + r->offset))
-            schema_walk_set_json(a, s, r->field, data + r->offset, r->json);
+        if (schema_walk_probe_is_zero(r->unset, data))
+            schema_walk_set_json(a, plan.schema, r->field, data + r->offset, r->json);
     }
     for (size_t i = 0; i < p->fns.len; i++)
         p->fns.items[i](a, data);
-    for (uint16_t i = 0; i < t->n_fields; i++) {
-        const struct schema_field *f = &s->fields[t->first_field + i];
-        struct schema_walk_items items;
+    for (uint16_t i = 0; i < below->len; i++) {
+        const struct schema_walk_child *c = &below->items[i];
+        char *first;
+        uint32_t n = schema_walk_child_structs(c, data, &first);
 
-        if (f->kind != SCHEMA_KIND_STRUCT || !plan.types[f->type].any)
-            continue;
-        items = schema_walk_items(s, f, data + f->offset);
-        for (uint32_t k = 0; k < items.len; k++)
-            walk(a, f->type, items.first + k * items.stride);
+        for (uint32_t k = 0; k < n; k++)
+            walk(a, c->type, first + (size_t)k * c->stride);
     }
 }
 
@@ -147,7 +139,7 @@ void object_default(struct arena *a, struct object o)
     (void)pthread_once(&plan_once, make_plan); /* cannot fail */
     if (o.schema != plan.schema || !o.data)
         return;
-    if (plan.types[o.type - o.schema->types].any)
+    if (plan.children[o.type - o.schema->types].any)
         walk(a, (uint16_t)(o.type - o.schema->types), o.data);
 }
 

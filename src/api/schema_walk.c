@@ -1,6 +1,9 @@
 #include "api/schema_walk.h"
 
+#include <stddef.h>
+
 #include "base/arena.h"
+#include "base/mem.h"
 
 const struct schema_type *schema_walk_type(const struct schema *s, const char *name)
 {
@@ -31,39 +34,40 @@ static bool is_text(uint8_t kind)
     return false;
 }
 
+#define PROBE(struct_name, member)                                                                 \
+    (struct schema_walk_probe)                                                                     \
+    {                                                                                              \
+        offsetof(struct_name, member), sizeof(((struct_name *)0)->member)                          \
+    }
+
+static struct schema_walk_probe probe_of(const struct schema_field *f)
+{
+    if (f->shape == SCHEMA_LIST || f->shape == SCHEMA_MAP)
+        return PROBE(struct schema_list, len);
+    if (is_text(f->kind))
+        return f->shape == SCHEMA_POINTER ? PROBE(struct str, p) : PROBE(struct str, len);
+    if (f->kind == SCHEMA_KIND_TIME || f->kind == SCHEMA_KIND_MICRO_TIME)
+        return PROBE(struct ktime, set);
+    if (f->kind == SCHEMA_KIND_INT_OR_STRING)
+        return PROBE(struct int_or_string, type);
+    if (f->shape == SCHEMA_POINTER)
+        return (struct schema_walk_probe){ 0, sizeof(void *) };
+    if (f->kind == SCHEMA_KIND_STRUCT)
+        return (struct schema_walk_probe){ 0, 0 };
+    return (struct schema_walk_probe){ 0, (uint32_t)schema_kind_size(NULL, f->kind, 0) };
+}
+
+struct schema_walk_probe schema_walk_probe(const struct schema_field *f, uint32_t field_offset)
+{
+    struct schema_walk_probe p = probe_of(f);
+
+    p.offset += field_offset;
+    return p;
+}
+
 bool schema_walk_is_zero(const struct schema_field *f, const void *at)
 {
-    static const char zeros[16];
-
-    if (f->shape == SCHEMA_LIST || f->shape == SCHEMA_MAP)
-        return ((const struct schema_list *)at)->len == 0;
-    if (is_text(f->kind)) {
-        const struct str *s = at;
-
-        return f->shape == SCHEMA_POINTER ? s->p == NULL : s->len == 0;
-    }
-    if (f->kind == SCHEMA_KIND_TIME || f->kind == SCHEMA_KIND_MICRO_TIME)
-        return !((const struct ktime *)at)->set;
-    if (f->kind == SCHEMA_KIND_INT_OR_STRING)
-        return ((const struct int_or_string *)at)->type == INT_OR_STRING_UNSET;
-    if (f->shape == SCHEMA_POINTER)
-        return *(void *const *)at == NULL;
-    if (f->kind == SCHEMA_KIND_STRUCT)
-        return false;
-    switch (f->kind) {
-    case SCHEMA_KIND_BOOL:
-        return !*(const bool *)at;
-    case SCHEMA_KIND_INT32:
-    case SCHEMA_KIND_UINT32:
-        return memcmp(at, zeros, 4) == 0;
-    case SCHEMA_KIND_INT64:
-    case SCHEMA_KIND_UINT64:
-    case SCHEMA_KIND_DURATION:
-        return memcmp(at, zeros, 8) == 0;
-    case SCHEMA_KIND_DOUBLE:
-        return *(const double *)at == 0;
-    }
-    return false;
+    return schema_walk_probe_is_zero(probe_of(f), at);
 }
 
 static struct str unquote(struct str json)
@@ -185,4 +189,59 @@ struct schema_walk_items schema_walk_items(const struct schema *s, const struct 
         break;
     }
     return ret;
+}
+
+/* A type has something below it when one of its struct fields does: repeated until nothing
+ * changes, because types refer to each other in circles. */
+static void find_any(const struct schema *s, struct schema_walk_children *plan)
+{
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        for (uint16_t t = 0; t < s->n_types; t++)
+            for (uint16_t i = 0; i < s->types[t].n_fields && !plan[t].any; i++) {
+                const struct schema_field *f = &s->fields[s->types[t].first_field + i];
+
+                if (f->kind == SCHEMA_KIND_STRUCT && plan[f->type].any)
+                    plan[t].any = changed = true;
+            }
+    }
+}
+
+static struct schema_walk_child child_of(const struct schema *s, const struct schema_field *f)
+{
+    struct schema_walk_child c = { .field = f,
+                                   .name = schema_field_name(s, f),
+                                   .offset = f->offset,
+                                   .type = f->type,
+                                   .shape = f->shape };
+    size_t value_offset = 0;
+
+    if (f->shape == SCHEMA_MAP)
+        c.stride = (uint32_t)schema_map_entry_size(s, f, &value_offset);
+    else
+        c.stride = (uint32_t)schema_kind_size(s, f->kind, f->type);
+    c.value_offset = (uint32_t)value_offset;
+    return c;
+}
+
+struct schema_walk_children *schema_walk_plan(const struct schema *s, const bool *has_own)
+{
+    struct schema_walk_children *plan = mem_zalloc(sizeof(*plan) * (s->n_types + 1U));
+
+    for (uint16_t t = 0; t < s->n_types; t++)
+        plan[t].any = has_own[t];
+    find_any(s, plan);
+    for (uint16_t t = 0; t < s->n_types; t++) {
+        const struct schema_field *fields = &s->fields[s->types[t].first_field];
+
+        if (!plan[t].any)
+            continue;
+        plan[t].items = mem_zalloc(sizeof(*plan[t].items) * (s->types[t].n_fields + 1U));
+        for (uint16_t i = 0; i < s->types[t].n_fields; i++)
+            if (fields[i].kind == SCHEMA_KIND_STRUCT && plan[fields[i].type].any)
+                plan[t].items[plan[t].len++] = child_of(s, &fields[i]);
+    }
+    return plan;
 }

@@ -16,25 +16,55 @@
 #include "base/mem.h"
 #include "base/vec.h"
 
+/* What an unset field means to a row. */
+enum unset_answer { UNSET_IS_CHECKED, UNSET_IS_FINE, UNSET_IS_WRONG };
+
 struct planned_rule {
     const struct rule *rule;
     const struct schema_field *field;
+    struct str name; /* of the field */
     uint32_t offset;
+    struct schema_walk_probe probe;
+    enum unset_answer unset;
 };
 
 struct type_plan {
     struct VEC(struct planned_rule) rules;
-    bool any; /* here or below */
 };
 
 struct plan {
     const struct schema *schema;
     struct type_plan *types;
+    struct schema_walk_children *children;
     size_t unknown; /* rows whose type or field does not exist */
 };
 
 static struct plan plan;
 static pthread_once_t plan_once = PTHREAD_ONCE_INIT; /* objects are validated on every I/O thread */
+
+static enum unset_answer unset_answer(const struct rule *r, const struct schema_field *f)
+{
+    switch (r->check) {
+    case RULE_REQUIRED:
+        return UNSET_IS_WRONG;
+    case RULE_FORBIDDEN:
+    case RULE_ENUM:
+    case RULE_NAME:
+    case RULE_KEYS:
+    case RULE_LABELS:
+    case RULE_UNIQUE:
+    case RULE_RANGE:
+        return UNSET_IS_FINE;
+    case RULE_NUMBER:
+    case RULE_MIN:
+        return f->shape == SCHEMA_POINTER ? UNSET_IS_FINE : UNSET_IS_CHECKED;
+    case RULE_ONE_OF:
+    case RULE_IMMUTABLE:
+    case RULE_FN:
+        break;
+    }
+    return UNSET_IS_CHECKED;
+}
 
 static void plan_table(struct plan *p, const struct rule *table)
 {
@@ -49,28 +79,24 @@ static void plan_table(struct plan *p, const struct rule *table)
             p->unknown++;
             continue;
         }
-        row.offset = row.field ? base + row.field->offset : 0;
+        if (row.field) {
+            row.name = schema_field_name(p->schema, row.field);
+            row.offset = base + row.field->offset;
+            row.probe = schema_walk_probe(row.field, row.offset);
+            row.unset = unset_answer(r, row.field);
+        }
         VEC_PUSH(&p->types[t - p->schema->types].rules, row);
     }
 }
 
-static void plan_any(struct plan *p)
+static void plan_children(struct plan *p)
 {
-    const struct schema *s = p->schema;
-    bool changed = true;
+    bool *has_own = mem_zalloc(p->schema->n_types + 1U);
 
-    for (uint16_t t = 0; t < s->n_types; t++)
-        p->types[t].any = p->types[t].rules.len;
-    while (changed) {
-        changed = false;
-        for (uint16_t t = 0; t < s->n_types; t++)
-            for (uint16_t i = 0; i < s->types[t].n_fields && !p->types[t].any; i++) {
-                const struct schema_field *f = &s->fields[s->types[t].first_field + i];
-
-                if (f->kind == SCHEMA_KIND_STRUCT && p->types[f->type].any)
-                    p->types[t].any = changed = true;
-            }
-    }
+    for (uint16_t t = 0; t < p->schema->n_types; t++)
+        has_own[t] = p->types[t].rules.len > 0;
+    p->children = schema_walk_plan(p->schema, has_own);
+    mem_free(has_own);
 }
 
 static void make_plan(void)
@@ -80,7 +106,7 @@ static void make_plan(void)
     plan_table(&plan, rules_core);
     plan_table(&plan, rules_pod);
     plan_table(&plan, rules_apps);
-    plan_any(&plan);
+    plan_children(&plan);
 }
 
 /* A row at a place. */
@@ -266,31 +292,28 @@ static void check_immutable(const struct place *p)
                              "field is immutable");
 }
 
-static void check_row(const struct rule_context *c, const struct schema_type *t,
-                      const struct planned_rule *row)
+/* Rows that say nothing of an unset field, or only of one, are most. */
+static inline bool is_silent(const struct planned_rule *row, const void *data)
+{
+    return row->unset != UNSET_IS_CHECKED &&
+           schema_walk_probe_is_zero(row->probe, data) != (row->unset == UNSET_IS_WRONG);
+}
+
+static void check_field(const struct rule_context *c, const struct planned_rule *row)
 {
     const struct rule *r = row->rule;
-    struct place p = { .c = c, .row = row };
+    struct place p = { .c = c,
+                       .row = row,
+                       .at = (const char *)c->data + row->offset,
+                       .old = c->old ? (const char *)c->old + row->offset : NULL,
+                       .path = field_path_member(c->path, row->name) };
 
-    if (r->check == RULE_FN) {
-        r->fn(c);
-        return;
-    }
-    if (r->check == RULE_ONE_OF) {
-        check_one_of(c, t, r);
-        return;
-    }
-    p.at = (const char *)c->data + row->offset;
-    p.old = c->old ? (const char *)c->old + row->offset : NULL;
-    p.path = field_path_member(c->path, schema_field_name(plan.schema, row->field));
     switch (r->check) {
     case RULE_REQUIRED:
-        if (schema_walk_is_zero(row->field, p.at))
-            field_errors_add(c->errs, &p.path, FIELD_ERROR_REQUIRED, "%s", r->text ? r->text : "");
+        field_errors_add(c->errs, &p.path, FIELD_ERROR_REQUIRED, "%s", r->text ? r->text : "");
         break;
     case RULE_FORBIDDEN:
-        if (!schema_walk_is_zero(row->field, p.at))
-            field_errors_add(c->errs, &p.path, FIELD_ERROR_FORBIDDEN, "%s", r->text ? r->text : "");
+        field_errors_add(c->errs, &p.path, FIELD_ERROR_FORBIDDEN, "%s", r->text ? r->text : "");
         break;
     case RULE_ENUM:
         check_enum(&p);
@@ -321,66 +344,76 @@ static void check_row(const struct rule_context *c, const struct schema_type *t,
     }
 }
 
+static void check_rows(const struct rule_context *c, uint16_t type)
+{
+    const struct type_plan *p = &plan.types[type];
+
+    for (size_t i = 0; i < p->rules.len; i++) {
+        const struct planned_rule *row = &p->rules.items[i];
+
+        if (is_silent(row, c->data))
+            continue;
+        if (row->rule->check == RULE_FN)
+            row->rule->fn(c);
+        else if (row->rule->check == RULE_ONE_OF)
+            check_one_of(c, &plan.schema->types[type], row->rule);
+        else
+            check_field(c, row);
+    }
+}
+
 static void walk(const struct rule_context *c, uint16_t type);
 
 /* Visits the structs of one field. */
-static void walk_field(const struct rule_context *c, const struct schema_field *f)
+static void walk_field(const struct rule_context *c, const struct schema_walk_child *f)
 {
-    struct field_path member = field_path_member(c->path, schema_field_name(plan.schema, f));
-    char *at = (char *)(uintptr_t)c->data + f->offset; /* read only, for the walk's helper */
-    struct schema_walk_items items = schema_walk_items(plan.schema, f, at), old = { 0 };
-    bool is_inline = f->shape == SCHEMA_INLINE;
+    char *data = (char *)(uintptr_t)c->data; /* read only, for the walk's helper */
+    char *first, *old = NULL;
+    uint32_t n = schema_walk_child_structs(f, data, &first);
+    struct field_path member = field_path_member(c->path, f->name);
+    bool is_many = f->shape == SCHEMA_LIST || f->shape == SCHEMA_MAP;
 
-    if (c->old && f->shape != SCHEMA_LIST && f->shape != SCHEMA_MAP)
-        old = schema_walk_items(plan.schema, f, (char *)(uintptr_t)c->old + f->offset);
-    for (uint32_t i = 0; i < items.len && !arena_is_over(c->arena); i++) {
+    if (n && c->old && !is_many && !schema_walk_child_structs(f, (char *)(uintptr_t)c->old, &old))
+        old = NULL;
+    for (uint32_t i = 0; i < n && !arena_is_over(c->arena); i++) {
         struct rule_context below = *c;
         struct field_path item = member;
 
+        below.data = first + (size_t)i * f->stride;
         if (f->shape == SCHEMA_LIST)
             item = field_path_index(&member, i);
         else if (f->shape == SCHEMA_MAP)
-            item = field_path_key(&member, *(const struct str *)(const void *)(items.first -
-                                                                               items.value_offset +
-                                                                               i * items.stride));
-        below.path = is_inline ? c->path : &item;
-        below.data = items.first + i * items.stride;
-        below.old = old.len ? old.first : NULL;
+            item = field_path_key(
+                &member,
+                *(const struct str *)(const void *)((const char *)below.data - f->value_offset));
+        below.path = f->shape == SCHEMA_INLINE ? c->path : &item;
+        below.old = old;
         walk(&below, f->type);
     }
 }
 
 static void walk(const struct rule_context *c, uint16_t type)
 {
-    const struct schema_type *t = &plan.schema->types[type];
-    const struct type_plan *p = &plan.types[type];
+    const struct schema_walk_children *below = &plan.children[type];
 
-    for (size_t i = 0; i < p->rules.len; i++)
-        check_row(c, t, &p->rules.items[i]);
-    for (uint16_t i = 0; i < t->n_fields; i++) {
-        const struct schema_field *f = &plan.schema->fields[t->first_field + i];
-
-        if (f->kind == SCHEMA_KIND_STRUCT && plan.types[f->type].any)
-            walk_field(c, f);
-    }
+    check_rows(c, type);
+    for (uint16_t i = 0; i < below->len; i++)
+        walk_field(c, &below->items[i]);
 }
 
 /* The members of the top: "status" belongs to its endpoint, all others to the main one. */
 static void walk_top(const struct rule_context *c, uint16_t type)
 {
-    const struct schema_type *t = &plan.schema->types[type];
-    const struct type_plan *p = &plan.types[type];
+    const struct schema_walk_children *below = &plan.children[type];
     bool status_part = c->request->part == VALIDATION_STATUS;
 
-    for (size_t i = 0; i < p->rules.len && !status_part; i++)
-        check_row(c, t, &p->rules.items[i]);
-    for (uint16_t i = 0; i < t->n_fields; i++) {
-        const struct schema_field *f = &plan.schema->fields[t->first_field + i];
-        struct str name = schema_field_name(plan.schema, f);
+    if (!status_part)
+        check_rows(c, type);
+    for (uint16_t i = 0; i < below->len; i++) {
+        struct str name = below->items[i].name;
 
-        if (f->kind == SCHEMA_KIND_STRUCT && plan.types[f->type].any &&
-            !str_eq(name, STR("metadata")) && str_eq(name, STR("status")) == status_part)
-            walk_field(c, f);
+        if (!str_eq(name, STR("metadata")) && str_eq(name, STR("status")) == status_part)
+            walk_field(c, &below->items[i]);
     }
 }
 
@@ -407,7 +440,7 @@ void validation_run(const struct validation_request *req, struct field_errors *e
 bool validation_has_rules(const struct schema *s, const struct schema_type *t)
 {
     (void)pthread_once(&plan_once, make_plan); /* cannot fail */
-    return s == plan.schema && plan.types[t - s->types].any;
+    return s == plan.schema && plan.children[t - s->types].any;
 }
 
 size_t validation_unknown_rules(void)
