@@ -184,6 +184,10 @@ $(B)/obj/bench/simdjson_floor.o: bench/simdjson_floor.cc
 	$(Q)$(CXX) -std=c++17 -O2 -fPIE -Wall -Wextra -Werror -c -o $@ $<
 $(call obj,bench/bench_codec.c): | $(GEN_SRCS)
 
+# Watchers, and the floor beside them.
+$(B)/bench-watch: $(call obj,bench/watch_fanout.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+
 # The bare HTTP server beside nghttpd: bench/http-floor $(B).
 $(B)/bench-http: $(call obj,bench/http_floor.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
