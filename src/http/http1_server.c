@@ -13,21 +13,9 @@
 enum {
     HTTP1_IN_MARK_BYTES = 64 * 1024,  /* no more is read while so much waits */
     HTTP1_DISCARD_BYTES = 256 * 1024, /* of a body nobody wants, rather than to close */
-    HTTP1_CHUNK_HEAD_BYTES = 8 + 2,   /* "ffffffff\r\n" */
-    HTTP1_CHUNK_MAX_BYTES = 1 << 30,
 };
 
 enum http1_state { HTTP1_IDLE, HTTP1_HEADERS, HTTP1_BODY, HTTP1_WHOLE };
-
-struct http_tunnel {
-    const struct http_tunnel_ops *ops;
-    void *arg;
-    struct http1 *c;
-    struct buf out;
-    bool is_paused; /* set_reading(false) */
-    bool is_full;   /* owes an on_drain */
-    bool is_closing;
-};
 
 struct http1 {
     struct http_core core;
@@ -189,19 +177,6 @@ static const llhttp_settings_t settings = {
 
 /* --- requests --- */
 
-/* Bare LF and folded lines in what was parsed as headers. */
-static bool scan_headers(struct http1 *c, const char *p, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (p[i] == '\n' && c->last != '\r')
-            return false;
-        if ((p[i] == ' ' || p[i] == '\t') && c->last == '\n')
-            return false;
-        c->last = p[i];
-    }
-    return true;
-}
-
 /* 0, or the status to refuse with. */
 static int check_headers(struct http1 *c)
 {
@@ -323,7 +298,7 @@ static void parse_step(struct http1 *c)
         parse_failed(c);
         return;
     }
-    if (before <= HTTP1_HEADERS && !scan_headers(c, c->in.p, used)) {
+    if (before <= HTTP1_HEADERS && !http1_lines_are_clean(&c->last, str_n(c->in.p, used))) {
         refuse(c, 400);
         return;
     }
@@ -362,14 +337,6 @@ static bool has_no_body(struct http1 *c)
     return status == 204 || status == 304 || http_request_method_is(c->req, STR("HEAD"));
 }
 
-static void append_header(struct buf *out, struct str name, struct str value)
-{
-    buf_append_str(out, name);
-    buf_append_lit(out, ": ");
-    buf_append_str(out, value);
-    buf_append_lit(out, "\r\n");
-}
-
 static void append_status(struct http1 *c, struct buf *out)
 {
     struct http_answer *a = &c->req->answer;
@@ -382,9 +349,9 @@ static void append_status(struct http1 *c, struct buf *out)
     buf_append_lit(out, "\r\n");
     for (size_t i = 0; i < a->n_headers; i++)
         if (a->status == 101 || !http_header_is_framing(a->headers[i].name))
-            append_header(out, a->headers[i].name, a->headers[i].value);
+            http1_append_header(out, a->headers[i].name, a->headers[i].value);
     if (date.p)
-        append_header(out, STR("date"), date);
+        http1_append_header(out, STR("date"), date);
 }
 
 /* The body that nobody reads: taken and dropped when that is cheap, else the connection ends. */
@@ -441,24 +408,6 @@ static void append_bytes(struct http1 *c, struct buf *out)
     c->req->is_answered = c->answer_sent == c->req->answer.body.len;
 }
 
-/* Around what was pulled to out + at + room for the chunk's head. */
-static void frame_chunk(struct buf *out, size_t at)
-{
-    size_t body = out->len - at - HTTP1_CHUNK_HEAD_BYTES;
-    char head[HTTP1_CHUNK_HEAD_BYTES + 1];
-    size_t n;
-
-    if (body == 0) { /* would be the end */
-        out->len = at;
-        return;
-    }
-    n = (size_t)snprintf(head, sizeof(head), "%x\r\n", (unsigned)body);
-    memmove(out->p + at + n, out->p + at + HTTP1_CHUNK_HEAD_BYTES, body);
-    memcpy(out->p + at, head, n);
-    out->len = at + n + body;
-    buf_append_lit(out, "\r\n");
-}
-
 static void abort_answer(struct http1 *c)
 {
     c->is_over = true; /* a body cut short: the peer must see that it is */
@@ -485,7 +434,7 @@ static void pull_once(struct http1 *c, struct buf *out)
     }
     c->answer_sent += got;
     if (c->is_chunked)
-        frame_chunk(out, at);
+        http1_frame_chunk(out, at);
     if (what == HTTP_SOURCE_WAIT) {
         r->is_pull_waiting = true;
     } else if (what == HTTP_SOURCE_END) {
@@ -526,53 +475,32 @@ static void end_exchange(struct http1 *c)
 
 /* --- tunnels --- */
 
-static void tunnel_end(struct http1 *c, int result)
+static void tunnel_wake(void *owner)
 {
-    struct http_tunnel *t = TAKE(c->tunnel);
+    struct http1 *c = owner;
 
-    if (!t)
-        return;
-    c->is_over = true;
-    t->c = NULL;
-    t->ops->on_end(t, result, t->arg);
-    buf_done(&t->out);
-    mem_free(t);
+    c->core.env->wake(c->core.env);
 }
 
-static void tunnel_read(struct http1 *c)
+static void tunnel_end(struct http1 *c, int result)
 {
-    CLEANUP(buf_done) struct buf now = c->in;
-
-    c->in = (struct buf){ 0 };
-    if (now.len && c->tunnel && !c->tunnel->is_closing)
-        c->tunnel->ops->on_read(c->tunnel, buf_str(&now), c->tunnel->arg);
+    if (c->tunnel)
+        c->is_over = true;
+    http_tunnel_end(TAKE(c->tunnel), result);
 }
 
 static bool tunnel_produce(struct http1 *c, struct buf *out)
 {
-    struct http_tunnel *t = c->tunnel;
-    size_t n;
+    bool is_over = false, more;
 
     if (c->req)
         http_request_end(TAKE(c->req), 0);
-    if (!t->is_paused)
-        tunnel_read(c);
-    n = MIN(t->out.len, (size_t)HTTP_OUT_MARK_BYTES);
-    buf_append(out, t->out.p, n);
-    if (n)
-        memmove(t->out.p, t->out.p + n, t->out.len - n);
-    t->out.len -= n;
-    if (t->out.len)
-        return true;
-    buf_done(&t->out);
-    if (t->is_closing) {
+    if (!c->tunnel->is_paused)
+        http_tunnel_take(c->tunnel, &c->in);
+    more = http_tunnel_produce(c->tunnel, out, &is_over);
+    if (is_over)
         tunnel_end(c, 0);
-    } else if (t->is_full) {
-        t->is_full = false;
-        if (t->ops->on_drain)
-            t->ops->on_drain(t, t->arg);
-    }
-    return c->tunnel && c->tunnel->out.len;
+    return more;
 }
 
 int http_upgrade(struct http_request *r, const struct http_header *headers, size_t n,
@@ -586,10 +514,7 @@ int http_upgrade(struct http_request *r, const struct http_header *headers, size
     if (r->version != 1 || !r->is_upgradable || r->answer.status)
         return ERR_UNSUPPORTED;
     c = http1_of(r->core);
-    t = NEW(struct http_tunnel);
-    t->ops = ops;
-    t->arg = arg;
-    t->c = c;
+    t = http_tunnel_new(ops, arg, tunnel_wake, c);
     r->answer = (struct http_answer){ .status = 101 };
     r->answer.headers = ARENA_NEW_ARRAY(&r->arena, struct http_header, n);
     for (size_t i = 0; i < n; i++) {
@@ -606,31 +531,6 @@ int http_upgrade(struct http_request *r, const struct http_header *headers, size
     return 0;
 }
 
-bool http_tunnel_write(struct http_tunnel *t, struct str bytes)
-{
-    if (t->is_closing || !t->c)
-        return true;
-    buf_append_str(&t->out, bytes);
-    t->c->core.env->wake(t->c->core.env);
-    if (t->out.len > HTTP_TUNNEL_MARK_BYTES)
-        t->is_full = true;
-    return !t->is_full;
-}
-
-void http_tunnel_set_reading(struct http_tunnel *t, bool is_on)
-{
-    t->is_paused = !is_on;
-    if (t->c)
-        t->c->core.env->wake(t->c->core.env);
-}
-
-void http_tunnel_close(struct http_tunnel *t)
-{
-    t->is_closing = true;
-    if (t->c)
-        t->c->core.env->wake(t->c->core.env);
-}
-
 /* --- the core --- */
 
 static int feed(struct http_core *core, struct str bytes)
@@ -642,7 +542,7 @@ static int feed(struct http_core *core, struct str bytes)
     buf_append_str(&c->in, bytes);
     if (c->tunnel) {
         if (!c->tunnel->is_paused && !c->req)
-            tunnel_read(c);
+            http_tunnel_take(c->tunnel, &c->in);
     } else {
         process(c);
     }
@@ -694,7 +594,7 @@ static void on_eof(struct http_core *core)
 
     c->is_over = true;
     if (c->tunnel) {
-        tunnel_read(c);
+        http_tunnel_take(c->tunnel, &c->in);
         tunnel_end(c, 0);
     }
     if (c->req)

@@ -11,12 +11,8 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/vec.h"
+#include "http/http_message_internal.h"
 #include "http/http_server.h"
-
-enum {
-    HTTP_OUT_MARK_BYTES = 64 * 1024, /* produce() stops about here */
-    HTTP_PULL_HINT_BYTES = 16 * 1024,
-};
 
 /* What a core needs from the world. */
 struct http_env {
@@ -121,4 +117,3 @@ void http_request_body_fail(struct http_request *r, int result);
 void http_request_end(struct http_request *r, int result);
 bool http_request_method_is(const struct http_request *r, struct str method);
 const char *http_status_text(int status);
-bool http_header_is_framing(struct str name); /* what only the server may say */

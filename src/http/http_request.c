@@ -63,16 +63,11 @@ int http_request_add_header(struct http_request *r, struct str name, struct str 
 {
     const struct http_limits *limits = r->core->env->limits;
     struct http_header h;
-    char *lower;
 
     r->header_bytes += name.len + value.len;
     if (r->header_bytes > limits->header_bytes || r->headers.len >= limits->header_count)
         return ERR_TOO_LARGE;
-    lower = arena_alloc(&r->arena, name.len + 1, 1);
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]);
-    lower[name.len] = '\0';
-    h.name = str_n(lower, name.len);
+    h.name = http_header_lower_name(&r->arena, name);
     h.value = str_dup(&r->arena, value);
     VEC_PUSH(&r->headers, h);
     return 0;
@@ -253,30 +248,6 @@ void http_request_read_body(struct http_request *r, size_t limit_bytes, http_bod
 
 /* --- its answer --- */
 
-bool http_header_is_framing(struct str name)
-{
-    static const struct str names[] = {
-        STR_INIT("connection"),        STR_INIT("content-length"), STR_INIT("keep-alive"),
-        STR_INIT("transfer-encoding"), STR_INIT("upgrade"),        STR_INIT("proxy-connection"),
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eq_nocase(name, names[i]))
-            return true;
-    return false;
-}
-
-/* A line break in a value would let its author write headers: it becomes a space. */
-static struct str clean_value(struct arena *a, struct str v)
-{
-    char *p = arena_dup(a, v.p, v.len);
-
-    for (size_t i = 0; i < v.len; i++)
-        if ((unsigned char)p[i] < 0x20 && p[i] != '\t')
-            p[i] = ' ';
-    return str_n(p, v.len);
-}
-
 static void answer(struct http_request *r, int status, const struct http_header *headers, size_t n)
 {
     struct http_answer *a = &r->answer;
@@ -288,13 +259,8 @@ static void answer(struct http_request *r, int status, const struct http_header 
     a->headers = ARENA_NEW_ARRAY(&r->arena, struct http_header, n);
     a->n_headers = n;
     for (size_t i = 0; i < n; i++) {
-        char *name = arena_dup(&r->arena, headers[i].name.p, headers[i].name.len);
-
-        for (size_t k = 0; k < headers[i].name.len; k++)
-            if (name[k] >= 'A' && name[k] <= 'Z')
-                name[k] = (char)(name[k] + 32);
-        a->headers[i].name = str_n(name, headers[i].name.len);
-        a->headers[i].value = clean_value(&r->arena, headers[i].value);
+        a->headers[i].name = http_header_lower_name(&r->arena, headers[i].name);
+        a->headers[i].value = http_header_clean_value(&r->arena, headers[i].value);
     }
     r->answer_last_ms = r->core->env->now_ms(r->core->env);
 }

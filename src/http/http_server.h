@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "http/http_message.h"
 
 struct arena;
 struct err;
@@ -20,11 +21,6 @@ struct http_request;
 struct http_server;
 struct loop;
 struct tls_context;
-
-struct http_header {
-    struct str name;  /* any case in, lower case out */
-    struct str value; /* one line; repeated headers stay apart */
-};
 
 struct http_limits {            /* 0: the default in brackets */
     uint32_t header_bytes;      /* of a request, in all [64 KiB] */
@@ -99,39 +95,14 @@ void http_request_read_body(struct http_request *r, size_t limit_bytes, http_bod
 void http_respond(struct http_request *r, int status, const struct http_header *headers, size_t n,
                   struct str body);
 
-/* A pulled body: the server calls pull() whenever the connection can take more. It appends to out
- * (a hint of how much is welcome) and returns HTTP_SOURCE_MORE (call again when that is written),
- * HTTP_SOURCE_WAIT (nothing now: http_source_wake() later) or HTTP_SOURCE_END; negative aborts the
- * stream. done runs exactly once, when the source is no longer needed. */
-struct buf;
-enum { HTTP_SOURCE_END, HTTP_SOURCE_MORE, HTTP_SOURCE_WAIT };
-struct http_source {
-    int (*pull)(struct http_source *s, struct buf *out, size_t hint_bytes);
-    void (*done)(struct http_source *s);
-};
-/* content_length < 0: unknown (chunked on HTTP/1.1). */
+/* The body is pulled: see struct http_source. content_length < 0: unknown (chunked on HTTP/1.1). */
 void http_respond_source(struct http_request *r, int status, const struct http_header *headers,
                          size_t n, int64_t content_length, struct http_source *s);
 void http_source_wake(struct http_request *r);
 
-/* --- an upgraded connection (HTTP/1.1): raw bytes both ways after "101 Switching Protocols" --- */
-struct http_tunnel;
-struct http_tunnel_ops {
-    /* bytes are valid within the call. */
-    void (*on_read)(struct http_tunnel *t, struct str bytes, void *arg);
-    /* After http_tunnel_write() said false: there is room again. May be NULL. */
-    void (*on_drain)(struct http_tunnel *t, void *arg);
-    /* Exactly once, the last call: the connection is gone; t ends when it returns. result: 0 (the
-     * peer's end, or http_tunnel_close()) or a failure. */
-    void (*on_end)(struct http_tunnel *t, int result, void *arg);
-};
+/* --- an upgraded connection: see struct http_tunnel --- */
 /* Answers 101 with headers ("upgrade: ..." is the caller's; "connection: upgrade" is added) and
  * hands the connection over. ERR_UNSUPPORTED when the request did not ask for an upgrade, has a
  * body, or came by HTTP/2: then answer otherwise. ops stays valid. Callbacks begin after return. */
 int http_upgrade(struct http_request *r, const struct http_header *headers, size_t n,
                  const struct http_tunnel_ops *ops, void *arg, struct http_tunnel **ret);
-/* Copies all of bytes. False: more than HTTP_TUNNEL_MARK_BYTES wait now; stop until on_drain. */
-enum { HTTP_TUNNEL_MARK_BYTES = 128 * 1024 };
-bool http_tunnel_write(struct http_tunnel *t, struct str bytes);
-void http_tunnel_set_reading(struct http_tunnel *t, bool is_on); /* on at first; back-pressure */
-void http_tunnel_close(struct http_tunnel *t); /* after what was written; on_end follows, later */
