@@ -185,10 +185,13 @@ static void run_loop(void *arg)
 
 static int start(struct run *run, struct err *err)
 {
-    int r = open_tls(run, err);
+    const struct apiserver_options *o = run->server.options;
+    int r = open_store(run, err);
 
+    if (r >= 0 && o->prepare)
+        r = o->prepare(o->prepare_arg, err);
     if (r >= 0)
-        r = open_store(run, err);
+        r = open_tls(run, err);
     if (r < 0)
         return r;
     run->n_loops = loop_count(run->server.options);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct err;
+
 struct apiserver_options {
     const char *data_dir;     /* the store lives in its subdirectory "store" */
     const char *bind_address; /* NULL: "0.0.0.0" */
@@ -12,10 +14,14 @@ struct apiserver_options {
     const char *tls_cert_file;
     const char *tls_key_file;
     const char *client_ca_file; /* who may present a client certificate */
-    unsigned threads;           /* I/O loops; 0: one per core */
-    bool ephemeral;             /* nothing is kept */
-    bool plain_http;            /* tests and benches: no TLS; every client is an administrator */
-    uint32_t event_ttl_s;       /* 0: 3600 */
+    /* Called when the data directory is this process's own, before certificates are read: what
+     * writes there must not do so under another server's feet. May fill in the names above. */
+    int (*prepare)(void *arg, struct err *err);
+    void *prepare_arg;
+    unsigned threads;     /* I/O loops; 0: one per core */
+    bool ephemeral;       /* nothing is kept */
+    bool plain_http;      /* tests and benches: no TLS; every client is an administrator */
+    uint32_t event_ttl_s; /* 0: 3600 */
 };
 
 /* Runs until SIGTERM or SIGINT. The process's exit code: 0, or 1 after one line on stderr. Prints

@@ -14,6 +14,7 @@
 
 struct words {
     struct apiserver_options o;
+    struct arena arena;
     const char *advertise_address;
     const char *service_cidr;
     const char *etcd_servers;
@@ -27,8 +28,10 @@ static int fail(const char *text, int code)
 }
 
 /* Flags that name no certificate get those of the data directory. */
-static int fill_in_pki(struct arena *a, struct words *w, struct err *err)
+static int fill_in_pki(void *arg, struct err *err)
 {
+    struct words *w = arg;
+    struct arena *a = &w->arena;
     struct pki_options pki = { .dir = w->o.data_dir,
                                .secure_port = w->o.secure_port,
                                .advertise_address = w->advertise_address,
@@ -52,8 +55,7 @@ static int fill_in_pki(struct arena *a, struct words *w, struct err *err)
 
 static int serve(struct words *w)
 {
-    CLEANUP(arena_done) struct arena a = { 0 };
-    struct err err;
+    int code;
 
     if (!w->o.data_dir)
         return fail("--data-dir is needed", 2);
@@ -64,9 +66,11 @@ static int serve(struct words *w)
             2);
     if (w->verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
-    if (fill_in_pki(&a, w, &err) < 0)
-        return fail(err.text, 1);
-    return apiserver_run(&w->o);
+    w->o.prepare = fill_in_pki;
+    w->o.prepare_arg = w;
+    code = apiserver_run(&w->o);
+    arena_done(&w->arena);
+    return code;
 }
 
 int cmd_apiserver(int argc, char **argv)
