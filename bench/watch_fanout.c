@@ -94,21 +94,18 @@ static long rss_kb(int pid)
 
 /* --- the watchers --- */
 
-static SSL *dial(SSL_CTX *ctx, const struct options *o)
+static SSL *dial(SSL_CTX *ctx, const struct options *o, const char *hello, int hello_len)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons(o->port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     SSL *ssl = SSL_new(ctx);
-    char request[512];
-    int n;
 
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 || SSL_set_fd(ssl, fd) != 1 ||
         SSL_connect(ssl) != 1)
         die("cannot connect");
-    n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", o->path);
-    if (SSL_write(ssl, request, n) != n)
+    if (SSL_write(ssl, hello, hello_len) != hello_len)
         die("cannot ask");
     return ssl;
 }
@@ -176,9 +173,12 @@ static int run_clients(const struct options *o)
     double cpu, wall, frames = (double)(o->watchers * o->events);
     long after_kb;
     int64_t start;
+    char request[512];
+    int n =
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", o->path);
 
     for (size_t i = 0; i < o->watchers; i++)
-        clients[i].ssl = dial(ctx, o);
+        clients[i].ssl = dial(ctx, o, request, n);
     for (size_t i = 0; i < o->watchers; i++)
         await_head(&clients[i]);
     after_kb = rss_kb(o->server_pid);
@@ -189,6 +189,28 @@ static int run_clients(const struct options *o)
     cpu = cpu_s(o->server_pid) - cpu;
     printf("frames_per_cpu_s=%.0f frames_per_s=%.0f cpu_s=%.2f kb_per_watcher=%.1f\n", frames / cpu,
            frames / wall, cpu, (double)(after_kb - before_kb) / (double)o->watchers);
+    return 0;
+}
+
+static int run_idle(const struct options *o)
+{
+    /* RFC 9113, 3.4: preface, SETTINGS, and the acknowledgement of the server's. */
+    static const char hello[] =
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0";
+    static const unsigned char alpn[] = "\2h2";
+    SSL_CTX *ctx = make_context(o, TLS_client_method());
+    long before_kb = rss_kb(o->server_pid);
+    SSL **peers = calloc(o->watchers, sizeof(SSL *));
+    char b[4096];
+
+    (void)SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1);
+    for (size_t i = 0; i < o->watchers; i++)
+        peers[i] = dial(ctx, o, hello, sizeof(hello) - 1);
+    for (size_t i = 0; i < o->watchers; i++)
+        if (SSL_read(peers[i], b, sizeof(b)) <= 0) /* its SETTINGS */
+            die("a connection was refused");
+    printf("kb_per_connection=%.1f\n",
+           (double)(rss_kb(o->server_pid) - before_kb) / (double)o->watchers);
     return 0;
 }
 
@@ -282,6 +304,11 @@ int main(int argc, char **argv)
         struct options o = parse(argc - 1, argv + 1);
 
         return run_clients(&o);
+    }
+    if (argc > 1 && strcmp(argv[1], "idle") == 0) {
+        struct options o = parse(argc - 1, argv + 1);
+
+        return run_idle(&o);
     }
     if (argc > 1 && strcmp(argv[1], "floor") == 0) {
         struct options o = parse(argc - 1, argv + 1);
