@@ -29,6 +29,7 @@ def check_stopped(server):
     """A server ends with 0, in time, and without a sanitizer's report or a crash on stderr."""
     was_alive = server.is_alive()
     code = server.stop()
+    server.forget()
     assert was_alive, f"the server had ended with {code}: {server.stderr()[-4000:]}"
     assert code == 0, server.stderr()[-4000:]
     for word in ("Sanitizer", "runtime error", "assertion", "Assertion"):
@@ -45,9 +46,12 @@ def server(workdir):
 @pytest.fixture
 def own_server(scratch):
     """A server that a test may kill, restart and break; it may end as it likes."""
-    s = Server(scratch / "data").init().start()
-    yield s
-    s.stop()
+    s = Server(scratch / "data").init()
+    try:
+        yield s.start()
+    finally:
+        s.stop()
+        s.forget()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import os
 import queue
 import re
 import select
+import shutil
 import signal
 import socket
 import ssl
@@ -106,6 +107,16 @@ class Server:
 
     def kill(self):
         return self.stop(signal.SIGKILL)
+
+    def forget(self):
+        """Removes what a killed server leaves on tmpfs for its next start."""
+        store = self.dir / "store"
+        if not store.is_dir():
+            return
+        st = store.stat()
+        name = f"pintle-{os.geteuid()}-{st.st_dev:x}-{st.st_ino:x}"
+        for base in ("/run", "/dev/shm"):
+            shutil.rmtree(Path(base) / name, ignore_errors=True)
 
     def is_alive(self):
         return self.process is not None and self.process.poll() is None
