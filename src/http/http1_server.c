@@ -631,6 +631,8 @@ static void goodbye(struct http_core *core)
         http_tunnel_close(c->tunnel);
     else if (c->state == HTTP1_IDLE)
         c->is_over = true;
+    else if (c->req)
+        http_source_wake(c->req);
     c->core.env->wake(c->core.env);
 }
 

@@ -444,6 +444,8 @@ static void goodbye(struct http_core *core)
         return;
     c->is_leaving = true;
     (void)nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+    LIST_FOREACH_SAFE(n, &c->requests)
+        http_source_wake(CONTAINER_OF(n, struct http_request, link));
     core->env->wake(core->env);
 }
 

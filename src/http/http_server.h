@@ -49,8 +49,9 @@ struct http_server_options {
 int http_server_new(const struct http_server_options *o, struct http_server **ret, struct err *err);
 int http_server_listen(struct http_server *s, const char *address, uint16_t port,
                        uint16_t *ret_port, struct err *err);
-/* Stops accepting and says goodbye (GOAWAY, Connection: close); done runs on loop 0 when the last
- * connection is gone or grace_ms have passed. */
+/* Stops accepting and says goodbye (GOAWAY, Connection: close), and wakes every source that waits,
+ * so that endless ones can end; done runs on loop 0 when the last connection is gone or grace_ms
+ * have passed. */
 void http_server_stop(struct http_server *s, uint32_t grace_ms, void (*done)(void *arg), void *arg);
 void http_server_free(struct http_server *s); /* after the loops have ended; accepts NULL */
 

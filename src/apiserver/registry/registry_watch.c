@@ -254,7 +254,10 @@ static int pull_events(struct watch *w, struct buf *out, size_t hint_bytes)
         w->bookmark_due = false;
         frame_bookmark(w, MAX(store_watch_progress(w->events), w->sent), false, out);
     }
-    return w->ended ? HTTP_SOURCE_END : HTTP_SOURCE_WAIT;
+    /* The server's stop wakes us: a watch that ends in order is resumed elsewhere. */
+    if (w->ended || atomic_load(&w->r->server->stopping))
+        return HTTP_SOURCE_END;
+    return HTTP_SOURCE_WAIT;
 }
 
 static int watch_pull(struct http_source *s, struct buf *out, size_t hint_bytes)
