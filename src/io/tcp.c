@@ -149,6 +149,29 @@ ssize_t tcp_stream_write(struct tcp_stream *s, const void *p, size_t len)
     return n;
 }
 
+void tcp_stream_detect_death(struct tcp_stream *s, uint32_t after_ms, uint32_t probe_ms)
+{
+    int on = 1, probes = 3;
+    int idle_s = (int)MIN(MAX(after_ms / 1000, 1U), 32767U); /* the most that Linux takes */
+    int interval_s = (int)MIN(MAX(probe_ms / 1000 / (unsigned)probes, 1U), 32767U);
+    unsigned user_ms = after_ms > UINT32_MAX - probe_ms ? UINT32_MAX : after_ms + probe_ms;
+    const struct {
+        int level, name;
+        const void *value;
+        socklen_t len;
+    } rows[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on) },
+        { IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s) },
+        { IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s) },
+        { IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes) },
+        { IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms) },
+    };
+
+    /* A kernel that refuses one leaves its default, which only is slower. */
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        (void)setsockopt(s->fd, rows[i].level, rows[i].name, rows[i].value, rows[i].len);
+}
+
 void tcp_stream_shutdown(struct tcp_stream *s)
 {
     if (s->fd >= 0)

@@ -31,6 +31,9 @@ void tcp_stream_want(struct tcp_stream *s, int events);
 ssize_t tcp_stream_read(struct tcp_stream *s, void *p, size_t size); /* 0: end; -EAGAIN: nothing */
 /* Bytes taken, perhaps 0, or -errno. Never raises SIGPIPE. */
 ssize_t tcp_stream_write(struct tcp_stream *s, const void *p, size_t len);
+/* A peer that acknowledges nothing, probes included, for after_ms + probe_ms ends the connection:
+ * -ETIMEDOUT. An idle one is probed after after_ms; what counts in seconds is rounded up. */
+void tcp_stream_detect_death(struct tcp_stream *s, uint32_t after_ms, uint32_t probe_ms);
 void tcp_stream_shutdown(struct tcp_stream *s); /* no more writing: the peer sees the end */
 void tcp_stream_close(struct tcp_stream *s);    /* also when closed */
 

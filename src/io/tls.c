@@ -333,6 +333,11 @@ struct tls_session *tls_session_new(struct tls_context *c, struct str server_nam
     return s;
 }
 
+void tls_session_without_h2(struct tls_session *s)
+{
+    (void)SSL_set_alpn_protos(s->ssl, alpn_h1, sizeof(alpn_h1) - 1);
+}
+
 void tls_session_free(struct tls_session *s)
 {
     if (!s)

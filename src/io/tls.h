@@ -32,6 +32,8 @@ void tls_context_free(struct tls_context *c); /* sessions may outlive it; accept
 
 /* server_name: client only: SNI, and what the certificate must be for; an IP address is fine. */
 struct tls_session *tls_session_new(struct tls_context *c, struct str server_name);
+/* A client's session, before its first read: offers http/1.1 only, whatever its context does. */
+void tls_session_without_h2(struct tls_session *s);
 void tls_session_free(struct tls_session *s); /* accepts NULL */
 /* Takes all of in (a client starts with in empty), appends plaintext to plain and what must be sent
  * to out, also on failure (an alert). 0; ERR_CLOSED: the peer ended it properly; ERR_PROTOCOL. */
