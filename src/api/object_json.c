@@ -41,11 +41,14 @@ static int decode_struct(struct decoder *d, const struct schema_type *t, char *b
 
 /* --- messages --- */
 
+/* Without indexes: struct members only, as Go names a field: no list items, no map keys. */
 static void print_path(struct buf *b, const struct frame *f, bool indexes)
 {
     if (!f)
         return;
     print_path(b, f->up, indexes);
+    if (!indexes && !f->type)
+        return;
     if (!f->name.p) {
         if (indexes)
             buf_printf(b, "[%u]", f->index);

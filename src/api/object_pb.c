@@ -492,6 +492,8 @@ int object_pb_open(struct str bytes, struct object_pb_envelope *ret, struct err 
 
     if (!object_pb_has_magic(bytes))
         return err_set(err, ERR_SYNTAX, "provided data does not appear to be a protobuf message");
+    if (bytes.len == 4)
+        return err_set(err, ERR_SYNTAX, "empty body");
     pb_reader_init(&r, str_tail(bytes, 4), err);
     while (!pb_at_end(&r)) {
         struct str *const texts[] = { NULL, &e.raw, &e.content_encoding, &e.content_type };

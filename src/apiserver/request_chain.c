@@ -197,7 +197,8 @@ static enum stage_result stage_resource(struct api_request *r)
             return refuse(r, none);
         verbs = r->subresource->verbs;
     }
-    if (!(verbs & row_verbs[i->verb]) || (i->name.len && i->verb == REQUEST_VERB_CREATE))
+    if (!(verbs & row_verbs[i->verb]) || (i->name.len && i->verb == REQUEST_VERB_CREATE) ||
+        (!i->name.len && (i->verb == REQUEST_VERB_UPDATE || i->verb == REQUEST_VERB_PATCH)))
         return refuse(r, status_method_not_allowed(r->arena, gr_of(r), STR("")));
     return STAGE_NEXT;
 }

@@ -30,6 +30,11 @@ struct walk {
 
 static int write_node(struct walk *w, yaml_node_t *n, int depth);
 
+static int too_deep(struct err *err)
+{
+    return err_set(err, ERR_TOO_DEEP, "yaml: exceeded max depth of %d", MAX_DEPTH);
+}
+
 static struct str text_of(const yaml_node_t *n)
 {
     return str_n((const char *)n->data.scalar.value, n->data.scalar.length);
@@ -254,7 +259,7 @@ static int write_sequence(struct walk *w, yaml_node_t *n, int depth)
 static int write_node(struct walk *w, yaml_node_t *n, int depth)
 {
     if (depth > MAX_DEPTH)
-        return err_set(w->err, ERR_TOO_DEEP, "yaml: exceeded max depth of %d", MAX_DEPTH);
+        return too_deep(w->err);
     if (w->b.len > w->limit || arena_is_over(w->a))
         return err_set(w->err, ERR_TOO_LARGE, "yaml: document contains excessive aliasing");
     if (!n) {
@@ -274,15 +279,55 @@ static int write_node(struct walk *w, yaml_node_t *n, int depth)
     return err_set(w->err, ERR_SYNTAX, "yaml: unknown node");
 }
 
+static int begin(yaml_parser_t *parser, struct str yaml, struct err *err)
+{
+    if (!yaml_parser_initialize(parser))
+        return err_set(err, ERR_INVALID, "yaml: out of memory");
+    yaml_parser_set_input_string(parser, (const unsigned char *)yaml.p, yaml.len);
+    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+    return 0;
+}
+
+/* libyaml's scanner looks at every open bracket for each token: deep flow style takes it quadratic
+ * time. So text that has enough brackets to be too deep is first read event by event, up to the
+ * limit. What else is wrong with it is load()'s to say. */
+static int check_depth(struct str yaml, struct err *err)
+{
+    yaml_event_type_t type = YAML_NO_EVENT;
+    yaml_parser_t parser;
+    yaml_event_t event;
+    size_t brackets = 0;
+    int depth = 0, r;
+
+    for (size_t i = 0; i < yaml.len && brackets <= MAX_DEPTH; i++)
+        brackets += yaml.p[i] == '[' || yaml.p[i] == '{';
+    if (brackets <= MAX_DEPTH)
+        return 0;
+    r = begin(&parser, yaml, err);
+    while (r == 0 && type != YAML_STREAM_END_EVENT && type != YAML_DOCUMENT_END_EVENT &&
+           yaml_parser_parse(&parser, &event)) {
+        type = event.type;
+        yaml_event_delete(&event);
+        if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT)
+            depth++;
+        else if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT)
+            depth--;
+        if (depth > MAX_DEPTH)
+            r = too_deep(err);
+    }
+    yaml_parser_delete(&parser);
+    return r;
+}
+
 static int load(struct walk *w, struct str yaml)
 {
     yaml_parser_t parser;
-    int r = 0;
+    int r = check_depth(yaml, w->err);
 
-    if (!yaml_parser_initialize(&parser))
-        return err_set(w->err, ERR_INVALID, "yaml: out of memory");
-    yaml_parser_set_input_string(&parser, (const unsigned char *)yaml.p, yaml.len);
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    if (r == 0)
+        r = begin(&parser, yaml, w->err);
+    if (r < 0)
+        return r;
     if (!yaml_parser_load(&parser, &w->doc))
         r = err_set(w->err, ERR_SYNTAX, "yaml: line %zu: %s", parser.problem_mark.line + 1,
                     parser.problem ? parser.problem : "could not parse");
