@@ -15,7 +15,7 @@
 #include "codec/json_writer.h"
 #include "codec/yaml_scalar.h"
 
-enum { MAX_DEPTH = 256, MAX_DUPLICATES = 20 };
+enum { MAX_DEPTH = 256, MAX_DUPLICATES = 20, MAX_ANCHORS = 1000 };
 
 struct walk {
     yaml_document_t doc;
@@ -288,25 +288,35 @@ static int begin(yaml_parser_t *parser, struct str yaml, struct err *err)
     return 0;
 }
 
-/* libyaml's scanner looks at every open bracket for each token: deep flow style takes it quadratic
- * time. So text that has enough brackets to be too deep is first read event by event, up to the
- * limit. What else is wrong with it is load()'s to say. */
-static int check_depth(struct str yaml, struct err *err)
+static bool has_anchor(const yaml_event_t *e)
 {
+    return (e->type == YAML_SCALAR_EVENT && e->data.scalar.anchor) ||
+           (e->type == YAML_SEQUENCE_START_EVENT && e->data.sequence_start.anchor) ||
+           (e->type == YAML_MAPPING_START_EVENT && e->data.mapping_start.anchor);
+}
+
+/* libyaml's scanner looks at every open bracket for each token, and its loader at every anchor for
+ * each new one: both take quadratic time. So text that may have too many of either is first read
+ * event by event, up to the limits. What else is wrong with it is load()'s to say. */
+static int check_limits(struct str yaml, struct err *err)
+{
+    size_t brackets = 0, ampersands = 0, anchors = 0;
     yaml_event_type_t type = YAML_NO_EVENT;
     yaml_parser_t parser;
     yaml_event_t event;
-    size_t brackets = 0;
     int depth = 0, r;
 
-    for (size_t i = 0; i < yaml.len && brackets <= MAX_DEPTH; i++)
+    for (size_t i = 0; i < yaml.len; i++) {
         brackets += yaml.p[i] == '[' || yaml.p[i] == '{';
-    if (brackets <= MAX_DEPTH)
+        ampersands += yaml.p[i] == '&';
+    }
+    if (brackets <= MAX_DEPTH && ampersands <= MAX_ANCHORS)
         return 0;
     r = begin(&parser, yaml, err);
     while (r == 0 && type != YAML_STREAM_END_EVENT && type != YAML_DOCUMENT_END_EVENT &&
            yaml_parser_parse(&parser, &event)) {
         type = event.type;
+        anchors += has_anchor(&event);
         yaml_event_delete(&event);
         if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT)
             depth++;
@@ -314,6 +324,8 @@ static int check_depth(struct str yaml, struct err *err)
             depth--;
         if (depth > MAX_DEPTH)
             r = too_deep(err);
+        else if (anchors > MAX_ANCHORS)
+            r = err_set(err, ERR_TOO_LARGE, "yaml: more than %d anchors", MAX_ANCHORS);
     }
     yaml_parser_delete(&parser);
     return r;
@@ -322,7 +334,7 @@ static int check_depth(struct str yaml, struct err *err)
 static int load(struct walk *w, struct str yaml)
 {
     yaml_parser_t parser;
-    int r = check_depth(yaml, w->err);
+    int r = check_limits(yaml, w->err);
 
     if (r == 0)
         r = begin(&parser, yaml, w->err);
