@@ -273,7 +273,7 @@ static int parse(struct http1_client *c, struct str *bytes, struct err *err)
     c->is_paused = e == HPE_PAUSED;
     if (c->is_head_new)
         return take_head(c, err);
-    if (e == HPE_PAUSED_UPGRADE) {
+    if (c->call->tunnel && (c->is_message_over || e == HPE_PAUSED_UPGRADE)) {
         open_tunnel(c, *bytes);
     } else if (c->is_message_over) {
         c->is_in_head = true; /* of what follows an interim answer */
@@ -421,7 +421,7 @@ static bool wants_read(const struct http_client_core *core)
 
     if (c->tunnel)
         return !c->tunnel->is_paused;
-    return !c->call || !(c->call->is_paused || c->call->held.len);
+    return !c->call || !c->call->is_head_shown || !(c->call->is_paused || c->call->held.len);
 }
 
 static bool is_over(const struct http_client_core *core)
