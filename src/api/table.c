@@ -112,7 +112,7 @@ static void print_cell(struct arena *a, struct buf *b, const struct resource_col
     struct cell c = { .arena = a, .b = &text, .o = o, .now_s = now_s };
 
     print_text(&c, col);
-    if (is_bare(col->type, buf_str(&text)))
+    if (c.is_number || is_bare(col->type, buf_str(&text)))
         buf_append_str(b, buf_str(&text));
     else if (!text.len && str_eq(col->type, STR("integer")))
         buf_append_char(b, '0');

@@ -16,6 +16,7 @@ struct cell {
     struct object o;
     struct str argument; /* what follows "name:" in the column's row */
     int64_t now_s;
+    bool is_number; /* set by the function: a number, though the column is called a string */
 };
 
 typedef void cell_fn(struct cell *c);

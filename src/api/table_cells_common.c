@@ -61,6 +61,7 @@ static void count(struct cell *c)
     const struct schema_field *f;
     const struct schema_list *l = object_path_at(c->o, c->argument, &f);
 
+    c->is_number = true;
     buf_append_u64(c->b, l ? l->len : 0);
 }
 

@@ -245,6 +245,7 @@ static void configmap_data(struct cell *c)
 {
     const struct core_v1_config_map *m = c->o.data;
 
+    c->is_number = true;
     buf_append_u64(c->b, m->data.len + m->binary_data.len);
 }
 

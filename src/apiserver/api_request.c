@@ -137,7 +137,8 @@ static size_t common_headers(struct api_request *r, struct str content_type,
 
     if (content_type.len)
         headers[n++] = (struct http_header){ STR("content-type"), content_type };
-    headers[n++] = (struct http_header){ STR("cache-control"), STR("no-cache, private") };
+    if (!r->cacheable)
+        headers[n++] = (struct http_header){ STR("cache-control"), STR("no-cache, private") };
     if (r->code == 401)
         headers[n++] = (struct http_header){ STR("www-authenticate"), STR("Bearer") };
     if (r->code == 429)

@@ -59,6 +59,7 @@ struct api_request {
     } headers[API_REQUEST_MAX_HEADERS]; /* of the answer, beside the usual ones */
     size_t n_headers;
     bool pretty;
+    bool cacheable; /* the handler says by a Cache-Control of its own for how long */
     bool dry_run;
     bool answered;
     bool gone; /* the client left */

@@ -74,6 +74,10 @@ static void respond_v3(struct api_request *r, const struct openapi_document *d)
         api_respond(r, 301, STR_NULL, STR(""));
         return;
     }
+    if (hash.p) { /* what this URL names never changes */
+        r->cacheable = true;
+        api_request_header(r, STR("Cache-Control"), STR("public, immutable, max-age=31536000"));
+    }
     respond_document(r, d);
 }
 

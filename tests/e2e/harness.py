@@ -152,7 +152,10 @@ def admin_files(directory):
     out.mkdir(mode=0o700, exist_ok=True)
     for name, data in (("crt", user["client-certificate-data"]), ("key", user["client-key-data"]),
                        ("ca", cluster["certificate-authority-data"])):
-        (out / name).write_bytes(base64.b64decode(data))
+        # Replaced whole: another thread may be reading it.
+        new = out / f"{name}.{threading.get_ident()}"
+        new.write_bytes(base64.b64decode(data))
+        new.replace(out / name)
     return out / "crt", out / "key", out / "ca"
 
 
