@@ -23,6 +23,7 @@ struct http2_client {
     bool has_settings;
     bool is_leaving;
     bool is_over;
+    uint32_t failure; /* what the server did wrong, as we told it; 0: nothing */
 };
 
 static struct http2_client *http2_of(struct http_client_core *core)
@@ -200,6 +201,17 @@ static int on_frame_not_sent(nghttp2_session *s, const nghttp2_frame *f, int cod
             break;
         }
     }
+    return 0;
+}
+
+/* nghttp2 ends a session that breaks the rules with a GOAWAY that says why. */
+static int on_frame_sent(nghttp2_session *s, const nghttp2_frame *f, void *arg)
+{
+    struct http2_client *c = arg;
+
+    (void)s;
+    if (f->hd.type == NGHTTP2_GOAWAY)
+        c->failure = f->goaway.error_code;
     return 0;
 }
 
@@ -433,12 +445,20 @@ static int64_t check_time(struct http_client_core *core, int64_t now, struct err
 static void lost(struct http_client_core *core, int result, const char *text)
 {
     struct http2_client *c = http2_of(core);
+    bool was_used = core->was_used;
+    char why[96];
     struct list *n;
 
     c->is_over = true;
+    if (c->failure) {
+        (void)snprintf(why, sizeof(why), "the server speaks no proper HTTP/2: %s",
+                       nghttp2_http2_strerror(c->failure));
+        result = ERR_PROTOCOL;
+        text = why;
+    }
     while ((n = list_first(&c->calls))) {
         struct http_call *call = CONTAINER_OF(n, struct http_call, link);
-        bool is_silent = !call->status && core->was_used;
+        bool is_silent = !call->status && was_used && !c->failure;
 
         finish(c, call, is_silent ? HTTP_CALL_SILENT : HTTP_CALL_ENDED, result, text);
     }
@@ -512,6 +532,7 @@ static nghttp2_session *session_new(struct http2_client *c)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_sent);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_send_header_block_length(option, 256 * 1024);
