@@ -75,14 +75,15 @@ static bool is_cpu(struct value *metric)
            str_eq(value_get_str(res, STR("name")), STR("cpu"));
 }
 
-/* Moves the value to an annotation, unless it is absent or empty. */
+/* Moves the value to an annotation, unless it is absent, null or empty. */
 static void to_annotation(struct arena *a, struct value *root, struct str name,
                           const struct value *v)
 {
     struct value *annotations;
     struct buf b = { 0 };
 
-    if (!v || ((v->type == VALUE_ARRAY || v->type == VALUE_OBJECT) && !v->len))
+    if (!v || v->type == VALUE_NULL ||
+        ((v->type == VALUE_ARRAY || v->type == VALUE_OBJECT) && !v->len))
         return;
     annotations = object_member(a, object_member(a, root, STR("metadata")), STR("annotations"));
     buf_init_arena(&b, a, 256);

@@ -16,6 +16,24 @@ static struct status bad(struct api_request *r, const char *text)
     return status_plain(r->arena, STATUS_BAD_REQUEST, "%s", text);
 }
 
+/* Events are stored as core/v1 has them; events.k8s.io/v1 calls some fields otherwise. */
+static void rename_event_fields(struct api_request *r, struct field_selector *s)
+{
+    static const struct str here = STR_INIT("regarding."), there = STR_INIT("involvedObject.");
+
+    if (stored_object_is_storage_version(r->resource) || !str_eq(r->resource->kind, STR("Event")))
+        return;
+    for (uint32_t i = 0; i < s->len; i++) {
+        struct str *field = &s->items[i].field;
+
+        if (str_has_prefix(*field, here))
+            *field = arena_printf(r->arena, "%.*s%.*s", STR_ARG(there),
+                                  STR_ARG(str_tail(*field, here.len)));
+        else if (str_eq(*field, STR("reportingController")))
+            *field = STR("reportingComponent");
+    }
+}
+
 static bool parse_selectors(struct api_request *r, struct list_options *o, struct status *st)
 {
     struct str text = request_info_param(&r->info, STR("labelSelector"));
@@ -39,6 +57,7 @@ static bool parse_selectors(struct api_request *r, struct list_options *o, struc
         *st = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
         return false;
     }
+    rename_event_fields(r, &o->fields);
     return true;
 }
 

@@ -133,11 +133,26 @@ static struct str field_value(struct arena *a, struct object o, struct str path)
     return object_field_text(a, o, path);
 }
 
+/* The selectable fields of the version that is stored: rows of others may name them differently. */
+static struct str stored_selectable(const struct resource *row)
+{
+    for (size_t i = 0; i < resource_table_len; i++) {
+        const struct resource *other = &resource_table[i];
+
+        if (resource_is_stored(other) && stored_object_is_storage_version(other) &&
+            resource_storage_index(other) == resource_storage_index(row))
+            return other->selectable;
+    }
+    return row->selectable;
+}
+
 static void encode_fields(struct arena *a, const struct resource *row, struct object o,
                           struct store_mutation *m)
 {
     struct store_pair *pairs;
-    struct str rest = row->selectable, path;
+    struct str rest =
+                   stored_object_is_storage_version(row) ? row->selectable : stored_selectable(row),
+               path;
     size_t max = 1, n = 0;
 
     for (size_t i = 0; i < rest.len; i++)
