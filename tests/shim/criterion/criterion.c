@@ -33,19 +33,32 @@ void criterion_add(struct criterion_test *t)
     *at = t;
 }
 
-void criterion_fail(bool is_fatal, const char *file, int line, const char *what, const char *fmt,
-                    ...)
+__attribute__((format(printf, 4, 0))) static void
+complain(const char *file, int line, const char *what, const char *fmt, va_list ap)
+{
+    (void)fprintf(stderr, "%s:%d: %s: ", file, line, what);
+    (void)vfprintf(stderr, fmt, ap);
+    (void)fputc('\n', stderr);
+}
+
+void criterion_fail(const char *file, int line, const char *what, const char *fmt, ...)
 {
     va_list ap;
 
-    (void)fprintf(stderr, "%s:%d: %s: ", file, line, what);
     va_start(ap, fmt);
-    (void)vfprintf(stderr, fmt, ap);
+    complain(file, line, what, fmt, ap);
     va_end(ap);
-    (void)fputc('\n', stderr);
+    _exit(SHIM_FAILED); /* other threads of the test may run: nothing is torn down under them */
+}
+
+void criterion_note(const char *file, int line, const char *what, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    complain(file, line, what, fmt, ap);
+    va_end(ap);
     atomic_store(&has_failed, true);
-    if (is_fatal)
-        _exit(SHIM_FAILED); /* other threads of the test may run: nothing is torn down under them */
 }
 
 void criterion_skip(const char *fmt, ...)

@@ -14,7 +14,10 @@ struct criterion_test {
     struct criterion_test *next;
 };
 void criterion_add(struct criterion_test *t);
-__attribute__((format(printf, 5, 6))) void criterion_fail(bool is_fatal, const char *file, int line,
+__attribute__((format(printf, 4, 5), noreturn)) void
+criterion_fail(const char *file, int line, const char *what, const char *fmt, ...);
+/* The test goes on, and has failed. */
+__attribute__((format(printf, 4, 5))) void criterion_note(const char *file, int line,
                                                           const char *what, const char *fmt, ...);
 __attribute__((format(printf, 1, 2), noreturn)) void criterion_skip(const char *fmt, ...);
 
@@ -28,31 +31,30 @@ __attribute__((format(printf, 1, 2), noreturn)) void criterion_skip(const char *
     static void suite_##_##name_##_test(void)
 
 /* Texts after the condition are printf's, as Criterion has it, and may be left out. */
-#define CR_CHECK_(is_fatal, cond, what, ...)                                                       \
+#define CR_CHECK_(act, cond, what, ...)                                                            \
     do {                                                                                           \
         if (!(cond))                                                                               \
-            criterion_fail((is_fatal), __FILE__, __LINE__, (what), "" __VA_ARGS__);                \
+            criterion_##act(__FILE__, __LINE__, (what), "" __VA_ARGS__);                           \
     } while (0)
-#define CR_OP_(is_fatal, a, op, b, ...)                                                            \
-    CR_CHECK_(is_fatal, (a)op(b), #a " " #op " " #b, ##__VA_ARGS__)
+#define CR_OP_(act, a, op, b, ...) CR_CHECK_(act, (a)op(b), #a " " #op " " #b, ##__VA_ARGS__)
 
-#define cr_assert(c, ...)           CR_CHECK_(true, (c), #c, ##__VA_ARGS__)
-#define cr_assert_not(c, ...)       CR_CHECK_(true, !(c), "not " #c, ##__VA_ARGS__)
-#define cr_assert_null(p, ...)      CR_CHECK_(true, (p) == NULL, #p " is NULL", ##__VA_ARGS__)
-#define cr_assert_eq(a, b, ...)     CR_OP_(true, a, ==, b, ##__VA_ARGS__)
-#define cr_assert_neq(a, b, ...)    CR_OP_(true, a, !=, b, ##__VA_ARGS__)
-#define cr_assert_lt(a, b, ...)     CR_OP_(true, a, <, b, ##__VA_ARGS__)
-#define cr_assert_leq(a, b, ...)    CR_OP_(true, a, <=, b, ##__VA_ARGS__)
-#define cr_assert_gt(a, b, ...)     CR_OP_(true, a, >, b, ##__VA_ARGS__)
-#define cr_assert_geq(a, b, ...)    CR_OP_(true, a, >=, b, ##__VA_ARGS__)
-#define cr_assert_str_eq(a, b, ...) CR_CHECK_(true, strcmp(a, b) == 0, #a " is " #b, ##__VA_ARGS__)
-#define cr_assert_fail(...)         CR_CHECK_(true, false, "failed", ##__VA_ARGS__)
-#define cr_expect(c, ...)           CR_CHECK_(false, (c), #c, ##__VA_ARGS__)
-#define cr_expect_not(c, ...)       CR_CHECK_(false, !(c), "not " #c, ##__VA_ARGS__)
-#define cr_expect_eq(a, b, ...)     CR_OP_(false, a, ==, b, ##__VA_ARGS__)
-#define cr_expect_neq(a, b, ...)    CR_OP_(false, a, !=, b, ##__VA_ARGS__)
-#define cr_expect_lt(a, b, ...)     CR_OP_(false, a, <, b, ##__VA_ARGS__)
-#define cr_expect_gt(a, b, ...)     CR_OP_(false, a, >, b, ##__VA_ARGS__)
-#define cr_expect_str_eq(a, b, ...) CR_CHECK_(false, strcmp(a, b) == 0, #a " is " #b, ##__VA_ARGS__)
+#define cr_assert(c, ...)           CR_CHECK_(fail, (c), #c, ##__VA_ARGS__)
+#define cr_assert_not(c, ...)       CR_CHECK_(fail, !(c), "not " #c, ##__VA_ARGS__)
+#define cr_assert_null(p, ...)      CR_CHECK_(fail, (p) == NULL, #p " is NULL", ##__VA_ARGS__)
+#define cr_assert_eq(a, b, ...)     CR_OP_(fail, a, ==, b, ##__VA_ARGS__)
+#define cr_assert_neq(a, b, ...)    CR_OP_(fail, a, !=, b, ##__VA_ARGS__)
+#define cr_assert_lt(a, b, ...)     CR_OP_(fail, a, <, b, ##__VA_ARGS__)
+#define cr_assert_leq(a, b, ...)    CR_OP_(fail, a, <=, b, ##__VA_ARGS__)
+#define cr_assert_gt(a, b, ...)     CR_OP_(fail, a, >, b, ##__VA_ARGS__)
+#define cr_assert_geq(a, b, ...)    CR_OP_(fail, a, >=, b, ##__VA_ARGS__)
+#define cr_assert_str_eq(a, b, ...) CR_CHECK_(fail, strcmp(a, b) == 0, #a " is " #b, ##__VA_ARGS__)
+#define cr_assert_fail(...)         CR_CHECK_(fail, false, "failed", ##__VA_ARGS__)
+#define cr_expect(c, ...)           CR_CHECK_(note, (c), #c, ##__VA_ARGS__)
+#define cr_expect_not(c, ...)       CR_CHECK_(note, !(c), "not " #c, ##__VA_ARGS__)
+#define cr_expect_eq(a, b, ...)     CR_OP_(note, a, ==, b, ##__VA_ARGS__)
+#define cr_expect_neq(a, b, ...)    CR_OP_(note, a, !=, b, ##__VA_ARGS__)
+#define cr_expect_lt(a, b, ...)     CR_OP_(note, a, <, b, ##__VA_ARGS__)
+#define cr_expect_gt(a, b, ...)     CR_OP_(note, a, >, b, ##__VA_ARGS__)
+#define cr_expect_str_eq(a, b, ...) CR_CHECK_(note, strcmp(a, b) == 0, #a " is " #b, ##__VA_ARGS__)
 #define cr_skip_test(...)           criterion_skip("" __VA_ARGS__)
 #define cr_log_info(...)            ((void)fprintf(stderr, "" __VA_ARGS__), (void)fputc('\n', stderr))
