@@ -14,6 +14,8 @@ static const struct {
 } commands[] = {
     { STR_INIT("apiserver"), STR_INIT("kube-apiserver"), cmd_apiserver,
       "serve the Kubernetes API" },
+    { STR_INIT("controller-manager"), STR_INIT("kube-controller-manager"), cmd_controller_manager,
+      "run the control loops" },
     { STR_INIT("pki"), STR_INIT(""), cmd_pki, "make a cluster's certificates and kubeconfig" },
     { STR_INIT("version"), STR_INIT(""), cmd_version, "print the version" },
 };
@@ -23,7 +25,7 @@ static void print_help(FILE *to)
     (void)fprintf(to,
                   "Pintle: Kubernetes in one small program.\n\nusage: pintle COMMAND [FLAGS]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        (void)fprintf(to, "  %-12.*s %s\n", STR_ARG(commands[i].name), commands[i].help);
+        (void)fprintf(to, "  %-20.*s %s\n", STR_ARG(commands[i].name), commands[i].help);
     (void)fprintf(to, "\npintle COMMAND --help lists a command's flags.\n");
 }
 

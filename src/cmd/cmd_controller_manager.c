@@ -1,0 +1,53 @@
+/* pintle controller-manager --kubeconfig FILE: the control loops, as a client of the API server. */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/flags.h"
+#include "controller/controller.h"
+
+static int fail(const char *text)
+{
+    (void)fprintf(stderr, "pintle controller-manager: %s\n", text);
+    return 2;
+}
+
+int cmd_controller_manager(int argc, char **argv)
+{
+    struct controller_manager_options o = { 0 };
+    const char *cluster_cidr = NULL;
+    uint32_t mask = 24, verbosity = 0;
+    const struct flag flags[] = {
+        { "kubeconfig", FLAG_STRING, &o.kubeconfig,
+          "how to reach the API server, else as a Pod does" },
+        { "cluster-cidr", FLAG_STRING, &cluster_cidr,
+          "range that nodes get their Pod ranges from" },
+        { "node-cidr-mask-size", FLAG_UINT, &mask, "size of a node's range (default 24)" },
+        { "root-ca-file", FLAG_STRING, &o.root_ca_file,
+          "authority that Pods verify the API server by, else the kubeconfig's" },
+        { "leader-elect", FLAG_BOOL, &o.leader_elect, "refused: not supported yet" },
+        { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
+        { 0 },
+    };
+    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
+    struct err err;
+    size_t n;
+    int r = flags_parse(flags, argc, argv, words, &n, "pintle controller-manager --kubeconfig FILE",
+                        &err);
+
+    if (r == 1)
+        return 0;
+    if (r < 0 || n)
+        return fail(r < 0 ? err.text : "takes no words, only flags");
+    if (o.leader_elect)
+        return fail("--leader-elect is not supported yet");
+    if (mask < 8 || mask > 30)
+        return fail("--node-cidr-mask-size must be between 8 and 30");
+    if (verbosity >= 4)
+        log_set_level(LOG_LEVEL_DEBUG);
+    o.cluster_cidr = str_from_cstr(cluster_cidr);
+    o.node_cidr_mask_size = (int)mask;
+    return controller_manager_run(&o);
+}

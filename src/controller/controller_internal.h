@@ -1,0 +1,48 @@
+/* The framework's own parts: manager (process, informers, queues) and runs (changes on their way).
+ */
+#pragma once
+
+#include "client/rest_client.h"
+#include "controller/controller.h"
+
+struct workqueue;
+
+enum { MAX_CONTROLLERS = 48, MAX_INFORMERS = 64 };
+
+enum { INDEX_NAMESPACE, INDEX_OWNER }; /* of every informer, in this order */
+
+struct managed_controller {
+    struct controller_manager *manager;
+    const struct controller *controller;
+    struct workqueue *queue;
+    int running;
+};
+
+struct controller_manager {
+    const struct controller_manager_options *options;
+    struct loop *loop;
+    struct arena arena;
+    struct rest_client *rest;
+    struct str root_ca;
+    struct informer *informers[MAX_INFORMERS];
+    size_t n_informers;
+    size_t n_synced;
+    struct managed_controller controllers[MAX_CONTROLLERS];
+    size_t n_controllers;
+    bool is_running; /* all informers are synced */
+};
+
+/* Starts one run of a key that the queue has handed out; it ends with controller_run_ended(). */
+void controller_run_start(struct managed_controller *mc, struct str key);
+/* result: as reconcile's; the queue's done() and back-off follow. */
+struct run_outcome {
+    bool is_failed;
+    bool is_conflict;
+    int64_t again_after_ms;
+};
+void controller_run_ended(struct managed_controller *mc, struct str key,
+                          const struct run_outcome *outcome);
+struct managed_controller *controller_managed(struct controller_manager *m,
+                                              const struct controller *c);
+/* All of them, ends with NULL: controllers.c. */
+extern const struct controller *const controller_table[];

@@ -1,0 +1,350 @@
+/* One run of one key: reconcile lists changes; they are sent in batches of 1, 2, 4, ... (upstream's
+ * slow start, so that a refusal by quota costs one request and not a thousand); then the run waits
+ * until the caches have what was written, at most SEEN_TIMEOUT_MS. */
+#include <stdarg.h>
+
+#include "api/core_v1.h"
+#include "api/meta_v1.h"
+#include "api/resource.h"
+#include "api/schema.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "client/api_object.h"
+#include "client/informer.h"
+#include "client/rest_client.h"
+#include "codec/json_writer.h"
+#include "codec/value.h"
+#include "controller/controller_internal.h"
+#include "io/loop.h"
+
+enum { SEEN_TIMEOUT_MS = 10000, BATCH_MAX = 64 };
+
+struct change {
+    struct run *run;
+    struct rest_request request;
+    bool may_be_gone; /* not found is fine */
+};
+
+struct run {
+    struct reconcile r;
+    struct managed_controller *mc;
+    struct arena arena;
+    size_t next;   /* change to send */
+    size_t in_air; /* sent, not answered */
+    size_t batch;
+    bool has_failed; /* a change of this stage */
+    struct run_outcome outcome;
+    struct {
+        struct informer *informer;
+        uint64_t revision;
+    } written[4]; /* what the caches must have seen */
+    size_t n_written;
+    size_t n_awaited;
+    struct loop_timer deadline;
+};
+
+/* --- listing changes --- */
+
+static struct change *add(struct reconcile *r, enum rest_verb verb, const struct resource *row,
+                          struct str namespace, struct str name)
+{
+    struct change *c = ARENA_NEW(r->arena, struct change);
+
+    c->run = CONTAINER_OF(r, struct run, r);
+    c->request = (struct rest_request){
+        .verb = verb, .resource = row, .namespace = namespace, .name = name
+    };
+    VEC_PUSH(&r->changes, c);
+    return c;
+}
+
+void reconcile_create(struct reconcile *r, const struct resource *row, struct str namespace,
+                      struct object o)
+{
+    object_set_gvk(o, resource_api_version(r->arena, row), row->kind);
+    add(r, REST_CREATE, row, namespace, STR_NULL)->request.body = o;
+}
+
+void reconcile_update_sub(struct reconcile *r, const struct resource *row, struct str subresource,
+                          struct object o)
+{
+    const struct meta_v1_object_meta *m = object_meta(o);
+    struct change *c = add(r, REST_UPDATE, row, m->namespace, m->name);
+
+    object_set_gvk(o, resource_api_version(r->arena, row), row->kind);
+    c->request.subresource = subresource;
+    c->request.body = o;
+}
+
+void reconcile_update(struct reconcile *r, const struct resource *row, struct object o)
+{
+    reconcile_update_sub(r, row, STR_NULL, o);
+}
+
+void reconcile_update_status(struct reconcile *r, const struct resource *row, struct object o)
+{
+    reconcile_update_sub(r, row, STR("status"), o);
+}
+
+void reconcile_patch(struct reconcile *r, const struct resource *row, struct str namespace,
+                     struct str name, struct str patch)
+{
+    add(r, REST_MERGE_PATCH, row, namespace, name)->request.patch = patch;
+}
+
+void reconcile_delete(struct reconcile *r, const struct resource *row, struct str namespace,
+                      struct str name, struct str uid, struct str policy)
+{
+    struct change *c = add(r, REST_DELETE, row, namespace, name);
+    struct buf b = { 0 };
+
+    c->may_be_gone = true;
+    if (!uid.len && !policy.len)
+        return;
+    buf_init_arena(&b, r->arena, 128);
+    buf_append_lit(&b, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\"");
+    if (uid.len) {
+        buf_append_lit(&b, ",\"preconditions\":{\"uid\":");
+        json_write_string(&b, uid);
+        buf_append_char(&b, '}');
+    }
+    if (policy.len) {
+        buf_append_lit(&b, ",\"propagationPolicy\":");
+        json_write_string(&b, policy);
+    }
+    buf_append_char(&b, '}');
+    c->request.patch = buf_str(&b); /* sent as it is */
+}
+
+void reconcile_delete_collection(struct reconcile *r, const struct resource *row,
+                                 struct str namespace)
+{
+    add(r, REST_DELETECOLLECTION, row, namespace, STR_NULL)->may_be_gone = true;
+}
+
+/* --- events --- */
+
+static struct object new_object(struct arena *a, const struct resource *row)
+{
+    return object_new(a, &schema_builtin, row->type);
+}
+
+void reconcile_event(struct reconcile *r, const struct api_object *about, const char *type,
+                     const char *reason, const char *fmt, ...)
+{
+    const struct resource *row = resource_find(STR(""), STR("v1"), STR("events"));
+    struct str namespace = about->meta->namespace.len ? about->meta->namespace : STR("default");
+    struct ktime now = { .sec = r->now_s, .set = true };
+    struct object o = new_object(r->arena, row);
+    struct core_v1_event *e = o.data;
+    va_list ap;
+
+    object_meta(o)->namespace = namespace;
+    object_meta(o)->name = arena_printf(r->arena, "%.*s.%016llx", STR_ARG(about->meta->name),
+                                        (unsigned long long)random_u64());
+    e->involved_object.kind = object_kind(about->o);
+    e->involved_object.api_version = object_api_version(about->o);
+    e->involved_object.namespace = about->meta->namespace;
+    e->involved_object.name = about->meta->name;
+    e->involved_object.uid = about->meta->uid;
+    e->involved_object.resource_version = about->meta->resource_version;
+    va_start(ap, fmt);
+    e->message = arena_vprintf(r->arena, fmt, ap);
+    va_end(ap);
+    e->type = str_from_cstr(type);
+    e->reason = str_from_cstr(reason);
+    e->source.component = arena_printf(r->arena, "%s-controller", r->controller->name);
+    e->reporting_component = e->source.component;
+    e->first_timestamp = e->last_timestamp = now;
+    e->count = 1;
+    reconcile_create(r, row, namespace, o);
+}
+
+/* --- the run --- */
+
+static void send_batch(struct run *run);
+static void run_stage(struct run *run, enum reconcile_result (*stage)(struct reconcile *r));
+
+static void end_run(struct run *run)
+{
+    struct managed_controller *mc = run->mc;
+    struct run_outcome outcome = run->outcome;
+    struct str key = run->r.key; /* the queue's */
+
+    loop_timer_stop(&run->deadline);
+    for (size_t i = 0; i < run->n_written; i++)
+        informer_cancel_await(run->written[i].informer, run);
+    VEC_DONE(&run->r.changes);
+    arena_done(&run->arena);
+    mem_free(run);
+    controller_run_ended(mc, key, &outcome);
+}
+
+/* What reconcile wanted to do after its changes. */
+static void next_stage(struct run *run)
+{
+    enum reconcile_result (*then)(struct reconcile *) = TAKE(run->r.then);
+    enum reconcile_result (*otherwise)(struct reconcile *) = TAKE(run->r.otherwise);
+
+    if (run->outcome.is_failed && otherwise) {
+        run_stage(run, otherwise);
+    } else if (!run->outcome.is_failed && then && !run->n_awaited) {
+        run_stage(run, then);
+    } else {
+        end_run(run);
+    }
+}
+
+/* Time is up, or everything has been seen: on_seen() comes from within the cache's own work, so it
+ * only lets the timer fire. */
+static void on_deadline(struct loop_timer *t)
+{
+    struct run *run = CONTAINER_OF(t, struct run, deadline);
+
+    if (run->n_awaited)
+        LOG_WARNING("the cache has not seen what was written",
+                    KV("controller", run->mc->controller->name), KV("key", run->r.key));
+    next_stage(run);
+}
+
+static void on_seen(void *arg)
+{
+    struct run *run = arg;
+
+    if (--run->n_awaited == 0)
+        loop_timer_start(&run->deadline, 0);
+}
+
+/* All changes are answered. */
+static void await_caches(struct run *run)
+{
+    run->n_awaited = run->n_written + 1;
+    loop_timer_start(&run->deadline, SEEN_TIMEOUT_MS);
+    for (size_t i = 0; i < run->n_written; i++)
+        informer_await(run->written[i].informer, run->written[i].revision, on_seen, run);
+    on_seen(run);
+}
+
+static void note_written(struct run *run, const struct resource *row, uint64_t revision)
+{
+    struct informer *i = controller_informer(run->mc->manager, row);
+
+    if (!i || !revision)
+        return;
+    for (size_t n = 0; n < run->n_written; n++)
+        if (run->written[n].informer == i) {
+            run->written[n].revision = MAX(run->written[n].revision, revision);
+            return;
+        }
+    if (run->n_written < ARRAY_LEN(run->written)) {
+        run->written[run->n_written].informer = i;
+        run->written[run->n_written++].revision = revision;
+    }
+}
+
+/* What a delete of a collection answers: a list of what it met. */
+static void count_items(struct reconcile *r, struct str json)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct value *items;
+    struct value v;
+    struct err err;
+
+    if (value_parse(&a, json, &v, NULL, &err) < 0)
+        return;
+    items = value_get(&v, STR("items"));
+    for (uint32_t i = 0; items && items->type == VALUE_ARRAY && i < items->len; i++) {
+        const struct value *meta = value_get(&items->items[i], STR("metadata"));
+
+        r->n_deleted++;
+        r->n_terminating += meta && value_get_str(meta, STR("deletionTimestamp")).len > 0;
+    }
+}
+
+static bool is_event_row(const struct resource *row)
+{
+    return str_eq(row->name, STR("events"));
+}
+
+static void on_answer(const struct rest_result *answer, void *arg)
+{
+    struct change *c = arg;
+    struct run *run = c->run;
+
+    if (c->request.verb == REST_DELETECOLLECTION && answer->result == 0)
+        count_items(&run->r, answer->body);
+    if (answer->object)
+        note_written(run, c->request.resource, answer->object->revision);
+    if (answer->result < 0 && !(answer->result == ERR_NOT_FOUND && c->may_be_gone) &&
+        !is_event_row(c->request.resource)) {
+        if (!run->outcome.is_failed)
+            run->r.failure = str_dup(&run->arena, answer->message);
+        run->outcome.is_failed = run->has_failed = true;
+        run->outcome.is_conflict |= answer->result == ERR_CONFLICT;
+        if (answer->result != ERR_CONFLICT)
+            LOG_WARNING("change refused", KV("controller", run->mc->controller->name),
+                        KV("key", run->r.key), KV("resource", c->request.resource->name),
+                        KV("name", c->request.name), KV("reason", answer->message));
+    }
+    if (--run->in_air)
+        return;
+    if (run->has_failed || run->next == run->r.changes.len)
+        await_caches(run);
+    else
+        send_batch(run);
+}
+
+static void send_batch(struct run *run)
+{
+    size_t end = MIN(run->next + run->batch, run->r.changes.len), n = end - run->next;
+    size_t first = run->next;
+
+    run->in_air = n;
+    run->next = end;
+    run->batch = MIN(run->batch * 2, (size_t)BATCH_MAX);
+    for (size_t i = first; i < end; i++) {
+        struct change *c = run->r.changes.items[i];
+
+        (void)rest_call_start(run->mc->manager->rest, &c->request, on_answer,
+                              c); /* never fails at once */
+    }
+}
+
+static void run_stage(struct run *run, enum reconcile_result (*stage)(struct reconcile *r))
+{
+    VEC_CLEAR(&run->r.changes);
+    run->next = 0;
+    run->batch = 1;
+    run->has_failed = false;
+    run->outcome.is_failed |= stage(&run->r) == RECONCILE_FAILED;
+    run->outcome.again_after_ms = run->r.again_after_ms;
+    if (run->r.changes.len)
+        send_batch(run);
+    else if (run->r.then && !run->outcome.is_failed)
+        loop_timer_start(&run->deadline, 0); /* nothing to wait for */
+    else
+        end_run(run);
+}
+
+void controller_run_start(struct managed_controller *mc, struct str key)
+{
+    struct run *run = NEW(struct run);
+    struct controller_manager *m = mc->manager;
+
+    run->mc = mc;
+    run->r.manager = m;
+    run->r.controller = mc->controller;
+    run->r.arena = &run->arena;
+    run->r.key = key;
+    run->r.now_s = clock_wall_s(loop_clock(m->loop));
+    if (!str_cut(key, '/', &run->r.namespace, &run->r.name)) {
+        run->r.name = key;
+        run->r.namespace = STR("");
+    }
+    loop_timer_init(&run->deadline, m->loop, on_deadline);
+    run_stage(run, mc->controller->reconcile);
+}

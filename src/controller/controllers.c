@@ -1,0 +1,10 @@
+/* All controllers, in one place. */
+#include "controller/controller_internal.h"
+
+extern const struct controller serviceaccount_controller, root_ca_controller, replicaset_controller,
+    deployment_controller, namespace_controller;
+
+const struct controller *const controller_table[] = {
+    &namespace_controller,  &serviceaccount_controller, &root_ca_controller,
+    &replicaset_controller, &deployment_controller,     NULL,
+};

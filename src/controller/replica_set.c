@@ -1,0 +1,339 @@
+/* ReplicaSets: as many active Pods as wanted. Pods that match and belong to nobody are adopted,
+ * Pods that no longer match are let go. ReplicationControllers are the same with a plain map as
+ * selector. */
+#include "api/apps_v1.h"
+#include "api/core_v1.h"
+#include "api/label_selector.h"
+#include "api/meta_v1.h"
+#include "api/resource.h"
+#include "api/schema.h"
+#include "api/text_map.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/vec.h"
+#include "client/api_object.h"
+#include "client/informer.h"
+#include "codec/json_writer.h"
+#include "controller/controller.h"
+#include "controller/pod_state.h"
+
+enum { BURST = 500 }; /* creates or deletes of one run */
+
+struct pods {
+    struct VEC(const struct api_object *) items;
+};
+
+static const struct resource *pods_row(void)
+{
+    return resource_find(STR(""), STR("v1"), STR("pods"));
+}
+
+static const struct resource *sets_row(void)
+{
+    return resource_find(STR("apps"), STR("v1"), STR("replicasets"));
+}
+
+static bool look_up(void *arg, struct str key, struct str *ret_value)
+{
+    const struct schema_str_entry *e = text_map_find(arg, key);
+
+    if (e)
+        *ret_value = e->value;
+    return e != NULL;
+}
+
+static bool selects(const struct label_selector *s, const struct api_object *pod)
+{
+    return label_selector_match(s, look_up, (void *)(uintptr_t)&pod->meta->labels);
+}
+
+static const struct meta_v1_owner_reference *controller_ref(const struct api_object *o)
+{
+    for (uint32_t i = 0; i < o->meta->owner_references.len; i++)
+        if (o->meta->owner_references.items[i].controller &&
+            *o->meta->owner_references.items[i].controller)
+            return &o->meta->owner_references.items[i];
+    return NULL;
+}
+
+/* --- claiming --- */
+
+static void adopt(struct reconcile *r, const struct api_object *set, const struct api_object *pod)
+{
+    struct buf b = { 0 };
+
+    buf_init_arena(&b, r->arena, 256);
+    buf_printf(&b,
+               "{\"metadata\":{\"uid\":\"%.*s\",\"ownerReferences\":[{\"apiVersion\":\"%.*s\","
+               "\"kind\":\"%.*s\",\"name\":\"%.*s\",\"uid\":\"%.*s\",\"controller\":true,"
+               "\"blockOwnerDeletion\":true}]}}",
+               STR_ARG(pod->meta->uid), STR_ARG(object_api_version(set->o)),
+               STR_ARG(object_kind(set->o)), STR_ARG(set->meta->name), STR_ARG(set->meta->uid));
+    reconcile_patch(r, pods_row(), pod->meta->namespace, pod->meta->name, buf_str(&b));
+}
+
+static void let_go(struct reconcile *r, const struct api_object *pod)
+{
+    struct str patch =
+        arena_printf(r->arena, "{\"metadata\":{\"uid\":\"%.*s\",\"ownerReferences\":null}}",
+                     STR_ARG(pod->meta->uid));
+
+    reconcile_patch(r, pods_row(), pod->meta->namespace, pod->meta->name, patch);
+}
+
+/* The set's Pods: owned and matching. Adoptions and releases become changes. */
+static void claim(struct reconcile *r, const struct api_object *set,
+                  const struct label_selector *selector, struct pods *ret)
+{
+    const struct informer *i = controller_informer(r->manager, pods_row());
+    const struct api_object *const *all;
+    size_t n = controller_in_namespace(i, set->meta->namespace, &all);
+
+    for (size_t p = 0; p < n; p++) {
+        const struct meta_v1_owner_reference *ref = controller_ref(all[p]);
+        bool fits = selects(selector, all[p]);
+
+        if (ref && !str_eq(ref->uid, set->meta->uid))
+            continue;
+        if (ref && fits)
+            VEC_PUSH(&ret->items, all[p]);
+        else if (ref && !set->meta->deletion_timestamp.set)
+            let_go(r, all[p]);
+        else if (fits && !ref && pod_is_active(all[p]) && !set->meta->deletion_timestamp.set)
+            adopt(r, set, all[p]);
+    }
+}
+
+/* --- too few, too many --- */
+
+static void create_pods(struct reconcile *r, const struct api_object *set,
+                        const struct core_v1_pod_template_spec *template, size_t n)
+{
+    struct str prefix = arena_printf(r->arena, "%.*s-", STR_ARG(set->meta->name));
+
+    for (size_t i = 0; i < MIN(n, (size_t)BURST); i++)
+        reconcile_create(r, pods_row(), set->meta->namespace,
+                         pod_from_template(r->arena, template, set->meta->namespace, prefix, set));
+}
+
+struct ranked {
+    const struct api_object *pod;
+    size_t on_node;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    return pod_compare_for_deletion(x->pod, x->on_node, y->pod, y->on_node);
+}
+
+static size_t count_on_node(const struct pods *pods, struct str node)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < pods->items.len; i++)
+        n += str_eq(API_OBJECT(pods->items.items[i], struct core_v1_pod)->spec.node_name, node);
+    return n;
+}
+
+static void delete_pods(struct reconcile *r, const struct pods *active, size_t n)
+{
+    struct ranked *ranked = ARENA_NEW_ARRAY(r->arena, struct ranked, active->items.len);
+
+    for (size_t i = 0; i < active->items.len; i++) {
+        const struct api_object *pod = active->items.items[i];
+
+        ranked[i].pod = pod;
+        ranked[i].on_node =
+            count_on_node(active, API_OBJECT(pod, struct core_v1_pod)->spec.node_name);
+    }
+    qsort(ranked, active->items.len, sizeof(ranked[0]), compare_ranked);
+    for (size_t i = 0; i < MIN(n, (size_t)BURST); i++)
+        reconcile_delete(r, pods_row(), ranked[i].pod->meta->namespace, ranked[i].pod->meta->name,
+                         ranked[i].pod->meta->uid, STR_NULL);
+}
+
+/* --- status --- */
+
+static bool has_template_labels(const struct api_object *pod,
+                                const struct core_v1_pod_template_spec *template)
+{
+    for (uint32_t i = 0; i < template->metadata.labels.len; i++) {
+        const struct schema_str_entry *want = &template->metadata.labels.items[i];
+        const struct schema_str_entry *have = text_map_find(&pod->meta->labels, want->key);
+
+        if (!have || !str_eq(have->value, want->value))
+            return false;
+    }
+    return true;
+}
+
+static void set_failure(struct reconcile *r, struct apps_v1_replica_set_status *s,
+                        struct str failure)
+{
+    struct apps_v1_replica_set_condition *c;
+
+    for (uint32_t i = 0; i < s->conditions.len; i++)
+        if (str_eq(s->conditions.items[i].type, STR("ReplicaFailure"))) {
+            if (!failure.len)
+                s->conditions.items[i] = s->conditions.items[--s->conditions.len];
+            else
+                s->conditions.items[i].message = failure;
+            return;
+        }
+    if (!failure.len)
+        return;
+    c = ARENA_NEW_ARRAY(r->arena, struct apps_v1_replica_set_condition, s->conditions.len + 1);
+    if (s->conditions.len)
+        memcpy(c, s->conditions.items, s->conditions.len * sizeof(*c));
+    c[s->conditions.len] = (struct apps_v1_replica_set_condition){
+        .type = STR("ReplicaFailure"),
+        .status = STR("True"),
+        .reason = STR("FailedCreate"),
+        .message = failure,
+        .last_transition_time = { .sec = r->now_s, .set = true },
+    };
+    s->conditions.items = c;
+    s->conditions.len++;
+}
+
+static void update_status(struct reconcile *r, const struct api_object *set,
+                          const struct pods *active, int32_t n_terminating, struct str failure)
+{
+    struct object o = object_copy(r->arena, set->o);
+    struct apps_v1_replica_set *rs = o.data;
+    struct apps_v1_replica_set_status *s = &rs->status;
+    int64_t wait, soonest = 0;
+
+    s->replicas = (int32_t)active->items.len;
+    s->fully_labeled_replicas = s->ready_replicas = s->available_replicas = 0;
+    for (size_t i = 0; i < active->items.len; i++) {
+        const struct api_object *pod = active->items.items[i];
+
+        s->fully_labeled_replicas += has_template_labels(pod, &rs->spec.template);
+        s->ready_replicas += pod_is_ready(pod->o.data);
+        s->available_replicas +=
+            pod_is_available(pod->o.data, rs->spec.min_ready_seconds, r->now_s, &wait);
+        if (wait && (!soonest || wait < soonest))
+            soonest = wait;
+    }
+    s->terminating_replicas = ARENA_NEW(r->arena, int32_t);
+    *s->terminating_replicas = n_terminating;
+    s->observed_generation = set->meta->generation;
+    set_failure(r, s, failure);
+    r->again_after_ms = soonest * 1000;
+    if (!object_equal(o, set->o))
+        reconcile_update_status(r, sets_row(), o);
+}
+
+/* --- reconcile --- */
+
+/* What the set has, as the cache shows it now. */
+static bool look(struct reconcile *r, const struct api_object **ret_set, struct pods *ret_active,
+                 int32_t *ret_terminating)
+{
+    const struct api_object *set =
+        informer_get(controller_informer(r->manager, sets_row()), r->key);
+    const struct apps_v1_replica_set *rs = set ? set->o.data : NULL;
+    struct label_selector selector;
+    struct pods claimed = { 0 };
+    struct err err;
+
+    if (!set || label_selector_from_meta(r->arena, rs->spec.selector, &selector, &err) < 0)
+        return false;
+    claim(r, set, &selector, &claimed);
+    *ret_terminating = 0;
+    for (size_t i = 0; i < claimed.items.len; i++) {
+        const struct api_object *pod = claimed.items.items[i];
+
+        if (pod_is_active(pod))
+            VEC_PUSH(&ret_active->items, pod);
+        else
+            *ret_terminating += pod->meta->deletion_timestamp.set && !pod_is_finished(pod->o.data);
+    }
+    VEC_DONE(&claimed.items);
+    *ret_set = set;
+    return true;
+}
+
+static enum reconcile_result report(struct reconcile *r)
+{
+    const struct api_object *set;
+    struct pods active = { 0 };
+    int32_t terminating;
+
+    VEC_CLEAR(&r->changes);
+    if (look(r, &set, &active, &terminating)) {
+        VEC_CLEAR(&r->changes); /* claims wait for the next run */
+        update_status(r, set, &active, terminating, r->failure);
+        if (r->failure.len)
+            reconcile_event(r, set, "Warning", "FailedCreate", "Error creating: %.*s",
+                            STR_ARG(r->failure));
+    }
+    VEC_DONE(&active.items);
+    return RECONCILE_DONE;
+}
+
+static enum reconcile_result reconcile_set(struct reconcile *r)
+{
+    const struct api_object *set;
+    const struct apps_v1_replica_set *rs;
+    struct pods active = { 0 };
+    int32_t terminating;
+    size_t want;
+
+    if (!look(r, &set, &active, &terminating)) {
+        VEC_DONE(&active.items);
+        return RECONCILE_DONE;
+    }
+    rs = set->o.data;
+    want = rs->spec.replicas && *rs->spec.replicas > 0 ? (size_t)*rs->spec.replicas : 0;
+    if (!set->meta->deletion_timestamp.set && active.items.len < want) {
+        create_pods(r, set, &rs->spec.template, want - active.items.len);
+    } else if (!set->meta->deletion_timestamp.set && active.items.len > want) {
+        delete_pods(r, &active, active.items.len - want);
+    }
+    if (r->changes.len)
+        r->then = r->otherwise = report;
+    else
+        update_status(r, set, &active, terminating, STR_NULL);
+    VEC_DONE(&active.items);
+    return RECONCILE_DONE;
+}
+
+/* A Pod concerns its owner, and when it has none, every set that selects it. */
+static void map_pod(struct controller_manager *m, const struct controller *c,
+                    const struct api_object *old, const struct api_object *new)
+{
+    const struct api_object *pod = new ? new : old, *const *sets;
+    size_t n;
+
+    controller_enqueue_owner(m, c, old, STR("ReplicaSet"));
+    controller_enqueue_owner(m, c, new, STR("ReplicaSet"));
+    if (!new || controller_ref(pod))
+        return;
+    n = controller_in_namespace(controller_informer(m, sets_row()), pod->meta->namespace, &sets);
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(arena_done) struct arena a = { 0 };
+        const struct apps_v1_replica_set *rs = sets[i]->o.data;
+        struct label_selector selector;
+        struct err err;
+
+        if (label_selector_from_meta(&a, rs->spec.selector, &selector, &err) >= 0 &&
+            selects(&selector, pod))
+            controller_enqueue(m, c, sets[i]->key);
+    }
+}
+
+static const struct controller_watch watches[] = {
+    { "apps", "v1", "replicasets", controller_map_self },
+    { "", "v1", "pods", map_pod },
+    { 0 },
+};
+
+const struct controller replicaset_controller = {
+    .name = "replicaset",
+    .watches = watches,
+    .reconcile = reconcile_set,
+};
