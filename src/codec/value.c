@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 
@@ -186,9 +187,9 @@ bool value_equal(const struct value *a, const struct value *b)
 
 /* --- reading --- */
 
-/* Members of big objects are looked up for duplicates by scanning; beyond this many a peer would
- * pay quadratic time with ours, so that bigger ones are refused. */
-enum { MAX_SCANNED_MEMBERS = 20000 };
+/* More members than that are refused: what works on trees looks members up by scanning. Reading
+ * alone would take any number, because it finds duplicates by hash. */
+enum { MAX_MEMBERS = 20000, SCANNED_MEMBERS = 16 };
 
 struct parse {
     struct json_reader r;
@@ -197,21 +198,69 @@ struct parse {
 
 static int parse_value(struct parse *p, struct value *ret, int depth);
 
+/* Where the members of a big object are, by hash: open addressing, place + 1 in each slot. */
+struct member_table {
+    uint32_t *slots;
+    uint32_t mask;
+};
+
+static uint32_t *find_slot(const struct member_table *t, const struct value *v, struct str key)
+{
+    uint32_t at = (uint32_t)hash_str(key) & t->mask;
+
+    while (t->slots[at] && !str_eq(v->members[t->slots[at] - 1].key, key))
+        at = (at + 1) & t->mask;
+    return &t->slots[at];
+}
+
+/* At most half full; made anew at twice the size. */
+static void grow_table(struct arena *a, struct member_table *t, const struct value *v)
+{
+    uint32_t cap = t->slots ? (t->mask + 1) * 2 : SCANNED_MEMBERS * 4;
+
+    t->mask = cap - 1;
+    t->slots = ARENA_NEW_ARRAY(a, uint32_t, cap);
+    for (uint32_t i = 0; i < v->len; i++)
+        *find_slot(t, v, v->members[i].key) = i + 1;
+}
+
+/* The place of a member, appended when there is none of that name yet. */
+static struct value *member_place(struct parse *p, struct member_table *t, struct value *v,
+                                  struct str key)
+{
+    struct value *at = NULL;
+    uint32_t *slot = NULL;
+
+    if (v->len < SCANNED_MEMBERS) {
+        at = value_get(v, key);
+    } else {
+        if (!t->slots || v->len * 2 > t->mask)
+            grow_table(p->r.arena, t, v);
+        slot = find_slot(t, v, key);
+        at = *slot ? &v->members[*slot - 1].v : NULL;
+    }
+    if (at && p->ret_duplicate && !p->ret_duplicate->p)
+        *p->ret_duplicate = key;
+    if (at)
+        return at;
+    at = append_member(p->r.arena, v, key);
+    if (slot)
+        *slot = v->len;
+    return at;
+}
+
 static int parse_object(struct parse *p, struct value *ret, int depth)
 {
+    struct member_table table = { 0 };
     struct str key;
     int x;
 
     *ret = value_object();
     p->r.p++;
     for (bool first = true; (x = json_object_next(&p->r, first, &key)) > 0; first = false) {
-        struct value *at = value_get(ret, key);
+        struct value *at = member_place(p, &table, ret, key);
 
-        if (at && p->ret_duplicate && !p->ret_duplicate->p)
-            *p->ret_duplicate = key;
-        if (!at)
-            at = append_member(p->r.arena, ret, key);
-        if (ret->len > MAX_SCANNED_MEMBERS || arena_is_over(p->r.arena))
+        if (ret->len > MAX_MEMBERS || arena_is_over(p->r.arena))
             return err_set(p->r.err, ERR_TOO_LARGE, "JSON object is too large");
         x = parse_value(p, at, depth + 1);
         if (x < 0)
