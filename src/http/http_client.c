@@ -365,7 +365,9 @@ void http_client_renew(struct http_client *c)
     LIST_FOREACH_SAFE(l, &c->connections) {
         struct http_client_connection *n = connection_of(l);
 
-        if (n->core && !n->core->ops->is_tunnel(n->core))
+        if (!n->core)
+            n->is_retired = true;
+        else if (!n->core->ops->is_tunnel(n->core))
             n->core->ops->goodbye(n->core);
     }
 }

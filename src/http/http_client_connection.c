@@ -64,6 +64,7 @@ static void env_on_finish(struct http_client_env *env, struct http_call *call,
     struct http_client_connection *n = CONTAINER_OF(env, struct http_client_connection, env);
 
     http_client_connection_work_soon(n);
+    http_client_work_soon(n->client); /* there is room, or one connection too many */
     http_client_finish(n->client, call, fate, result, text);
 }
 
@@ -144,6 +145,8 @@ static void open_core(struct http_client_connection *n)
     if (!n->is_h1_only)
         c->version = n->version;
     n->core = is_h2 ? http2_client_new(&n->env) : http1_client_new(&n->env);
+    if (n->is_retired)
+        n->core->ops->goodbye(n->core);
     http_client_work_soon(c);
 }
 

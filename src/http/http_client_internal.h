@@ -150,7 +150,8 @@ struct http_client_connection {
     int version;     /* with the core: 1 or 2 */
     bool is_h1_only; /* for an upgrade */
     bool is_connected;
-    bool is_dead; /* lost with err; freed in work */
+    bool is_retired; /* dialled before a renewal: of no use */
+    bool is_dead;    /* lost with err; freed in work */
     struct err err;
 };
 

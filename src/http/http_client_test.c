@@ -3,7 +3,9 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -217,6 +219,20 @@ static void stop(void)
     tls_context_free(TAKE(server_tls));
     tls_context_free(TAKE(client_tls));
     n_open = n_open_most = n_served = flood_pulled = n_source_done = 0;
+}
+
+/* Connected TCP sockets of this process. */
+static size_t count_sockets(void)
+{
+    size_t n = 0;
+
+    for (int fd = 3; fd < 1024; fd++) {
+        struct sockaddr_in a;
+        socklen_t len = sizeof(a);
+
+        n += getpeername(fd, (struct sockaddr *)&a, &len) == 0 && a.sin_family == AF_INET;
+    }
+    return n;
 }
 
 /* --- the caller's side --- */
@@ -696,8 +712,6 @@ Test(http_client, upgrades_to_a_tunnel)
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         CLEANUP(reply_done) struct reply r = { 0 }, s = { 0 };
 
-        if (modes[i].is_h2 && !modes[i].is_tls)
-            continue; /* by prior knowledge it is HTTP/2, but the server takes both */
         start(&modes[i], NULL, NULL);
         get(&s, "/x");
         expect(&s, 200, "/x");
@@ -817,6 +831,47 @@ Test(http_client, dials_anew_when_it_is_told)
         expect(&s, 200, "/x");
         answer_one();
         expect(&r, 200, "late");
+        stop();
+    }
+}
+
+Test(http_client, keeps_no_more_connections_than_it_may)
+{
+    static struct reply r[8];
+    struct http_client_limits limits = { .connections = 6, .idle_connections = 2 };
+    size_t n = ARRAY_LEN(r);
+
+    start(&modes[0], NULL, &limits);
+    for (size_t k = 0; k < n; k++)
+        get(&r[k], "/later");
+    UNTIL(n_open == 6);
+    some_turns();
+    cr_assert_eq(n_open, 6);
+    for (size_t k = 0; k < n; k++) {
+        UNTIL(n_open);
+        answer_one();
+    }
+    for (size_t k = 0; k < n; k++) {
+        expect(&r[k], 200, "late");
+        reply_done(&r[k]);
+    }
+    some_turns();
+    clock_fake_advance(&now, 2000 * 1000000LL); /* the server lets go of what was closed */
+    some_turns();
+    cr_assert_eq(count_sockets(), 2 + 2, "%zu", count_sockets()); /* both ends are ours */
+    stop();
+}
+
+Test(http_client, dials_again_when_told_so_while_it_dials)
+{
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        CLEANUP(reply_done) struct reply r = { 0 };
+
+        start(&modes[i], NULL, NULL);
+        get(&r, "/x");
+        turn();
+        http_client_renew(client);
+        expect(&r, 200, "/x");
         stop();
     }
 }
