@@ -35,6 +35,7 @@ enum {
     STORE_OBJECT_MAX = 16 << 20,   /* bytes of head and tail, and of packed labels and fields */
     STORE_TXN_MUTATIONS_MAX = 256, /* mutations in one transaction */
     STORE_WATCH_QUEUE_DEFAULT = 1024,
+    STORE_WATCH_QUEUE_BYTES = 64 << 20, /* of objects that wait for one watch */
 };
 
 enum store_class {
@@ -215,8 +216,10 @@ struct store_watch_options {
      * events whose old or new object matches. */
     struct str index_field;
     struct str index_value;
-    uint64_t after;      /* events with a revision above this */
-    uint32_t max_queued; /* 0: the default; one more and the watch ends with ERR_OVERFLOW */
+    uint64_t after; /* events with a revision above this */
+    /* 0: the default. One more, or objects of more than STORE_WATCH_QUEUE_BYTES, and the watch ends
+     * with ERR_OVERFLOW. */
+    uint32_t max_queued;
 };
 
 struct store_watch;

@@ -327,7 +327,8 @@ struct store_watch {
     /* Ring of live events; port's lock. */
     const struct store_event **ring;
     uint32_t n, first, cap;
-    uint64_t live_from; /* events above this are queued; UINT64_MAX: has not joined yet; port's */
+    size_t queued_bytes; /* of the objects of these events, as if none were shared */
+    uint64_t live_from;  /* events above this are queued; UINT64_MAX: has not joined yet; port's */
     /* The loop's: */
     uint64_t at;      /* handed out or passed over up to here */
     struct list past; /* events read from the log, not handed out yet */
@@ -336,6 +337,10 @@ struct store_watch {
 };
 void watch_hub_add(struct watch_hub *h, struct store_watch *w, struct mailbox *m);
 void watch_hub_remove(struct watch_hub *h, struct store_watch *w);
+static inline size_t store_event_bytes(const struct store_event *e)
+{
+    return e->object.head.len + e->object.tail.len + e->previous.head.len + e->previous.tail.len;
+}
 void watch_hub_lock_port(struct store_watch *w);
 void watch_hub_unlock_port(struct store_watch *w);
 void watch_hub_wake(struct store_watch *w); /* `ready` in a later turn; any thread */

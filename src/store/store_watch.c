@@ -281,6 +281,7 @@ static const struct store_event *take_live(struct store_watch *w)
     if (w->n) {
         e = w->ring[w->first];
         w->first = (w->first + 1) % w->cap;
+        w->queued_bytes -= store_event_bytes(e);
         if (--w->n == 0) {
             mem_free(w->ring); /* an idle watch holds no queue */
             w->ring = NULL;

@@ -207,6 +207,7 @@ static void free_queue(struct store_watch *w)
     mem_free(w->ring);
     w->ring = NULL;
     w->n = w->cap = w->first = 0;
+    w->queued_bytes = 0;
 }
 
 static void grow_ring(struct store_watch *w)
@@ -227,7 +228,9 @@ static void push(struct watch_hub *h, struct store_watch *w, const struct store_
 {
     watch_hub_lock_port(w);
     if (w->status == 0 && e->revision > w->live_from) {
-        if (w->n == w->max_queued) {
+        size_t bytes = store_event_bytes(e);
+
+        if (w->n == w->max_queued || (w->n && w->queued_bytes + bytes > STORE_WATCH_QUEUE_BYTES)) {
             w->status = ERR_OVERFLOW;
             free_queue(w);
             (void)atomic_fetch_add_explicit(&h->dropped, 1, memory_order_relaxed);
@@ -235,6 +238,7 @@ static void push(struct watch_hub *h, struct store_watch *w, const struct store_
             if (w->n == w->cap)
                 grow_ring(w);
             w->ring[(w->first + w->n++) % w->cap] = store_event_ref(e);
+            w->queued_bytes += bytes;
         }
         make_ready(w);
     }
