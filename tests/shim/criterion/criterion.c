@@ -140,6 +140,6 @@ int main(int argc, char **argv)
                                               : "failed ",
                      name, seconds_since(&from));
     }
-    (void)printf("tested %d, failed %d, skipped %d\n", n, n_failed, n_skipped);
+    (void)printf("unit: %d passed, %d failed\n", n - n_failed - n_skipped, n_failed);
     return n_failed || n == 0;
 }
