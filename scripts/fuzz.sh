@@ -26,7 +26,7 @@ one() {
         [ "${runs:-0}" -gt 0 ] && echo "ok      $name: $runs runs" && return 0
     fi
     echo "failed  $name"
-    tail -n 60 "$log"
+    tail -n 30 "$log"
     return 1
 }
 export -f one

@@ -4,7 +4,8 @@
 
 void pb_reader_init(struct pb_reader *r, struct str s, struct err *err)
 {
-    const unsigned char *p = (const unsigned char *)s.p;
+    const unsigned char *p =
+        (const unsigned char *)(s.len ? s.p : ""); /* of unset text p is NULL */
 
     *r = (struct pb_reader){ .p = p, .begin = p, .end = p + s.len, .err = err };
 }
