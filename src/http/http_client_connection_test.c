@@ -405,6 +405,7 @@ enum {
     F_SETTINGS = 4,
     F_PING = 6,
     F_GOAWAY = 7,
+    F_WINDOW_UPDATE = 8,
     END_STREAM = 1,
     ACK = 1,
     END_HEADERS = 4
@@ -751,5 +752,116 @@ Test(http_client_connection, keeps_what_comes_right_behind_an_upgrade)
     hang_up();
     UNTIL(n_tunnel_ends == 1);
     buf_done(&tunnel_heard);
+    stop();
+}
+
+/* --- more of HTTP/2 --- */
+
+Test(http_client_connection, sends_a_refused_stream_again_on_its_connection)
+{
+    CLEANUP(reply_done) struct reply r = { 0 };
+    CLEANUP(buf_done) struct buf b = { 0 };
+
+    start(true, NULL);
+    ask(&r, "POST", STR_NULL);
+    take_connection();
+    say_frame(F_SETTINGS, 0, 0, STR(""));
+    hear_frames(&b, F_HEADERS, 1);
+    say_frame(F_RST, 0, 1, STR("\0\0\0\7"));
+    hear_frames(&b, F_HEADERS, 2);
+    say_frame(F_HEADERS, END_HEADERS | END_STREAM, 3, STATUS_200);
+    expect(&r, 200, "");
+    cr_assert_not(has_connection());
+    stop();
+}
+
+/* Only what may be sent twice is, and only where the connection had been of use. */
+Test(http_client_connection, sends_again_when_a_used_connection_is_lost)
+{
+    static const struct {
+        const char *method;
+        bool is_resent;
+    } cases[] = { { "GET", true }, { "POST", false } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(reply_done) struct reply r = { 0 };
+        CLEANUP(buf_done) struct buf b = { 0 };
+
+        start(true, NULL);
+        ask(&r, "GET", STR_NULL);
+        take_connection();
+        say_frame(F_SETTINGS, 0, 0, STR(""));
+        hear_frames(&b, F_HEADERS, 1);
+        say_frame(F_HEADERS, END_HEADERS | END_STREAM, 1, STATUS_200);
+        expect(&r, 200, "");
+        ask(&r, cases[i].method, STR_NULL);
+        hear_frames(&b, F_HEADERS, 2);
+        hang_up();
+        if (cases[i].is_resent) {
+            buf_reset(&b);
+            take_connection();
+            say_frame(F_SETTINGS, 0, 0, STR(""));
+            hear_frames(&b, F_HEADERS, 1);
+            say_frame(F_HEADERS, END_HEADERS | END_STREAM, 1, STATUS_200);
+            expect(&r, 200, "");
+        } else {
+            UNTIL(r.n_ends);
+            cr_assert_eq(r.result, ERR_CLOSED, "%d %s", r.result, r.text);
+        }
+        cr_assert_not(has_connection());
+        stop();
+    }
+}
+
+Test(http_client_connection, passes_interim_heads_and_trailers_over)
+{
+    CLEANUP(reply_done) struct reply r = { 0 };
+    CLEANUP(buf_done) struct buf b = { 0 };
+
+    start(true, NULL);
+    ask(&r, "GET", STR_NULL);
+    take_connection();
+    say_frame(F_SETTINGS, 0, 0, STR(""));
+    hear_frames(&b, F_HEADERS, 1);
+    say_frame(F_HEADERS, END_HEADERS, 1,
+              STR("\x08\x03"
+                  "103"
+                  "\0\1a\1b"));
+    some_turns();
+    cr_assert_eq(r.status, 0);
+    say_frame(F_HEADERS, END_HEADERS, 1, STR("\x88\0\1c\1d"));
+    say_frame(F_DATA, 0, 1, STR("body"));
+    say_frame(F_HEADERS, END_HEADERS | END_STREAM, 1, STR("\0\1t\1u"));
+    expect(&r, 200, "body");
+    cr_assert_eq(r.n_headers, 1);
+    stop();
+}
+
+Test(http_client_connection, bounds_what_a_paused_call_holds)
+{
+    CLEANUP(reply_done) struct reply r = { 0 };
+    CLEANUP(buf_done) struct buf b = { 0 };
+    static const char zeros[16000];
+    int n_updates;
+
+    start(true, NULL);
+    ask(&r, "GET", STR_NULL);
+    take_connection();
+    say_frame(F_SETTINGS, 0, 0, STR(""));
+    hear_frames(&b, F_HEADERS, 1);
+    http_call_set_reading(r.call, false);
+    say_frame(F_HEADERS, END_HEADERS, 1, STATUS_200);
+    some_turns();
+    (void)listen_in(&b);
+    n_updates = count_frames(&b, F_WINDOW_UPDATE);
+    for (int i = 0; i < 16; i++) { /* all that the stream's window takes */
+        say_frame(F_DATA, 0, 1, str_n(zeros, sizeof(zeros)));
+        some_turns();
+    }
+    (void)listen_in(&b);
+    cr_assert_eq(count_frames(&b, F_WINDOW_UPDATE), n_updates); /* the connection's has room yet */
+    say_frame(F_DATA, 0, 1, str_n(zeros, sizeof(zeros)));       /* and more than it takes */
+    UNTIL(r.n_ends);
+    cr_assert_eq(r.result, ERR_PROTOCOL, "%d %s", r.result, r.text);
     stop();
 }

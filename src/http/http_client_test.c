@@ -437,6 +437,25 @@ Test(http_client, sends_large_bodies)
     }
 }
 
+Test(http_client, is_answered_before_it_has_sent_all)
+{
+    CLEANUP(buf_done) struct buf body = { 0 };
+
+    memset(buf_reserve(&body, 3 << 20), 'x', 3 << 20);
+    body.len = 3 << 20;
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        CLEANUP(reply_done) struct reply r = { 0 };
+
+        start(&modes[i], NULL, NULL);
+        ask(&r, "PUT", "/404", (struct http_call_options){ .body = buf_str(&body) });
+        expect(&r, 404, "/404"); /* the server does not read it */
+        reply_done(&r);
+        get(&r, "/x");
+        expect(&r, 200, "/x");
+        stop();
+    }
+}
+
 /* A source of n pieces that waits before each until it is woken. */
 struct slow_source {
     struct http_source s;
