@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0; /* deeper than YAML is read, or with keys that only differ in their type */
     if (value_parse(&a, again, &w, NULL, &err) < 0)
         abort();
-    if (!value_equal(printed(&a, &v), printed(&a, &w)))
+    if (!value_equal(printed(&a, printed(&a, &v)), printed(&a, printed(&a, &w))))
         abort();
     return 0;
 }
