@@ -21,6 +21,22 @@ void http_client_work_soon(struct http_client *c)
         loop_task_post(c->loop, &c->work);
 }
 
+static enum http_call_kind kind_of(const struct http_call *call)
+{
+    return call->upgrade.len ? HTTP_CALL_UPGRADE : HTTP_CALL_PLAIN;
+}
+
+bool http_client_has_waiting(const struct http_client *c)
+{
+    return c->n_waiting[HTTP_CALL_PLAIN] || c->n_waiting[HTTP_CALL_UPGRADE];
+}
+
+static void leave_queue(struct http_client *c, struct http_call *call)
+{
+    list_remove(&call->link);
+    c->n_waiting[kind_of(call)]--;
+}
+
 /* --- the ends of calls --- */
 
 void http_client_end_call(struct http_call *call, int result, const char *text)
@@ -52,8 +68,8 @@ static bool may_try_again(const struct http_client *c, const struct http_call *c
 static void wait_first(struct http_client *c, struct http_call *call)
 {
     http_call_reset(call);
-    list_prepend(&c->waiting, &call->link);
-    c->n_waiting++;
+    list_prepend(&c->waiting[kind_of(call)], &call->link);
+    c->n_waiting[kind_of(call)]++;
     http_client_work_soon(c);
 }
 
@@ -70,12 +86,6 @@ void http_client_finish(struct http_client *c, struct http_call *call, enum http
     } else {
         http_client_end_call(call, result, text);
     }
-}
-
-static void leave_queue(struct http_client *c, struct http_call *call)
-{
-    list_remove(&call->link);
-    c->n_waiting--;
 }
 
 static void end_aborted(struct http_client *c)
@@ -157,46 +167,34 @@ static struct http_client_connection *find_room(const struct http_client *c, boo
     return NULL;
 }
 
-/* What found no place, by kind. */
-struct unplaced {
-    size_t calls, upgrades;
-};
-
-static struct unplaced place_waiting(struct http_client *c)
+static void place_waiting(struct http_client *c, enum http_call_kind kind)
 {
-    struct unplaced u = { 0 };
+    struct http_client_connection *n;
+    struct list *l;
 
-    LIST_FOREACH_SAFE(l, &c->waiting) {
+    while ((l = list_first(&c->waiting[kind])) && (n = find_room(c, kind == HTTP_CALL_UPGRADE))) {
         struct http_call *call = CONTAINER_OF(l, struct http_call, link);
-        bool is_upgrade = call->upgrade.len != 0;
-        struct http_client_connection *n = NULL;
 
-        if (is_upgrade ? !u.upgrades : !u.calls)
-            n = find_room(c, is_upgrade);
-        if (!n) {
-            u.upgrades += is_upgrade;
-            u.calls += !is_upgrade;
-            continue;
-        }
         leave_queue(c, call);
         call->tries++;
         n->core->ops->start(n->core, call);
     }
-    return u;
 }
 
-/* HTTP/2, or a server not yet known: one connection serves all. HTTP/1.1: one for each call. */
-static void dial_for(struct http_client *c, struct unplaced u)
+/* For those that found no place. HTTP/2, or a server not yet known: one connection serves all.
+ * HTTP/1.1: one for each call. */
+static void dial(struct http_client *c)
 {
     struct census s = count(c);
+    size_t calls = c->n_waiting[HTTP_CALL_PLAIN], upgrades = c->n_waiting[HTTP_CALL_UPGRADE];
     bool is_h1 = c->tls ? c->version == 1 : !c->is_plain_h2;
-    size_t want = u.calls > s.dials ? u.calls - s.dials : 0;
+    size_t want = calls > s.dials ? calls - s.dials : 0;
 
     if (!is_h1)
-        want = u.calls && !s.dials && !s.has_h2;
+        want = calls && !s.dials && !s.has_h2;
     for (; want && s.h1 < c->limits.connections; want--, s.h1++)
         http_client_connection_new(c, false);
-    want = u.upgrades > s.h1_dials ? u.upgrades - s.h1_dials : 0;
+    want = upgrades > s.h1_dials ? upgrades - s.h1_dials : 0;
     for (; want && s.h1_dials < c->limits.connections; want--, s.h1_dials++)
         http_client_connection_new(c, true);
 }
@@ -222,7 +220,10 @@ static void on_work(struct loop_task *t)
     struct http_client *c = CONTAINER_OF(t, struct http_client, work);
 
     end_aborted(c);
-    dial_for(c, place_waiting(c));
+    place_waiting(c, HTTP_CALL_UPGRADE); /* fewer connections do for them */
+    place_waiting(c, HTTP_CALL_PLAIN);
+    if (http_client_has_waiting(c))
+        dial(c);
     close_superfluous(c);
 }
 
@@ -230,17 +231,14 @@ void http_client_dial_failed(struct http_client_connection *n)
 {
     struct http_client *c = n->client;
     bool is_one = n->is_h1_only || (c->tls ? c->version == 1 : !c->is_plain_h2);
+    enum http_call_kind kind = n->is_h1_only ? HTTP_CALL_UPGRADE : HTTP_CALL_PLAIN;
     struct list failed;
     struct list *l;
 
     list_init(&failed);
-    LIST_FOREACH_SAFE(w, &c->waiting) {
-        struct http_call *call = CONTAINER_OF(w, struct http_call, link);
-
-        if ((call->upgrade.len != 0) != n->is_h1_only)
-            continue;
-        leave_queue(c, call);
-        list_append(&failed, &call->link);
+    while ((l = list_first(&c->waiting[kind]))) {
+        leave_queue(c, CONTAINER_OF(l, struct http_call, link));
+        list_append(&failed, l);
         if (is_one)
             break;
     }
@@ -259,14 +257,15 @@ int http_call_start(struct http_client *client, const struct http_call_options *
 
     if (client->is_freed)
         return ERR_CANCELED;
-    if (client->n_waiting >= client->limits.waiting)
+    if (client->n_waiting[HTTP_CALL_PLAIN] + client->n_waiting[HTTP_CALL_UPGRADE] >=
+        client->limits.waiting)
         return ERR_OVERFLOW;
     r = http_call_new(o, &c);
     if (r < 0)
         return r;
     c->client = client;
-    list_append(&client->waiting, &c->link);
-    client->n_waiting++;
+    list_append(&client->waiting[kind_of(c)], &c->link);
+    client->n_waiting[kind_of(c)]++;
     loop_timer_init(&c->deadline, client->loop, on_deadline);
     if (o->timeout_ms > 0)
         loop_timer_start(&c->deadline, o->timeout_ms);
@@ -327,7 +326,8 @@ struct http_client *http_client_new(const struct http_client_options *o)
     c->limits = o->limits;
     set_defaults(&c->limits);
     list_init(&c->connections);
-    list_init(&c->waiting);
+    for (int i = 0; i < HTTP_CALL_KIND_MAX; i++)
+        list_init(&c->waiting[i]);
     list_init(&c->ending);
     list_init(&c->aborted);
     loop_task_init(&c->work, on_work);
@@ -352,7 +352,8 @@ void http_client_free(struct http_client *c)
     loop_task_cancel(&c->work);
     while ((l = list_first(&c->connections)))
         http_client_connection_free(connection_of(l), ERR_CANCELED, "canceled");
-    end_all(&c->waiting);
+    for (int i = 0; i < HTTP_CALL_KIND_MAX; i++)
+        end_all(&c->waiting[i]);
     end_all(&c->ending);
     buf_done(&c->plain);
     buf_done(&c->cipher);

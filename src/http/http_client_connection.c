@@ -308,7 +308,7 @@ static void on_work(struct loop_task *t)
     tcp_stream_want(&n->tcp, want);
     if (more)
         http_client_connection_work_soon(n);
-    if (n->client->n_waiting && n->core && n->core->ops->room(n->core))
+    if (n->core && n->core->ops->room(n->core) && http_client_has_waiting(n->client))
         http_client_work_soon(n->client);
 }
 

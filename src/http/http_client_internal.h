@@ -155,6 +155,9 @@ struct http_client_connection {
     struct err err;
 };
 
+/* Calls that ask for an upgrade need a connection that speaks HTTP/1.1. */
+enum http_call_kind { HTTP_CALL_PLAIN, HTTP_CALL_UPGRADE, HTTP_CALL_KIND_MAX };
+
 /* What connections need of the client, which all of them share. */
 struct http_client {
     struct loop *loop;
@@ -166,10 +169,10 @@ struct http_client {
     struct http_client_limits limits;
     struct arena arena; /* of the strings */
     struct list connections;
-    struct list waiting; /* calls, oldest first */
-    struct list ending;  /* calls whose last bytes are held back */
-    struct list aborted; /* calls, by abort_link */
-    size_t n_waiting;
+    struct list waiting[HTTP_CALL_KIND_MAX]; /* calls, oldest first */
+    struct list ending;                      /* calls whose last bytes are held back */
+    struct list aborted;                     /* calls, by abort_link */
+    size_t n_waiting[HTTP_CALL_KIND_MAX];
     int version; /* what the server spoke last; 0: not known */
     struct loop_task work;
     struct buf plain, cipher; /* lent to the connection at work */
@@ -183,6 +186,7 @@ void http_client_connection_work_soon(struct http_client_connection *n);
 /* The connection is lost before it was one: whoever waits for it is told. */
 void http_client_dial_failed(struct http_client_connection *n);
 void http_client_work_soon(struct http_client *c);
+bool http_client_has_waiting(const struct http_client *c);
 /* Its last callback, and its end. */
 void http_client_end_call(struct http_call *call, int result, const char *text);
 void http_client_finish(struct http_client *c, struct http_call *call, enum http_call_fate fate,
