@@ -23,7 +23,7 @@ Q := $(if $(V),,@)
 LAYERS := base io codec http api store net apiserver client controller scheduler dns supervisor proxy cni runtime kubelet
 DIRS ?= $(LAYERS)
 
-PKGS := libuv libnghttp2 openssl libpcre2-8 yaml-0.1 zlib
+PKGS := libuv libnghttp2 openssl libpcre2-8 yaml-0.1 zlib libmnl
 LLHTTP_DIR := /usr/share/llhttp
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb
