@@ -28,7 +28,7 @@ static void respond_index(struct api_request *r)
     for (size_t i = 0; i < openapi_documents_len; i++) {
         const struct openapi_document *d = &openapi_documents[i];
 
-        if (str_eq(d->path, STR("v2")))
+        if (str_has_prefix(d->path, STR("v2")))
             continue;
         if (!first)
             buf_append_char(&b, ',');
@@ -41,7 +41,8 @@ static void respond_index(struct api_request *r)
     api_respond(r, 200, STR("application/json"), buf_str(&b));
 }
 
-static void respond_document(struct api_request *r, const struct openapi_document *d)
+static void respond_document(struct api_request *r, const struct openapi_document *d,
+                             struct str type)
 {
     struct str packed = str_n((const char *)d->gzip, d->gzip_len), text;
     struct str etag = arena_printf(r->arena, "\"%.*s\"", STR_ARG(d->hash));
@@ -53,9 +54,9 @@ static void respond_document(struct api_request *r, const struct openapi_documen
         api_respond(r, 304, STR_NULL, STR(""));
     } else if (negotiation_accepts_gzip(http_request_header(r->http, STR("accept-encoding")))) {
         api_request_header(r, STR("Content-Encoding"), STR("gzip"));
-        api_respond_plain(r, 200, STR("application/json"), packed);
+        api_respond_plain(r, 200, type, packed);
     } else if (gzip_expand(r->arena, packed, d->text_len, &text) == 0) {
-        api_respond_plain(r, 200, STR("application/json"), text);
+        api_respond_plain(r, 200, type, text);
     } else {
         s = status_internal(r->arena, "an OpenAPI document of this program does not expand");
         api_respond_status(r, &s);
@@ -78,10 +79,26 @@ static void respond_v3(struct api_request *r, const struct openapi_document *d)
         r->cacheable = true;
         api_request_header(r, STR("Cache-Control"), STR("public, immutable, max-age=31536000"));
     }
-    respond_document(r, d);
+    respond_document(r, d, STR("application/json"));
 }
 
-/* JSON is all there is: protobuf alone is refused. */
+/* Version 2 has a protobuf form under two names; a client that wants it names it first, or alone.
+ */
+static bool wants_v2_protobuf(struct api_request *r)
+{
+    static const struct str names[] = {
+        STR_INIT("application/com.github.proto-openapi.spec.v2@v1.0+protobuf"),
+        STR_INIT("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"),
+    };
+    struct str accept = http_request_header(r->http, STR("accept"));
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_has_prefix(accept, names[i]))
+            return true;
+    return false;
+}
+
+/* Elsewhere JSON is all there is: protobuf alone is refused. */
 static bool accepts_json(struct api_request *r)
 {
     struct negotiation_offer offer = { .media = MEDIA_BIT(JSON) };
@@ -102,9 +119,16 @@ bool openapi_handle(struct api_request *r)
     const struct openapi_document *d;
 
     if (str_eq(path, STR("/openapi/v2"))) {
+        if (wants_v2_protobuf(r)) {
+            d = find(STR("v2.pb"));
+            if (d)
+                respond_document(r, d,
+                                 STR("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"));
+            return d != NULL;
+        }
         d = find(STR("v2"));
         if (d && accepts_json(r))
-            respond_document(r, d);
+            respond_document(r, d, STR("application/json"));
         return d != NULL;
     }
     if (str_eq(path, STR("/openapi/v3")) || str_eq(path, STR("/openapi/v3/"))) {

@@ -10,7 +10,8 @@
 struct api_request;
 
 struct openapi_document {
-    struct str path; /* "v2", or a path of version 3's index: "api/v1", "apis/apps/v1" */
+    struct str path; /* "v2", "v2.pb" (the same in protobuf), or a path of version 3's index:
+                        "api/v1", "apis/apps/v1" */
     struct str hash; /* SHA-512 of the text, in hexadecimal */
     const unsigned char *gzip;
     size_t gzip_len;

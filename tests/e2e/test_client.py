@@ -577,6 +577,11 @@ def test_openapi(raw):
     assert raw.get("/openapi/v3").headers["Cache-Control"] == "no-cache, private"
     path = document.json()["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments"]
     assert any(p["name"] == "fieldValidation" for p in path["post"]["parameters"])
+    for accept in ("application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+                   "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"):
+        proto = raw.get("/openapi/v2", {"Accept": accept})
+        assert proto.type == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+        assert proto.body.startswith(b"\x0a\x032.0") and b"io.k8s.api.apps.v1.Deployment" in proto.body
     v2 = raw.get("/openapi/v2").json()
     assert v2["swagger"] == "2.0" and "io.k8s.api.core.v1.Pod" in v2["definitions"]
 

@@ -413,6 +413,31 @@ def test_create_with_generate_name_twice_and_already_exists(k):
         'error: failed to create configmap: configmaps "c" already exists\n'
 
 
+def test_files_with_lists_and_many_documents(k, scratch):
+    """A List is validated by the protobuf form of OpenAPI v2, which kubectl then insists on."""
+    def a_list(*names, **more):
+        return json.dumps({"apiVersion": "v1", "kind": "List", "items": [
+            {**config_map(n, {"a": "1"}, k.ns), **more} for n in names]})
+    assert k("apply", "-f", "-", stdin=a_list("a", "b")) == "configmap/a created\nconfigmap/b created\n"
+    assert k("apply", "-f", "-", stdin=a_list("a", "b")) == "configmap/a unchanged\nconfigmap/b unchanged\n"
+    error = k.fails("create", "-f", "-", stdin=a_list("c", gizmo=1))
+    assert 'unknown field "gizmo"' in error, error
+    dump = k("get", "cm", "a", "b", "-o", "yaml")
+    k("delete", "cm", "a", "b")
+    k("create", "-f", "-", stdin=dump)
+    many = "---\n".join(yaml.safe_dump(config_map(n, {}, k.ns)) for n in ("one", "two", "three"))
+    (scratch / "dir").mkdir()
+    (scratch / "dir" / "many.yaml").write_text(many)
+    (scratch / "dir" / "one.json").write_text(json.dumps(SERVICE))
+    assert k("apply", "-f", str(scratch / "dir")).count("created") == 4
+    assert k("delete", "-f", str(scratch / "dir")).count("deleted") == 4
+
+
+def test_explain_by_openapi_v2(kubectl):
+    shown = kubectl("explain", "deployments.spec.template.spec.containers", "--output=plaintext-openapiv2")
+    assert "imagePullPolicy" in shown and "<string>" in shown
+
+
 def test_create_of_many_kinds(k):
     k("create", "deployment", "d", "--image=example/a:1", "--replicas=3")
     assert k.json("get", "deploy", "d")["spec"]["replicas"] == 3

@@ -328,6 +328,7 @@ def test_the_servers_own_certificate_is_for_its_names(own_server):
             context.wrap_socket(s, server_hostname="elsewhere.example")
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_tls_is_refused(own_server):
     context = tls_context(own_server.dir)
     context.minimum_version = ssl.TLSVersion.TLSv1

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 #include "api/openapi.h"
+#include "api/openapi_pb.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/version.h"
 #include "codec/digest.h"
 #include "codec/gzip.h"
@@ -39,8 +41,9 @@ static void print_document(FILE *f, struct buf *rows, size_t index, struct str p
 int main(int argc, char **argv)
 {
     struct arena a = { 0 };
-    struct buf text = { 0 }, rows = { 0 };
+    struct buf text = { 0 }, protobuf = { 0 }, rows = { 0 };
     struct str version = STR("v" VERSION_MAJOR "." VERSION_MINOR ".0"), path;
+    struct err err;
     FILE *f;
 
     if (argc != 2)
@@ -51,10 +54,15 @@ int main(int argc, char **argv)
     (void)fprintf(f, "/* Made by openapigen. */\n#include \"apiserver/openapi_endpoint.h\"\n\n");
     openapi_print_v2(&text, version);
     print_document(f, &rows, 0, STR("v2"), buf_str(&text));
+    if (openapi_print_v2_protobuf(&a, &protobuf, buf_str(&text), &err) < 0) {
+        (void)fprintf(stderr, "openapigen: %s\n", err.text);
+        return 1;
+    }
+    print_document(f, &rows, 1, STR("v2.pb"), buf_str(&protobuf));
     for (size_t i = 0; (path = openapi_v3_path(&a, i)).p; i++) {
         buf_reset(&text);
         openapi_print_v3(&text, path, version);
-        print_document(f, &rows, i + 1, path, buf_str(&text));
+        print_document(f, &rows, i + 2, path, buf_str(&text));
     }
     (void)fprintf(f,
                   "\nconst struct openapi_document openapi_documents[] = {\n%s};\n"
