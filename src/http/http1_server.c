@@ -302,7 +302,8 @@ static void parse_step(struct http1 *c)
         refuse(c, 400);
         return;
     }
-    memmove(c->in.p, c->in.p + used, c->in.len - used);
+    if (used && c->in.p)
+        memmove(c->in.p, c->in.p + used, c->in.len - used);
     c->in.len -= used;
     if (before <= HTTP1_HEADERS && c->state >= HTTP1_BODY)
         open_request(c);
