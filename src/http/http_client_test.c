@@ -894,3 +894,54 @@ Test(http_client, dials_again_when_told_so_while_it_dials)
         stop();
     }
 }
+
+/* Whatever the call and its connection are doing at the time. */
+Test(http_client, cancels_after_any_number_of_turns)
+{
+    static char body[200000];
+
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        for (int turns = 0; turns < 40; turns++) {
+            CLEANUP(reply_done) struct reply r = { 0 }, s = { 0 };
+
+            start(&modes[i], NULL, NULL);
+            ask(&r, "POST", "/", (struct http_call_options){ .body = str_n(body, sizeof(body)) });
+            get(&s, "/s"); /* goes on beside it */
+            for (int k = 0; k < turns; k++)
+                turn();
+            if (r.call)
+                http_call_cancel(r.call);
+            expect(&s, 200, "/s");
+            UNTIL(r.n_ends);
+            cr_assert(r.result == ERR_CANCELED || r.result == 0, "%s after %d: %d %s",
+                      modes[i].name, turns, r.result, r.text);
+            some_turns();
+            cr_assert_eq(r.n_ends, 1);
+            reply_done(&s);
+            get(&s, "/t");
+            expect(&s, 200, "/t");
+            stop();
+        }
+    }
+}
+
+Test(http_client, may_be_freed_after_any_number_of_turns)
+{
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        for (int turns = 0; turns < 40; turns++) {
+            CLEANUP(reply_done) struct reply r = { 0 }, t = { 0 };
+
+            start(&modes[i], NULL, NULL);
+            get(&r, "/flood");
+            ask(&t, "GET", "/upgrade", (struct http_call_options){ .upgrade = STR("echo") });
+            for (int k = 0; k < turns; k++)
+                turn();
+            http_client_free(TAKE(client));
+            cr_assert_eq(r.n_ends, 1);
+            cr_assert_eq(r.result, ERR_CANCELED);
+            cr_assert_eq(t.n_ends, 1);
+            cr_assert_eq(t.n_tunnel_ends, t.result == 0);
+            stop();
+        }
+    }
+}
