@@ -31,6 +31,11 @@ BAD = [
     (RESOURCE + "    store /registry/as A\n", "7: store needs PREFIX/ TYPE"),
     (RESOURCE + '    column "X" string\n', '7: column needs "NAME" TYPE PRIORITY [name] CELL'),
     (RESOURCE + "    flags loud\n", "7: unknown flag 'loud'"),
+    (RESOURCE + '    column "X string\n', "7: a quote that does not end"),
+    (GROUP + 'enum E: "\n', "3: a quote that does not end"),
+    ("common f string\n", "1: common needs NAME TYPE -- TEXT"),
+    (TYPE + "common g string -- Says something.\n", "5: no field takes this text"),
+    ("group a/v1\n    proto x\n    docs b/v1\ntype A\n", "1: docs of unknown group 'b/v1'"),
 ]
 
 

@@ -96,6 +96,7 @@ struct kapi_group {
     struct str version;
     struct str name; /* "" for core */
     struct str proto, openapi, stability;
+    struct str docs; /* "apps/v1 ...": whose descriptions this one's types share */
     unsigned priority, version_priority, order; /* order 0: no group of the API (meta) */
     bool preferred, served;
     struct VEC(struct kapi_enum *) enums;
@@ -103,8 +104,16 @@ struct kapi_group {
     struct VEC(struct kapi_resource *) resources;
 };
 
+/* What every field of this name and type says that has no text of its own. */
+struct kapi_common {
+    struct kapi_place place;
+    struct str name, type_text, doc;
+    bool used;
+};
+
 struct kapi {
     struct arena *arena;
+    struct VEC(struct kapi_common) commons;
     struct VEC(struct kapi_group *) groups;
     struct VEC(struct kapi_type *) types; /* all, in order of index */
     struct VEC(struct kapi_enum *) enums; /* all, in order of index - 1 */
@@ -118,6 +127,9 @@ int kapi_parse(struct kapi *k, const char *file, struct str text, struct err *er
 /* After all files: names to types, enums to values, C names, indexes, members; refuses duplicates,
  * unknown types and structs that hold themselves by value. */
 int kapi_resolve(struct kapi *k, struct err *err);
+/* After kapi_resolve(): gives each type and field without a text of its own one that it shares with
+ * others, and refuses those that are left without. */
+int kapi_describe(struct kapi *k, struct err *err);
 const struct kapi_type *kapi_find_type(const struct kapi *k, struct str label, struct str version,
                                        struct str name);
 

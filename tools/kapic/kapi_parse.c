@@ -26,13 +26,14 @@ struct reader {
     struct kapi_enum *an_enum;
     struct kapi_type *type;
     struct kapi_resource *resource;
+    bool open_quote; /* this line has a quote that does not end */
     struct err *err;
 };
 
 #define FAIL(r, ...) kapi_error((r)->err, (r)->at, __VA_ARGS__)
 
 /* The next word, or a "quoted one" without its quotes; unset at the end of the line. */
-static struct str next_word(struct str *line)
+static struct str next_word(struct reader *r, struct str *line)
 {
     struct str s = str_trim(*line), word;
 
@@ -41,7 +42,8 @@ static struct str next_word(struct str *line)
         return STR_NULL;
     }
     if (s.p[0] == '"') {
-        (void)str_cut(str_tail(s, 1), '"', &word, line);
+        if (!str_cut(str_tail(s, 1), '"', &word, line))
+            r->open_quote = true;
         return word;
     }
     (void)str_cut(s, ' ', &word, line);
@@ -65,7 +67,7 @@ static int parse_group(struct reader *r, struct str rest)
     struct kapi_group *g = ARENA_NEW(r->k->arena, struct kapi_group);
 
     g->place = r->at;
-    if (!str_cut(next_word(&rest), '/', &g->label, &g->version) || !g->version.len)
+    if (!str_cut(next_word(r, &rest), '/', &g->label, &g->version) || !g->version.len)
         return FAIL(r, "group needs NAME/VERSION");
     g->name = STR("");
     g->openapi = STR("");
@@ -79,7 +81,7 @@ static int parse_group(struct reader *r, struct str rest)
 static int parse_group_line(struct reader *r, struct str key, struct str rest)
 {
     struct kapi_group *g = r->group;
-    struct str word = next_word(&rest), second = next_word(&rest);
+    struct str words = str_trim(rest), word = next_word(r, &rest), second = next_word(r, &rest);
 
     if (str_eq(key, STR("name"))) {
         g->name = word;
@@ -98,6 +100,8 @@ static int parse_group_line(struct reader *r, struct str key, struct str rest)
     } else if (str_eq(key, STR("stability"))) {
         g->stability = word;
         g->served = str_eq(second, STR("served"));
+    } else if (str_eq(key, STR("docs"))) {
+        g->docs = words;
     } else {
         return FAIL(r, "unknown word '%.*s' in a group", STR_ARG(key));
     }
@@ -108,13 +112,13 @@ static int parse_group_line(struct reader *r, struct str key, struct str rest)
 
 static void parse_enum_values(struct reader *r, struct str rest)
 {
-    for (struct str w; (w = next_word(&rest)).p;)
+    for (struct str w; (w = next_word(r, &rest)).p;)
         VEC_PUSH(&r->an_enum->values, w);
 }
 
 static int parse_enum(struct reader *r, struct str rest)
 {
-    struct str name = next_word(&rest);
+    struct str name = next_word(r, &rest);
 
     if (!r->group)
         return FAIL(r, "enum before group");
@@ -153,10 +157,10 @@ static int parse_type(struct reader *r, struct str rest)
     t->place = r->at;
     t->group = r->group;
     t->doc = take_doc(&rest);
-    t->name = next_word(&rest);
+    t->name = next_word(r, &rest);
     if (!t->name.len)
         return FAIL(r, "type needs a name");
-    for (struct str w; (w = next_word(&rest)).p;) {
+    for (struct str w; (w = next_word(r, &rest)).p;) {
         if (!str_eq(w, STR("atomic")))
             return FAIL(r, "unknown mark '%.*s' of a type", STR_ARG(w));
         t->atomic = true;
@@ -238,8 +242,8 @@ static int parse_field(struct reader *r, struct str name, struct str rest)
     int x;
 
     f.doc = take_doc(&rest);
-    parse_shape(&f, next_word(&rest));
-    number = next_word(&rest);
+    parse_shape(&f, next_word(r, &rest));
+    number = next_word(r, &rest);
     if (!f.type_text.len || !number.len)
         return FAIL(r, "a field needs NAME TYPE NUMBER");
     if (!str_eq(number, STR("-")) && (!to_number(number, 65535, &n) || !n))
@@ -251,12 +255,26 @@ static int parse_field(struct reader *r, struct str name, struct str rest)
         f.name = str_tail(name, 1);
         f.shape = SCHEMA_INLINE;
     }
-    for (struct str w; (w = next_word(&rest)).p;) {
+    for (struct str w; (w = next_word(r, &rest)).p;) {
         x = parse_mark(r, &f, w);
         if (x < 0)
             return x;
     }
     VEC_PUSH(&r->type->fields, f);
+    return 0;
+}
+
+/* common NAME TYPE -- text */
+static int parse_common(struct reader *r, struct str rest)
+{
+    struct kapi_common c = { .place = r->at, .doc = take_doc(&rest) };
+
+    c.name = next_word(r, &rest);
+    c.type_text = next_word(r, &rest);
+    if (!c.type_text.len || !c.doc.len || next_word(r, &rest).p)
+        return FAIL(r, "common needs NAME TYPE -- TEXT");
+    VEC_PUSH(&r->k->commons, c);
+    r->in = IN_NOTHING;
     return 0;
 }
 
@@ -270,7 +288,7 @@ static int parse_resource(struct reader *r, struct str rest)
         return FAIL(r, "resource before group");
     x->place = r->at;
     x->group = r->group;
-    x->name = next_word(&rest);
+    x->name = next_word(r, &rest);
     x->flags = RESOURCE_SERVED;
     if (!x->name.len)
         return FAIL(r, "resource needs a name");
@@ -302,12 +320,12 @@ static bool parse_verb(struct str w, unsigned *verbs)
 
 static int parse_sub(struct reader *r, struct str rest)
 {
-    struct kapi_sub s = { .name = next_word(&rest) };
+    struct kapi_sub s = { .name = next_word(r, &rest) };
 
-    s.type_text = next_word(&rest);
+    s.type_text = next_word(r, &rest);
     if (!s.type_text.len)
         return FAIL(r, "sub needs NAME KIND VERBS");
-    for (struct str w; (w = next_word(&rest)).p;) {
+    for (struct str w; (w = next_word(r, &rest)).p;) {
         if (str_eq(w, STR("connect")))
             s.connect = true;
         else if (!parse_verb(w, &s.verbs))
@@ -319,16 +337,16 @@ static int parse_sub(struct reader *r, struct str rest)
 
 static int parse_column(struct reader *r, struct str rest)
 {
-    struct kapi_column c = { .name = next_word(&rest) };
+    struct kapi_column c = { .name = next_word(r, &rest) };
     struct str priority;
     unsigned n = 0;
 
-    c.type = next_word(&rest);
-    priority = next_word(&rest);
-    c.cell = next_word(&rest);
+    c.type = next_word(r, &rest);
+    priority = next_word(r, &rest);
+    c.cell = next_word(r, &rest);
     if (str_eq(c.cell, STR("name"))) {
         c.is_name = true;
-        c.cell = next_word(&rest);
+        c.cell = next_word(r, &rest);
     }
     if (!c.cell.len || !to_number(priority, 9, &n))
         return FAIL(r, "column needs \"NAME\" TYPE PRIORITY [name] CELL");
@@ -350,7 +368,7 @@ static const struct {
 
 static int parse_flags(struct reader *r, struct str rest)
 {
-    for (struct str w; (w = next_word(&rest)).p;) {
+    for (struct str w; (w = next_word(r, &rest)).p;) {
         unsigned flag = 0;
 
         for (size_t i = 0; i < ARRAY_LEN(resource_flag_words); i++) {
@@ -400,11 +418,11 @@ static int parse_store(struct reader *r, struct str rest)
 {
     struct kapi_resource *x = r->resource;
 
-    x->store_prefix = next_word(&rest);
-    x->store_type = next_word(&rest);
+    x->store_prefix = next_word(r, &rest);
+    x->store_type = next_word(r, &rest);
     if (!str_has_suffix(x->store_prefix, STR("/")) || !x->store_type.len)
         return FAIL(r, "store needs PREFIX/ TYPE");
-    if (str_eq(next_word(&rest), STR("soft")))
+    if (str_eq(next_word(r, &rest), STR("soft")))
         x->flags |= RESOURCE_SOFT;
     return 0;
 }
@@ -414,8 +432,8 @@ static int parse_names(struct reader *r, struct str rest)
     struct str max;
     unsigned n = 0;
 
-    r->resource->name_rule = next_word(&rest);
-    max = next_word(&rest);
+    r->resource->name_rule = next_word(r, &rest);
+    max = next_word(r, &rest);
     if (max.len && !to_number(max, 253, &n))
         return FAIL(r, "names needs RULE [MAX]");
     r->resource->name_max = (int)n;
@@ -424,7 +442,7 @@ static int parse_names(struct reader *r, struct str rest)
 
 static int parse_reset(struct reader *r, struct str rest)
 {
-    struct str endpoint = next_word(&rest);
+    struct str endpoint = next_word(r, &rest);
 
     if (str_eq(endpoint, STR("main")))
         r->resource->reset_main = str_trim(rest);
@@ -445,7 +463,7 @@ static int parse_resource_line(struct reader *r, struct str key, struct str rest
         return 0;
     }
     if (str_eq(key, STR("scope")))
-        return parse_scope(r, next_word(&rest));
+        return parse_scope(r, next_word(r, &rest));
     if (str_eq(key, STR("sub")))
         return parse_sub(r, rest);
     if (str_eq(key, STR("column")))
@@ -464,7 +482,7 @@ static int parse_resource_line(struct reader *r, struct str key, struct str rest
     }
     if (!str_eq(key, STR("verbs")))
         return FAIL(r, "unknown word '%.*s' in a resource", STR_ARG(key));
-    for (struct str w; (w = next_word(&rest)).p;) {
+    for (struct str w; (w = next_word(r, &rest)).p;) {
         if (!parse_verb(w, &x->verbs))
             return FAIL(r, "unknown verb '%.*s'", STR_ARG(w));
     }
@@ -475,7 +493,7 @@ static int parse_resource_line(struct reader *r, struct str key, struct str rest
 
 static int parse_statement(struct reader *r, struct str line)
 {
-    struct str word = next_word(&line);
+    struct str word = next_word(r, &line);
 
     if (str_eq(word, STR("group")))
         return parse_group(r, line);
@@ -485,12 +503,14 @@ static int parse_statement(struct reader *r, struct str line)
         return parse_type(r, line);
     if (str_eq(word, STR("resource")))
         return parse_resource(r, line);
+    if (str_eq(word, STR("common")))
+        return parse_common(r, line);
     return FAIL(r, "unknown statement '%.*s'", STR_ARG(word));
 }
 
 static int parse_detail(struct reader *r, struct str line)
 {
-    struct str rest = line, key = next_word(&rest);
+    struct str rest = line, key = next_word(r, &rest);
 
     switch (r->in) {
     case IN_GROUP:
@@ -521,6 +541,8 @@ int kapi_parse(struct kapi *k, const char *file, struct str text, struct err *er
         if (!bare.len || bare.p[0] == '#')
             continue;
         x = line.p[0] == ' ' ? parse_detail(&r, bare) : parse_statement(&r, bare);
+        if (r.open_quote)
+            return FAIL(&r, "a quote that does not end");
         if (x < 0)
             return x;
     }

@@ -87,7 +87,7 @@ static int compile(struct kapi *k, const char *dir, char **files, int n, struct 
         if (r < 0)
             return r;
     }
-    if (kapi_resolve(k, err) < 0)
+    if (kapi_resolve(k, err) < 0 || kapi_describe(k, err) < 0)
         return err->code;
     return emit(k, dir, err);
 }
