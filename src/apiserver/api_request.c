@@ -141,8 +141,6 @@ static size_t common_headers(struct api_request *r, struct str content_type,
         headers[n++] = (struct http_header){ STR("cache-control"), STR("no-cache, private") };
     if (r->code == 401)
         headers[n++] = (struct http_header){ STR("www-authenticate"), STR("Bearer") };
-    if (r->code == 429)
-        headers[n++] = (struct http_header){ STR("retry-after"), STR("1") };
     for (size_t i = 0; i < r->n_headers; i++)
         headers[n++] = (struct http_header){ r->headers[i].name, r->headers[i].value };
     return warning_headers(r, headers, n);
@@ -196,15 +194,22 @@ void api_respond_text(struct api_request *r, int code, struct str body)
 
 void api_respond_status(struct api_request *r, const struct status *s)
 {
+    api_respond_status_code(r, status_code(s->reason), s);
+}
+
+void api_respond_status_code(struct api_request *r, int code, const struct status *s)
+{
     struct object o = status_object(r->arena, s);
     struct buf b = { 0 };
 
+    if (s->retry_after_s)
+        api_request_header(r, STR("retry-after"), arena_printf(r->arena, "%d", s->retry_after_s));
     buf_init_arena(&b, r->arena, 512);
     if (r->accept.media == MEDIA_PROTOBUF)
         object_pb_encode_enveloped(&b, o, STR("v1"), STR("Status"));
     else
         object_json_encode(&b, o, NULL);
-    api_respond_printed(r, status_code(s->reason), &b);
+    api_respond_printed(r, code, &b);
 }
 
 /* The JSON as YAML; JSON it stays when it cannot be that. */

@@ -24,6 +24,7 @@ struct loop;
 struct resource;
 struct resource_subresource;
 struct status;
+struct subresource;
 
 enum {
     API_REQUEST_MAX_WARNINGS = 32,
@@ -47,9 +48,10 @@ struct api_request {
     struct user_info user;
     const struct resource *resource; /* NULL: no resource is asked for */
     const struct resource_subresource *subresource;
-    struct negotiation accept;        /* the answer's form */
-    enum table_include table_include; /* of Tables: parameter includeObject */
-    enum media body_media;            /* the body's form */
+    const struct subresource *special; /* its row in registry/subresources.c, where it has one */
+    struct negotiation accept;         /* the answer's form */
+    enum table_include table_include;  /* of Tables: parameter includeObject */
+    enum media body_media;             /* the body's form */
     struct str body;
     struct str warnings[API_REQUEST_MAX_WARNINGS];
     size_t n_warnings;
@@ -95,6 +97,8 @@ void api_respond_text(struct api_request *r, int code, struct str body); /* text
 void api_respond_printed(struct api_request *r, int code, struct buf *b);
 /* The Status in the client's medium. */
 void api_respond_status(struct api_request *r, const struct status *s);
+/* The same with a code that is not its reason's (201 for a subresource that was created). */
+void api_respond_status_code(struct api_request *r, int code, const struct status *s);
 /* A pulled body of unknown length. */
 void api_respond_source(struct api_request *r, int code, struct str content_type,
                         struct http_source *source);

@@ -12,6 +12,7 @@
  *                  client learns nothing
  *   endpoint       paths that are no resources end here
  *   resource       the row that is asked for: 404, 405
+ *   connect        streams to kubelets go their own way
  *   negotiate      form of the answer (406) and of the body (415)
  *   body           read whole, 413 above the limit; may wait
  *   verb           decode, then the bracket of read, admit, prepare, validate, compare-and-set
@@ -25,6 +26,7 @@
 #include "apiserver/endpoints.h"
 #include "apiserver/metrics.h"
 #include "apiserver/registry/registry.h"
+#include "apiserver/registry/subresources.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -163,7 +165,8 @@ static const unsigned row_verbs[REQUEST_VERB_MAX] = {
 static bool is_part(const struct api_request *r)
 {
     static const struct str parts[] = { STR_INIT("status"), STR_INIT("finalize"),
-                                        STR_INIT("approval") };
+                                        STR_INIT("approval"), STR_INIT("ephemeralcontainers"),
+                                        STR_INIT("resize") };
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (str_eq(r->subresource->name, parts[i]))
@@ -179,7 +182,7 @@ static enum stage_result stage_resource(struct api_request *r)
     unsigned verbs;
 
     r->resource = resource_find(i->group, i->version, i->resource);
-    if (!r->resource || !resource_is_stored(r->resource))
+    if (!r->resource)
         return refuse(r, none);
     /* A scope that does not fit is another path, which nobody registered. */
     if (resource_is_namespaced(r->resource)) {
@@ -193,14 +196,31 @@ static enum stage_result stage_resource(struct api_request *r)
     verbs = r->resource->verbs;
     if (i->subresource.len) {
         r->subresource = resource_subresource(r->resource, i->subresource);
-        if (!r->subresource || i->rest.len || !is_part(r))
+        if (!r->subresource)
+            return refuse(r, none);
+        r->special = subresource_find(r);
+        if ((!r->special && !is_part(r)) || (i->rest.len && !r->subresource->connect))
             return refuse(r, none);
         verbs = r->subresource->verbs;
+    } else if (!resource_is_stored(r->resource)) {
+        r->special = subresource_find(r);
+        if (!r->special)
+            return refuse(r, none);
     }
-    if (!(verbs & row_verbs[i->verb]) || (i->name.len && i->verb == REQUEST_VERB_CREATE) ||
+    if (!(verbs & row_verbs[i->verb]) ||
+        (i->name.len && !i->subresource.len && i->verb == REQUEST_VERB_CREATE) ||
         (!i->name.len && (i->verb == REQUEST_VERB_UPDATE || i->verb == REQUEST_VERB_PATCH)))
         return refuse(r, status_method_not_allowed(r->arena, gr_of(r), STR("")));
     return STAGE_NEXT;
+}
+
+/* Streams and tunnels take the connection as it is: their bodies are not objects. */
+static enum stage_result stage_connect(struct api_request *r)
+{
+    if (!r->special || !r->special->connect)
+        return STAGE_NEXT;
+    r->special->connect(r);
+    return STAGE_DONE;
 }
 
 static enum stage_result stage_negotiate(struct api_request *r)
@@ -226,6 +246,8 @@ static enum stage_result stage_negotiate(struct api_request *r)
                                       STR_ARG(media_list(r->arena, offer.media))));
     }
     r->pretty |= r->accept.pretty;
+    if (r->special) /* of another kind: the resource's columns are not for it */
+        r->accept.as = MEDIA_AS_OBJECT;
     if (!table_parse_include(include, &r->table_include))
         return refuse(r, status_plain(r->arena, STATUS_BAD_REQUEST,
                                       "unsupported includeObject value: \"%.*s\"",
@@ -283,7 +305,10 @@ static enum stage_result stage_verb(struct api_request *r)
         [REQUEST_VERB_DELETECOLLECTION] = registry_deletecollection,
     };
 
-    verbs[r->info.verb](r);
+    if (r->special && r->special->create)
+        r->special->create(r);
+    else
+        verbs[r->info.verb](r);
     return STAGE_DONE;
 }
 
@@ -297,6 +322,7 @@ static const struct {
     { "authorize", stage_authorize },
     { "endpoint", stage_endpoint },
     { "resource", stage_resource },
+    { "connect", stage_connect },
     { "negotiate", stage_negotiate },
     { "body", stage_body },
     { "verb", stage_verb },

@@ -25,6 +25,34 @@ static enum field_validation validation_of(const struct api_request *r)
     return str_eq(v, STR("Strict")) ? FIELD_VALIDATION_STRICT : FIELD_VALIDATION_WARN;
 }
 
+const struct schema_type *body_type(const struct api_request *r)
+{
+    return r->subresource && !r->subresource->connect ? r->subresource->type : r->resource->type;
+}
+
+static struct str body_kind(const struct api_request *r)
+{
+    return schema_str(&schema_builtin, body_type(r)->name);
+}
+
+static struct str body_version(const struct api_request *r)
+{
+    return schema_str(&schema_builtin, body_type(r)->version);
+}
+
+static struct str body_group(const struct api_request *r)
+{
+    return schema_str(&schema_builtin, body_type(r)->group);
+}
+
+static struct str body_api_version(struct api_request *r)
+{
+    struct str group = body_group(r);
+
+    return group.len ? arena_printf(r->arena, "%.*s/%.*s", STR_ARG(group), STR_ARG(body_version(r)))
+                     : body_version(r);
+}
+
 /* The first bytes in hexadecimal, as upstream shows what it could not read. */
 static struct str summary(struct arena *a, struct str body)
 {
@@ -44,21 +72,21 @@ static struct status unrecognized(struct api_request *r, const char *why)
 {
     return status_plain(r->arena, STATUS_BAD_REQUEST,
                         "the object provided is unrecognized (must be of type %.*s): %s (%.*s)",
-                        STR_ARG(r->resource->kind), why, STR_ARG(summary(r->arena, r->body)));
+                        STR_ARG(body_kind(r)), why, STR_ARG(summary(r->arena, r->body)));
 }
 
 static struct status undecodable(struct api_request *r, struct str kind, const char *why)
 {
     return status_plain(r->arena, STATUS_BAD_REQUEST,
                         "%.*s in version \"%.*s\" cannot be handled as a %.*s: %s", STR_ARG(kind),
-                        STR_ARG(r->resource->version), STR_ARG(r->resource->kind), why);
+                        STR_ARG(body_version(r)), STR_ARG(body_kind(r)), why);
 }
 
 /* kind and apiVersion must be the endpoint's; where they are missing it stands for them. */
 static bool check_gvk(struct api_request *r, struct str api_version, struct str kind,
                       struct status *st)
 {
-    struct str wanted = resource_api_version(r->arena, r->resource);
+    struct str wanted = body_api_version(r);
 
     if (api_version.len && !str_eq(api_version, wanted)) {
         *st = status_plain(r->arena, STATUS_BAD_REQUEST,
@@ -67,14 +95,13 @@ static bool check_gvk(struct api_request *r, struct str api_version, struct str 
                            STR_ARG(api_version), STR_ARG(wanted));
         return false;
     }
-    if (!kind.len || str_eq(kind, r->resource->kind))
+    if (!kind.len || str_eq(kind, body_kind(r)))
         return true;
-    if (resource_find_kind(r->resource->group, r->resource->version, kind)) {
-        struct str why =
-            arena_printf(r->arena, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion",
-                         STR_ARG(r->resource->version), STR_ARG(kind),
-                         STR_ARG(r->resource->group.len ? r->resource->group : STR("core")),
-                         STR_ARG(r->resource->kind));
+    if (resource_find_kind(body_group(r), body_version(r), kind)) {
+        struct str why = arena_printf(
+            r->arena, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion",
+            STR_ARG(body_version(r)), STR_ARG(kind),
+            STR_ARG(body_group(r).len ? body_group(r) : STR("core")), STR_ARG(body_kind(r)));
 
         *st = undecodable(r, kind, str_cstr(r->arena, why));
         return false;
@@ -113,7 +140,7 @@ static bool report_strict(struct api_request *r, const struct object_json_strict
             buf_append_lit(&b, ", ");
         buf_append_str(&b, strict->items[i]);
     }
-    *st = undecodable(r, r->resource->kind, buf_cstr(&b));
+    *st = undecodable(r, body_kind(r), buf_cstr(&b));
     return false;
 }
 
@@ -133,13 +160,13 @@ static bool decode_json(struct api_request *r, struct str json, struct object *r
     }
     if (!check_gvk(r, api_version, kind, st))
         return false;
-    rc = object_json_decode(r->arena, &schema_builtin, r->resource->type, json, ret, &strict, &err);
+    rc = object_json_decode(r->arena, &schema_builtin, body_type(r), json, ret, &strict, &err);
     if (rc == ERR_TOO_LARGE) {
         *st = status_plain(r->arena, STATUS_TOO_LARGE, "Request entity too large: %s", err.text);
         return false;
     }
     if (rc < 0) {
-        *st = undecodable(r, r->resource->kind, err.text);
+        *st = undecodable(r, body_kind(r), err.text);
         return false;
     }
     return report_strict(r, &strict, st);
@@ -157,9 +184,9 @@ static bool decode_protobuf(struct api_request *r, struct object *ret, struct st
     }
     if (!check_gvk(r, env.api_version, env.kind, st))
         return false;
-    rc = object_pb_decode(r->arena, &schema_builtin, r->resource->type, env.raw, ret, &err);
+    rc = object_pb_decode(r->arena, &schema_builtin, body_type(r), env.raw, ret, &err);
     if (rc < 0) {
-        *st = undecodable(r, r->resource->kind, err.text);
+        *st = undecodable(r, body_kind(r), err.text);
         return false;
     }
     return true;
@@ -167,7 +194,7 @@ static bool decode_protobuf(struct api_request *r, struct object *ret, struct st
 
 static void complete(struct api_request *r, struct object o)
 {
-    object_set_gvk(o, resource_api_version(r->arena, r->resource), r->resource->kind);
+    object_set_gvk(o, body_api_version(r), body_kind(r));
     object_default(r->arena, o);
 }
 

@@ -12,6 +12,8 @@ struct status;
 
 enum field_validation { FIELD_VALIDATION_IGNORE, FIELD_VALIDATION_WARN, FIELD_VALIDATION_STRICT };
 
+/* What bodies of this endpoint are: the subresource's type, or the resource's. */
+const struct schema_type *body_type(const struct api_request *r);
 /* An object of the resource's type (or the subresource's). False: *ret_status is 400. */
 bool body_decode(struct api_request *r, struct object *ret, struct status *ret_status);
 /* JSON that a patch made, of the resource's version. */

@@ -5,5 +5,4 @@
 
 struct meta_v1_delete_options;
 
-/* w->arg is the struct meta_v1_delete_options. */
-enum write_decision delete_core(struct write *w);
+enum write_decision delete_core(struct write *w, const struct meta_v1_delete_options *opts);

@@ -1,8 +1,13 @@
-/* Pods: status at create, graceful deletion. */
+/* Pods: status at create, what their subresources may change, graceful deletion. */
 #include "api/core_v1.h"
+#include "api/field_error.h"
 #include "api/meta_v1.h"
+#include "api/resource.h"
+#include "api/schema.h"
 #include "api/text_map.h"
+#include "apiserver/api_request.h"
 #include "apiserver/registry/strategies.h"
+#include "base/arena.h"
 #include "base/macros.h"
 
 enum { QOS_NONE, QOS_SOME, QOS_ALL };
@@ -61,6 +66,133 @@ static void prepare_create(struct api_request *r, struct object o)
     pod->status.qos_class = qos_class(&pod->spec);
 }
 
+static bool is_for(const struct api_request *r, const char *subresource)
+{
+    return r->subresource && str_eq(r->subresource->name, str_from_cstr(subresource));
+}
+
+/* Takes over from `asked` what a resize may say of the containers that there are. */
+static void take_sizes(struct arena *a, struct core_v1_container **items, uint32_t n,
+                       const struct core_v1_container *asked, uint32_t n_asked)
+{
+    if (!n)
+        return;
+    *items = arena_dup(a, *items, n * sizeof(**items));
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < n_asked; k++)
+            if (str_eq((*items)[i].name, asked[k].name)) {
+                (*items)[i].resources = asked[k].resources;
+                (*items)[i].resize_policy.items = asked[k].resize_policy.items;
+                (*items)[i].resize_policy.len = asked[k].resize_policy.len;
+            }
+}
+
+/* ephemeralcontainers and resize change one thing each; all else stays as it is stored. */
+static void prepare_update(struct api_request *r, struct object o, struct object old)
+{
+    struct core_v1_pod *pod = o.data, asked = *pod;
+    const struct core_v1_pod *was = old.data;
+    bool resize = is_for(r, "resize");
+
+    if (!resize && !is_for(r, "ephemeralcontainers"))
+        return;
+    *pod = *was;
+    pod->metadata.resource_version = asked.metadata.resource_version;
+    if (!resize) {
+        pod->spec.ephemeral_containers.items = asked.spec.ephemeral_containers.items;
+        pod->spec.ephemeral_containers.len = asked.spec.ephemeral_containers.len;
+        return;
+    }
+    take_sizes(r->arena, &pod->spec.containers.items, pod->spec.containers.len,
+               asked.spec.containers.items, asked.spec.containers.len);
+    take_sizes(r->arena, &pod->spec.init_containers.items, pod->spec.init_containers.len,
+               asked.spec.init_containers.items, asked.spec.init_containers.len);
+}
+
+static bool has_container(const struct core_v1_pod_spec *spec, struct str name)
+{
+    for (uint32_t i = 0; i < spec->containers.len; i++)
+        if (str_eq(spec->containers.items[i].name, name))
+            return true;
+    for (uint32_t i = 0; i < spec->init_containers.len; i++)
+        if (str_eq(spec->init_containers.items[i].name, name))
+            return true;
+    return false;
+}
+
+static const struct core_v1_ephemeral_container *find_ephemeral(const struct core_v1_pod_spec *spec,
+                                                                struct str name, uint32_t end)
+{
+    for (uint32_t i = 0; i < end; i++)
+        if (str_eq(spec->ephemeral_containers.items[i].ephemeral_container_common.name, name))
+            return &spec->ephemeral_containers.items[i];
+    return NULL;
+}
+
+static bool is_same_ephemeral(const struct core_v1_ephemeral_container *a,
+                              const struct core_v1_ephemeral_container *b)
+{
+    struct object x = { .schema = &schema_builtin }, y;
+    struct core_v1_ephemeral_container one = *a, other = *b;
+
+    x.type = schema_find_type(&schema_builtin, STR(""), STR("v1"), STR("EphemeralContainer"));
+    y = x;
+    x.data = &one;
+    y.data = &other;
+    return object_equal(x, y);
+}
+
+/* Ephemeral containers are only ever added. */
+static void check_ephemeral(const struct core_v1_pod_spec *spec, const struct core_v1_pod_spec *was,
+                            struct field_errors *errs)
+{
+    struct field_path p_spec = field_path_member(NULL, STR("spec"));
+    struct field_path p = field_path_member(&p_spec, STR("ephemeralContainers"));
+
+    for (uint32_t i = 0; i < was->ephemeral_containers.len; i++) {
+        const struct core_v1_ephemeral_container *old = &was->ephemeral_containers.items[i];
+        struct str name = old->ephemeral_container_common.name;
+        const struct core_v1_ephemeral_container *now =
+            find_ephemeral(spec, name, spec->ephemeral_containers.len);
+
+        if (!now)
+            field_errors_add(errs, &p, FIELD_ERROR_FORBIDDEN,
+                             "existing ephemeral containers \"%.*s\" may not be removed\n",
+                             STR_ARG(name));
+        else if (!is_same_ephemeral(now, old))
+            field_errors_add(errs, &p, FIELD_ERROR_FORBIDDEN,
+                             "existing ephemeral containers \"%.*s\" may not be changed\n",
+                             STR_ARG(name));
+    }
+    for (uint32_t i = 0; i < spec->ephemeral_containers.len; i++) {
+        const struct core_v1_ephemeral_container *c = &spec->ephemeral_containers.items[i];
+        struct str name = c->ephemeral_container_common.name;
+        struct field_path item = field_path_index(&p, i);
+        struct field_path p_name = field_path_member(&item, STR("name"));
+        struct field_path p_image = field_path_member(&item, STR("image"));
+        struct field_path p_target = field_path_member(&item, STR("targetContainerName"));
+
+        if (!name.len)
+            field_errors_add(errs, &p_name, FIELD_ERROR_REQUIRED, "%s", "");
+        else if (has_container(spec, name) || find_ephemeral(spec, name, i))
+            field_errors_add_text(errs, &p_name, FIELD_ERROR_DUPLICATE, name, "%s", "");
+        if (!c->ephemeral_container_common.image.len)
+            field_errors_add(errs, &p_image, FIELD_ERROR_REQUIRED, "%s", "");
+        if (c->target_container_name.len && !has_container(spec, c->target_container_name))
+            field_errors_add_text(errs, &p_target, FIELD_ERROR_NOT_FOUND, c->target_container_name,
+                                  "%s", "");
+    }
+}
+
+static void validate(struct api_request *r, struct object o, struct object old,
+                     struct field_errors *errs)
+{
+    const struct core_v1_pod *pod = o.data, *was = old.data;
+
+    if (was && is_for(r, "ephemeralcontainers"))
+        check_ephemeral(&pod->spec, &was->spec, errs);
+}
+
 /* Nobody runs a Pod that has no node or has ended: it goes at once. */
 static int64_t grace_s(const struct meta_v1_delete_options *opts, struct object o)
 {
@@ -81,5 +213,7 @@ const struct strategy pod_strategy = {
     .group = STR_INIT(""),
     .resource = STR_INIT("pods"),
     .prepare_create = prepare_create,
+    .prepare_update = prepare_update,
+    .validate = validate,
     .grace_s = grace_s,
 };

@@ -93,6 +93,11 @@ static void one_done(struct write *w)
     loop_task_post(w->r->loop, &c->task);
 }
 
+static enum write_decision delete_decide(struct write *w)
+{
+    return delete_core(w, w->arg);
+}
+
 static void delete_next(struct loop_task *task)
 {
     struct collection *c = CONTAINER_OF(task, struct collection, task);
@@ -109,7 +114,7 @@ static void delete_next(struct loop_task *task)
         .r = r,
         .namespace = t->namespace,
         .name = t->name,
-        .decide = delete_core,
+        .decide = delete_decide,
         .done = one_done,
         .arg = &c->options,
     };

@@ -4,6 +4,8 @@
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/object_response.h"
 #include "apiserver/registry/registry.h"
+#include "apiserver/registry/stored_object.h"
+#include "apiserver/registry/subresources.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -13,6 +15,7 @@ static void answer(struct api_request *r, struct store_snapshot *snap, uint64_t 
 {
     struct group_resource gr = { r->resource->group, r->resource->name };
     struct store_object so;
+    struct object o;
     struct status s;
     struct err err;
     int rc;
@@ -24,8 +27,14 @@ static void answer(struct api_request *r, struct store_snapshot *snap, uint64_t 
     }
     rc = store_get(snap, registry_store_id(&r->server->registry, r->resource),
                    registry_key(r->arena, r->resource, r->info.namespace, r->info.name), &so, &err);
-    if (rc >= 0) {
+    if (rc >= 0 && r->special && r->special->projection)
+        rc = stored_object_decode(r->arena, r->resource, &so, &o, &err);
+    else if (rc >= 0) {
         object_response_send_stored(r, 200, &so);
+        return;
+    }
+    if (rc >= 0) {
+        object_response_send(r, 200, r->special->projection->view(r, o));
         return;
     }
     s = rc == ERR_NOT_FOUND ? status_not_found(r->arena, gr, r->info.name)

@@ -10,6 +10,7 @@
 #include "apiserver/api_request.h"
 #include "apiserver/registry/body_decode.h"
 #include "apiserver/registry/registry.h"
+#include "apiserver/registry/subresources.h"
 #include "apiserver/registry/update_core.h"
 #include "apiserver/registry/write.h"
 #include "base/arena.h"
@@ -42,8 +43,7 @@ static int apply(struct api_request *r, struct patch *p, struct value *doc, stru
     case MEDIA_MERGE_PATCH:
         return merge_patch_apply(r->arena, doc, &p->tree, err);
     default:
-        return strategic_merge_apply(r->arena, &schema_builtin, r->resource->type, doc, &p->tree,
-                                     err);
+        return strategic_merge_apply(r->arena, &schema_builtin, body_type(r), doc, &p->tree, err);
     }
 }
 
@@ -69,6 +69,7 @@ static enum write_decision patch_decide(struct write *w)
 {
     struct patch *p = w->arg;
     struct api_request *r = w->r;
+    const struct projection *projection = r->special ? r->special->projection : NULL;
     struct buf before = { 0 }, after = { 0 };
     struct object updated;
     struct value doc;
@@ -76,7 +77,7 @@ static enum write_decision patch_decide(struct write *w)
     int rc;
 
     buf_init_arena(&before, r->arena, 2048);
-    object_json_encode(&before, w->current, NULL);
+    object_json_encode(&before, projection ? projection->view(r, w->current) : w->current, NULL);
     rc = value_parse(r->arena, buf_str(&before), &doc, NULL, &err);
     if (rc >= 0)
         rc = apply(r, p, &doc, &err);
@@ -88,7 +89,7 @@ static enum write_decision patch_decide(struct write *w)
     value_print(&after, &doc);
     if (!body_decode_patched(r, buf_str(&after), &updated, &w->refused))
         return WRITE_REFUSED;
-    return update_core(w, updated);
+    return update_core_view(w, updated);
 }
 
 static void patch_done(struct write *w)

@@ -7,6 +7,7 @@
 #include "apiserver/registry/body_decode.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/registry/strategy.h"
+#include "apiserver/registry/subresources.h"
 #include "apiserver/registry/system_fields.h"
 #include "apiserver/registry/update_core.h"
 #include "apiserver/registry/write.h"
@@ -121,11 +122,30 @@ enum write_decision update_core(struct write *w, struct object updated)
     return is_released(r, updated) ? WRITE_DELETE : WRITE_PUT;
 }
 
+enum write_decision update_core_view(struct write *w, struct object view)
+{
+    const struct subresource *special = w->r->special;
+    struct object o;
+
+    if (!special || !special->projection)
+        return update_core(w, view);
+    if (!w->current.data) {
+        w->refused = status_not_found(w->r->arena, gr_of(w), w->name);
+        return WRITE_REFUSED;
+    }
+    o = object_copy(w->r->arena, w->current);
+    object_meta(o)->resource_version = object_meta(view)->resource_version;
+    object_meta(o)->uid = object_meta(view)->uid;
+    if (!special->projection->merge(w->r, view, o, &w->refused))
+        return WRITE_REFUSED;
+    return update_core(w, o);
+}
+
 static enum write_decision update_decide(struct write *w)
 {
     const struct object *body = w->arg;
 
-    return update_core(w, object_copy(w->r->arena, *body));
+    return update_core_view(w, object_copy(w->r->arena, *body));
 }
 
 static void update_done(struct write *w)

@@ -14,6 +14,7 @@ struct field_errors;
 struct meta_v1_delete_options;
 struct resource;
 struct status;
+struct write;
 
 struct strategy {
     struct str group, resource; /* every version of it */
@@ -28,6 +29,9 @@ struct strategy {
     bool (*is_kept)(struct object o);
     /* The object is being marked as going. */
     void (*mark_deleted)(struct api_request *r, struct object o);
+    /* The decision stands: w->updated is to be stored, or w->current to go. Adds what must be
+     * written with it (write_add), and may change w->updated. False: *ret says why not. */
+    bool (*transact)(struct write *w, struct status *ret);
     /* Seconds until the object expires; 0: never. */
     int64_t (*expires_s)(struct api_request *r, struct object o);
 };

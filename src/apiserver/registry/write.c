@@ -7,6 +7,7 @@
 #include "apiserver/registry/object_response.h"
 #include "apiserver/registry/stored_object.h"
 #include "apiserver/registry/strategy.h"
+#include "apiserver/registry/subresources.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -71,6 +72,8 @@ static enum write_decision prepare(struct write *w, const struct store_object *s
     struct err err;
     int rc;
 
+    if (s->transact && !s->transact(w, &w->refused))
+        return WRITE_REFUSED;
     m->op = w->decision == WRITE_DELETE ? STORE_DELETE : STORE_PUT;
     m->expected = w->current.data ? w->current_revision : STORE_EXPECT_ABSENT;
     m->head = m->tail = STR_NULL;
@@ -101,7 +104,7 @@ static void on_stored(struct store_txn *txn, void *arg)
         finish(w);
         return;
     case ERR_EXISTS:
-        if (w->must_be_new) {
+        if (w->must_be_new && txn->failed == 0) {
             refuse(w, status_already_exists(r->arena, gr_of(w), w->name));
             return;
         }
@@ -121,9 +124,13 @@ static void on_stored(struct store_txn *txn, void *arg)
 
 static void submit(struct write *w)
 {
+    w->all = ARENA_NEW_ARRAY(w->r->arena, struct store_mutation, w->n_extra + 1);
+    w->all[0] = w->mutation;
+    if (w->n_extra)
+        memcpy(w->all + 1, w->extra, w->n_extra * sizeof(*w->extra));
     w->txn = (struct store_txn){
-        .mutations = &w->mutation,
-        .n = 1,
+        .mutations = w->all,
+        .n = w->n_extra + 1,
         .mailbox = loop_mailbox(w->r->loop),
         .done = on_stored,
         .arg = w,
@@ -145,12 +152,18 @@ static void try_once(struct write *w)
     w->snapshot = &snap;
     w->current = w->updated = (struct object){ 0 };
     w->decision = WRITE_REFUSED;
+    w->n_extra = 0;
     if (read_current(w, &so)) {
         w->created = !w->current.data;
         w->decision = w->decide(w);
     }
     if (w->decision == WRITE_PUT || w->decision == WRITE_DELETE)
         w->decision = prepare(w, &so);
+    if (w->n_extra > WRITE_EXTRA_MAX) {
+        w->decision = WRITE_REFUSED;
+        w->refused = status_plain(w->r->arena, STATUS_TOO_LARGE,
+                                  "Request entity too large: it changes too many objects at once");
+    }
     store_snapshot_end(&snap);
     w->snapshot = NULL;
     w->revision = w->current_revision;
@@ -163,6 +176,14 @@ static void try_once(struct write *w)
         finish(w);
     else
         submit(w);
+}
+
+struct store_mutation *write_add(struct write *w)
+{
+    if (!w->extra)
+        w->extra = ARENA_NEW_ARRAY(w->r->arena, struct store_mutation, WRITE_EXTRA_MAX + 1);
+    w->n_extra++;
+    return &w->extra[MIN(w->n_extra, (size_t)WRITE_EXTRA_MAX + 1) - 1];
 }
 
 void write_run(struct write *w)
@@ -190,5 +211,8 @@ void write_respond(struct write *w, int code)
             arena_printf(r->arena, "%llu", (unsigned long long)w->revision);
     else
         object_meta(w->updated)->resource_version = STR_NULL;
-    object_response_send(r, code, w->updated);
+    if (r->special && r->special->projection)
+        object_response_send(r, code, r->special->projection->view(r, w->updated));
+    else
+        object_response_send(r, code, w->updated);
 }

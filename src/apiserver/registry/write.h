@@ -15,7 +15,7 @@
 
 struct api_request;
 
-enum { WRITE_TRIES = 5 };
+enum { WRITE_TRIES = 5, WRITE_EXTRA_MAX = STORE_TXN_MUTATIONS_MAX - 1 };
 
 enum write_decision {
     WRITE_PUT,     /* `updated` is to be stored */
@@ -38,6 +38,8 @@ struct write {
     uint64_t current_revision;
     /* From decide(): */
     struct object updated;
+    struct store_mutation *extra; /* more to be stored in the same transaction: write_add() */
+    size_t n_extra;
     struct status refused;
     /* For done(): */
     enum write_decision decision; /* of the last try; REFUSED with `refused` set on any failure */
@@ -46,10 +48,15 @@ struct write {
     /* The loop's own: */
     int tries;
     struct store_mutation mutation;
+    struct store_mutation *all; /* mutation, then extra */
     struct store_txn txn;
 };
 
 /* *w lies in the request's arena. */
 void write_run(struct write *w);
+/* For decide() and the strategy's transact(): one more mutation of this try, to be filled in; a
+ * conflict of any runs the loop again. Nothing comes of more than WRITE_EXTRA_MAX of them: the
+ * write is refused. */
+struct store_mutation *write_add(struct write *w);
 /* Answers with `updated`, or with `refused`. */
 void write_respond(struct write *w, int code);

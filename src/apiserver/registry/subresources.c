@@ -1,0 +1,27 @@
+#include "apiserver/registry/subresources.h"
+
+#include "api/resource.h"
+#include "apiserver/api_request.h"
+#include "base/macros.h"
+
+#define CORE STR_INIT("")
+#define APPS STR_INIT("apps")
+
+static const struct subresource rows[] = {
+    { CORE, STR_INIT("replicationcontrollers"), STR_INIT("scale"), &scale_projection, NULL, NULL },
+    { APPS, { 0 }, STR_INIT("scale"), &scale_projection, NULL, NULL },
+    { CORE, STR_INIT("pods"), STR_INIT("binding"), NULL, pod_binding_create, NULL },
+    { CORE, STR_INIT("bindings"), STR_INIT(""), NULL, pod_binding_create, NULL },
+    { CORE, STR_INIT("pods"), STR_INIT("eviction"), NULL, pod_eviction_create, NULL },
+};
+
+const struct subresource *subresource_find(const struct api_request *r)
+{
+    struct str sub = r->subresource ? r->subresource->name : STR("");
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_eq(rows[i].group, r->resource->group) && str_eq(rows[i].subresource, sub) &&
+            (!rows[i].resource.p || str_eq(rows[i].resource, r->resource->name)))
+            return &rows[i];
+    return NULL;
+}
