@@ -67,8 +67,8 @@ LLHTTP_OBJS := $(if $(filter http,$(DIRS)),$(addprefix $(B)/llhttp/,api.o http.o
 LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS) \
 	$(if $(and $(HAS_API),$(filter apiserver,$(DIRS))),$(B)/gen/openapi_documents.o)
 
-.PHONY: all help unit kapic-test e2e test check fuzz fuzz-run bench bench-programs test-long clean
-all: $(B)/pintle
+.PHONY: all programs help unit kapic-test e2e test check fuzz fuzz-run bench bench-programs test-long clean
+all: $(B)/pintle programs
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
@@ -119,6 +119,12 @@ $(call obj,tools/openapigen/openapigen.c): | $(GEN_SRCS)
 
 $(B)/pintle: $(call obj,$(CMD_SRCS)) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+
+# The node's helper programs, each with the libraries that it needs and no more.
+PROGRAMS := $(B)/pintle-cni
+programs: $(PROGRAMS)
+$(B)/pintle-cni: $(call obj,src/programs/pintle_cni.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ $(shell pkg-config --libs libmnl) -lpthread
 
 # Unit tests: foo_test.c beside foo.c, one program under Criterion, linked from the archive.
 $(B)/obj/%_test.o: ALL_CFLAGS += -Wno-conversion -Wno-shadow

@@ -44,6 +44,7 @@ proxy: client net
 cni: net codec
 runtime: http cni
 kubelet: client runtime
+programs: cni runtime
 cmd: supervisor controller scheduler dns proxy kubelet apiserver
 '
 check_layers() {
