@@ -399,7 +399,7 @@ static int decode_schema_struct(struct decoder *d, const struct schema_field *f,
     const struct schema_type *t = &d->s->types[f->type];
 
     v->type = SCHEMA_OR_ONE;
-    v->allows = true;
+    v->allows = f->kind == SCHEMA_KIND_SCHEMA_OR_BOOL;
     v->schema = arena_zalloc(d->r.arena, t->size, t->align);
     return decode_struct(d, t, (char *)v->schema, depth + 1);
 }
@@ -510,9 +510,9 @@ static int decode_map(struct decoder *d, const struct schema_field *f, struct sc
             x = json_literal(&d->r, STR("null"));
         else
             x = decode_value(d, f, items + len * size + value_at, depth);
+        d->at = frame.up;
         if (x < 0)
             return x;
-        d->at = frame.up;
         len++;
     }
     if (x < 0)

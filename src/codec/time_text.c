@@ -247,7 +247,8 @@ static void print_fraction(struct buf *b, uint64_t v, uint64_t unit)
     if (!rest)
         return;
     buf_append_char(b, '.');
-    for (unit /= 10; rest && unit; unit /= 10) {
+    while (unit > 1 && rest) {
+        unit /= 10;
         buf_append_char(b, (char)('0' + rest / unit));
         rest %= unit;
     }
