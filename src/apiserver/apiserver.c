@@ -43,7 +43,7 @@ struct run {
     size_t n_loops;
     struct tls_context *tls;
     struct http_server *http;
-    uint16_t port;
+    struct kubernetes_service *kubernetes;
     int exit_code;
 };
 
@@ -123,7 +123,7 @@ static int listen_on(struct run *run, struct err *err)
     if (r < 0)
         return r;
     return http_server_listen(run->http, o->bind_address ? o->bind_address : "0.0.0.0",
-                              o->secure_port, &run->port, err);
+                              o->secure_port, &run->server.port, err);
 }
 
 /* --- stopping --- */
@@ -157,6 +157,8 @@ static void on_signal(int signum, void *arg)
 
     if (atomic_exchange(&run->server.stopping, true))
         return;
+    kubernetes_service_stop(run->kubernetes);
+    run->kubernetes = NULL;
     LOG_INFO("stopping", KV("signal", signum));
     http_server_stop(run->http, STOP_GRACE_MS, stop_loops, run);
 }
@@ -172,9 +174,10 @@ static void on_bootstrapped(void *arg, int result)
         on_signal(SIGTERM, run);
         return;
     }
+    run->kubernetes = kubernetes_service_start(&run->server, run->loops[0]);
     atomic_store(&run->server.ready, true);
     (void)printf("serving %s://%s:%u\n", o->plain_http ? "http" : "https",
-                 o->bind_address ? o->bind_address : "0.0.0.0", run->port);
+                 o->bind_address ? o->bind_address : "0.0.0.0", run->server.port);
     (void)fflush(stdout); /* a closed stdout is no reason not to serve */
 }
 
@@ -186,8 +189,13 @@ static void run_loop(void *arg)
 static int start(struct run *run, struct err *err)
 {
     const struct apiserver_options *o = run->server.options;
-    int r = open_store(run, err);
+    int r =
+        service_ranges_parse(str_from_cstr(o->service_cidr ? o->service_cidr : "10.96.0.0/12"),
+                             str_from_cstr(o->node_port_range ? o->node_port_range : "30000-32767"),
+                             &run->server.service_ranges, err);
 
+    if (r >= 0)
+        r = open_store(run, err);
     if (r >= 0 && o->prepare)
         r = o->prepare(o->prepare_arg, err);
     if (r >= 0)

@@ -9,6 +9,7 @@
 #include "apiserver/authn/authenticator.h"
 #include "apiserver/authz/authorizer.h"
 #include "apiserver/registry/registry.h"
+#include "apiserver/registry/service_allocation.h"
 
 struct apiserver_options;
 struct clock;
@@ -21,9 +22,11 @@ struct apiserver {
     struct store *store;
     struct metrics *metrics;
     struct registry registry;
+    struct service_ranges service_ranges;
     const struct authenticator *const *authenticators; /* NULL-terminated; the first that knows */
     const struct authorizer *const *authorizers;       /* NULL-terminated; the first opinion */
     const struct admission_plugin *const *admission;   /* NULL-terminated, in order */
+    uint16_t port;                                     /* that it listens on */
     _Atomic bool ready;                                /* bootstrap objects are there */
     _Atomic bool stopping;
 };

@@ -15,8 +15,6 @@
 struct words {
     struct apiserver_options o;
     struct arena arena;
-    const char *advertise_address;
-    const char *service_cidr;
     const char *etcd_servers;
     uint32_t verbosity;
 };
@@ -34,8 +32,8 @@ static int fill_in_pki(void *arg, struct err *err)
     struct arena *a = &w->arena;
     struct pki_options pki = { .dir = w->o.data_dir,
                                .secure_port = w->o.secure_port,
-                               .advertise_address = w->advertise_address,
-                               .service_cidr = w->service_cidr };
+                               .advertise_address = w->o.advertise_address,
+                               .service_cidr = w->o.service_cidr };
     struct pki_result result;
     int r;
 
@@ -75,14 +73,17 @@ static int serve(struct words *w)
 
 int cmd_apiserver(int argc, char **argv)
 {
-    struct words w = { .o = { .secure_port = 6443 }, .service_cidr = "10.96.0.0/12" };
+    struct words w = { .o = { .secure_port = 6443, .service_cidr = "10.96.0.0/12" } };
     const struct flag flags[] = {
         { "data-dir", FLAG_STRING, &w.o.data_dir, "where certificates and the store live" },
         { "secure-port", FLAG_PORT, &w.o.secure_port, "port to serve HTTPS on" },
         { "bind-address", FLAG_STRING, &w.o.bind_address, "address to listen on (default all)" },
-        { "advertise-address", FLAG_STRING, &w.advertise_address,
+        { "advertise-address", FLAG_STRING, &w.o.advertise_address,
           "address that others reach this server by" },
-        { "service-cluster-ip-range", FLAG_STRING, &w.service_cidr, "range of Service addresses" },
+        { "service-cluster-ip-range", FLAG_STRING, &w.o.service_cidr,
+          "range of Service addresses" },
+        { "service-node-port-range", FLAG_STRING, &w.o.node_port_range,
+          "node ports of Services (default 30000-32767)" },
         { "tls-cert-file", FLAG_STRING, &w.o.tls_cert_file,
           "server certificate, else of DATA-DIR/pki" },
         { "tls-private-key-file", FLAG_STRING, &w.o.tls_key_file, "its key" },

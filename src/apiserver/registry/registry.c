@@ -29,6 +29,10 @@ static int register_row(struct registry *g, const struct resource *row, struct e
 int registry_init(struct registry *g, struct store *s, uint32_t event_ttl_s, struct err *err)
 {
     const struct resource *namespaces = resource_find(STR(""), STR("v1"), STR("namespaces"));
+    const struct store_resource_options node_ports = {
+        .prefix = STR("/registry/ranges/servicenodeports/"),
+        .class = STORE_HARD,
+    };
     bool *done = mem_zalloc(resource_storage_count() * sizeof(*done));
     int r = 0;
 
@@ -44,6 +48,8 @@ int registry_init(struct registry *g, struct store *s, uint32_t event_ttl_s, str
         r = register_row(g, row, err);
     }
     mem_free(done);
+    if (r >= 0)
+        r = store_resource(s, &node_ports, &g->node_ports_id, err);
     if (r >= 0)
         g->namespaces_id = registry_store_id(g, namespaces);
     return r;

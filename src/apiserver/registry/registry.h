@@ -16,6 +16,7 @@ struct registry {
     struct store *store;
     uint16_t *ids; /* by resource_storage_index() */
     uint16_t namespaces_id;
+    uint16_t node_ports_id; /* no API resource: service_allocation.h */
     uint32_t event_ttl_s;
 };
 

@@ -3,6 +3,11 @@
 #include <stddef.h>
 
 const struct strategy *const strategies[] = {
-    &namespace_strategy,           &pod_strategy, &event_strategy, &events_event_strategy,
-    &certificate_request_strategy, NULL,
+    &namespace_strategy,
+    &pod_strategy,
+    &service_strategy,
+    &event_strategy,
+    &events_event_strategy,
+    &certificate_request_strategy,
+    NULL,
 };

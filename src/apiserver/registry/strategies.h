@@ -7,6 +7,7 @@ extern const struct strategy *const strategies[]; /* ends with NULL */
 
 extern const struct strategy namespace_strategy;
 extern const struct strategy pod_strategy;
+extern const struct strategy service_strategy;
 extern const struct strategy event_strategy;
 extern const struct strategy events_event_strategy;
 extern const struct strategy certificate_request_strategy;
