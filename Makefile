@@ -121,10 +121,16 @@ $(B)/pintle: $(call obj,$(CMD_SRCS)) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 
 # The node's helper programs, each with the libraries that it needs and no more.
-PROGRAMS := $(B)/pintle-cni
+PROGRAMS := $(B)/pintle-cni $(B)/pintle-sandbox $(B)/pintle-pause
 programs: $(PROGRAMS)
 $(B)/pintle-cni: $(call obj,src/programs/pintle_cni.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ $(shell pkg-config --libs libmnl) -lpthread
+$(B)/pintle-sandbox: $(call obj,src/programs/pintle_sandbox.c)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+$(B)/pintle-pause: src/programs/pintle_pause.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Os -nostdlib -static -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-pie -no-pie \
+		$(filter-out -include src/base/banned.h,$(WARNINGS)) -Wl,--build-id=none -Wl,-z,norelro -Wl,-n -s -o $@ $<
 
 # Unit tests: foo_test.c beside foo.c, one program under Criterion, linked from the archive.
 $(B)/obj/%_test.o: ALL_CFLAGS += -Wno-conversion -Wno-shadow
