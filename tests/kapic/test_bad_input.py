@@ -7,7 +7,7 @@ import pytest
 
 KAPIC = os.environ.get("KAPIC", "build/kapic")
 GROUP = "group a/v1\n    proto x\n"  # two lines; what follows begins at line 3
-TYPE = GROUP + "type A\n    f string 1\n"  # four lines
+TYPE = GROUP + "type A -- A.\n    f string 1 -- F.\n"  # four lines
 RESOURCE = TYPE + "resource as\n    kind A\n"  # six lines
 
 BAD = [
@@ -34,8 +34,10 @@ BAD = [
     (RESOURCE + '    column "X string\n', "7: a quote that does not end"),
     (GROUP + 'enum E: "\n', "3: a quote that does not end"),
     ("common f string\n", "1: common needs NAME TYPE -- TEXT"),
+    (GROUP + "type A\n    f string 1 -- F.\n", "3: type 'A' has no description"),
+    (GROUP + "type A -- A.\n    f string 1\n", "4: field 'f' of 'A' has no description"),
     (TYPE + "common g string -- Says something.\n", "5: no field takes this text"),
-    ("group a/v1\n    proto x\n    docs b/v1\ntype A\n", "1: docs of unknown group 'b/v1'"),
+    ("group a/v1\n    proto x\n    docs b/v1\ntype A -- A.\n", "1: docs of unknown group 'b/v1'"),
 ]
 
 
@@ -58,3 +60,13 @@ def test_accepts(tmp_path):
     r = compile_text(tmp_path, TYPE)
     assert (r.returncode, r.stderr) == (0, "")
     assert "struct a_v1_a" in (tmp_path / "api" / "a_v1.h").read_text()
+
+
+def test_shares_descriptions(tmp_path):
+    older = "group a/v0\n    proto x\n    docs a/v1\ntype A\n    f string 1\n"
+    older += "    g *int32 2\n    h []A 3\n"  # a struct says what its type says
+    r = compile_text(tmp_path, older + TYPE + "common g *int32 -- Shared text.\n")
+    assert (r.returncode, r.stderr) == (0, "")
+    tables = (tmp_path / "api_tables.c").read_text()
+    for text in ("A.", "F.", "Shared text."):
+        assert tables.count('"' + text + "\\000") == 1

@@ -106,10 +106,15 @@ static int describe_type(struct kapi *k, struct kapi_type *t, struct err *err)
         return r;
     if (is_list(t))
         describe_list(k, t);
+    if (!t->doc.len)
+        return kapi_error(err, t->place, "type '%.*s' has no description", STR_ARG(t->name));
     VEC_FOREACH(struct kapi_field *, f, &t->fields) {
         if (f->doc.len || f->shape == SCHEMA_INLINE)
             continue;
         f->doc = common_text(k, f);
+        if (!f->doc.len && f->kind != SCHEMA_KIND_STRUCT)
+            return kapi_error(err, f->place, "field '%.*s' of '%.*s' has no description",
+                              STR_ARG(f->name), STR_ARG(t->name));
     }
     return 0;
 }
