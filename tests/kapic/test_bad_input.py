@@ -64,7 +64,7 @@ def test_accepts(tmp_path):
 
 def test_shares_descriptions(tmp_path):
     older = "group a/v0\n    proto x\n    docs a/v1\ntype A\n    f string 1\n"
-    older += "    g *int32 2\n    h []A 3\n"  # a struct says what its type says
+    older += "    g *int32 2\n    h []A 3\n"  # h says what its type says
     r = compile_text(tmp_path, older + TYPE + "common g *int32 -- Shared text.\n")
     assert (r.returncode, r.stderr) == (0, "")
     tables = (tmp_path / "api_tables.c").read_text()

@@ -2,8 +2,8 @@
  *   - that of the same type and field in the group versions that its group names with `docs`;
  *   - a list: "A list of ... objects."; its items: "The objects of the list.";
  *   - the first `common` line for its name and type;
- *   - nothing, when it is a struct: readers of OpenAPI then show what the struct says.
- * Everything else must say something. */
+ *   - that of the struct that it holds.
+ * Everything must say something. */
 #include "api/schema.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -108,11 +108,18 @@ static int describe_type(struct kapi *k, struct kapi_type *t, struct err *err)
         describe_list(k, t);
     if (!t->doc.len)
         return kapi_error(err, t->place, "type '%.*s' has no description", STR_ARG(t->name));
+    return 0;
+}
+
+static int describe_fields(struct kapi *k, struct kapi_type *t, struct err *err)
+{
     VEC_FOREACH(struct kapi_field *, f, &t->fields) {
         if (f->doc.len || f->shape == SCHEMA_INLINE)
             continue;
         f->doc = common_text(k, f);
-        if (!f->doc.len && f->kind != SCHEMA_KIND_STRUCT)
+        if (!f->doc.len && f->kind == SCHEMA_KIND_STRUCT)
+            f->doc = f->type->doc;
+        if (!f->doc.len)
             return kapi_error(err, f->place, "field '%.*s' of '%.*s' has no description",
                               STR_ARG(f->name), STR_ARG(t->name));
     }
@@ -121,9 +128,15 @@ static int describe_type(struct kapi *k, struct kapi_type *t, struct err *err)
 
 int kapi_describe(struct kapi *k, struct err *err)
 {
-    VEC_FOREACH(struct kapi_type **, t, &k->types) {
-        int r = describe_type(k, *t, err);
+    int r;
 
+    VEC_FOREACH(struct kapi_type **, t, &k->types) {
+        r = describe_type(k, *t, err);
+        if (r < 0)
+            return r;
+    }
+    VEC_FOREACH(struct kapi_type **, t, &k->types) {
+        r = describe_fields(k, *t, err);
         if (r < 0)
             return r;
     }
