@@ -63,6 +63,28 @@ Test(schema, finds_every_member)
     cr_expect_gt(found, 3000);
 }
 
+/* Inline structs have no member of their own. */
+Test(schema, describes_every_type_and_field)
+{
+    size_t fields = 0;
+
+    for (uint32_t i = 0; i < s->n_types; i++) {
+        const struct schema_type *t = &s->types[i];
+        const char *type = schema_cstr(s, t->name);
+
+        cr_expect(schema_str(s, t->doc).len, "%s", type);
+        for (uint32_t j = t->first_field; j < (uint32_t)t->first_field + t->n_fields; j++) {
+            const struct schema_field *f = &s->fields[j];
+
+            if (f->shape == SCHEMA_INLINE)
+                continue;
+            cr_expect(schema_str(s, f->doc).len, "%s.%s", type, schema_cstr(s, f->name));
+            fields++;
+        }
+    }
+    cr_expect_gt(fields, 3000);
+}
+
 Test(schema, lists_protobuf_numbers_in_ascent)
 {
     for (uint32_t i = 0; i < s->n_types; i++) {
