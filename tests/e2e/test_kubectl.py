@@ -514,6 +514,7 @@ def test_api_resources_and_versions(kubectl):
 ])
 def test_explain(kubectl, what, words):
     shown = kubectl("explain", what)
+    assert "<no description>" not in shown
     for word in words:
         assert word in shown, shown
 
