@@ -35,6 +35,13 @@ enum reconcile_result {
     RECONCILE_FAILED, /* run again, after a while that grows */
 };
 
+/* What a read found. */
+struct reconcile_answer {
+    int result; /* 0, ERR_NOT_FOUND, ... */
+    struct str uid;
+    bool is_deleted_in_foreground; /* waits for its dependents */
+};
+
 struct change; /* a request that reconcile wants sent */
 
 struct reconcile {
@@ -53,7 +60,8 @@ struct reconcile {
      * same. */
     enum reconcile_result (*otherwise)(struct reconcile *r);
     struct str failure;
-    void *state; /* reconcile's own, for then and otherwise */
+    struct VEC(struct reconcile_answer) answers; /* of reconcile_get() */
+    void *state;                                 /* reconcile's own, for then and otherwise */
     /* For then: how many objects delete_collections met, and how many of them are still there, on
      * their way out. */
     size_t n_deleted, n_terminating;
@@ -79,6 +87,9 @@ void reconcile_delete(struct reconcile *r, const struct resource *row, struct st
                       struct str name, struct str uid, struct str policy);
 void reconcile_delete_collection(struct reconcile *r, const struct resource *row,
                                  struct str namespace);
+/* Reads past the cache: then finds r->answers in the order of these calls. */
+void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
+                   struct str name);
 /* An Event about an object. */
 void reconcile_event(struct reconcile *r, const struct api_object *about, const char *type,
                      const char *reason, const char *fmt, ...)
@@ -123,12 +134,18 @@ struct informer *controller_informer(struct controller_manager *m, const struct 
 /* The shared informer of a served resource; made on first use (before start). */
 struct informer *controller_informer_of(struct controller_manager *m, const char *group,
                                         const char *version, const char *resource);
+/* One more watch than the controller's table has: before start. */
+void controller_add_watch(struct controller_manager *m, const struct controller *c,
+                          const struct resource *row, controller_map_fn *map);
 /* An index that every informer of namespaced objects has: by namespace. */
 size_t controller_in_namespace(const struct informer *i, struct str namespace,
                                const struct api_object *const **ret);
 /* The same informer's index by the uid of the controlling owner. */
 size_t controller_owned_by(const struct informer *i, struct str uid,
                            const struct api_object *const **ret);
+/* And by the uid of any owner. */
+size_t controller_dependents(const struct informer *i, struct str uid,
+                             const struct api_object *const **ret);
 /* "ns/name" in the arena; name alone when namespace is empty. */
 struct str controller_key(struct arena *a, struct str namespace, struct str name);
 

@@ -7,9 +7,9 @@
 
 struct workqueue;
 
-enum { MAX_CONTROLLERS = 48, MAX_INFORMERS = 64 };
+enum { MAX_CONTROLLERS = 48, MAX_INFORMERS = 96 };
 
-enum { INDEX_NAMESPACE, INDEX_OWNER }; /* of every informer, in this order */
+enum { INDEX_NAMESPACE, INDEX_OWNER, INDEX_ANY_OWNER }; /* of every informer, in this order */
 
 struct managed_controller {
     struct controller_manager *manager;

@@ -43,6 +43,12 @@ static void index_owner(const struct api_object *o, informer_emit_fn *emit, void
         emit(ref->uid, arg);
 }
 
+static void index_any_owner(const struct api_object *o, informer_emit_fn *emit, void *arg)
+{
+    for (uint32_t i = 0; i < o->meta->owner_references.len; i++)
+        emit(o->meta->owner_references.items[i].uid, arg);
+}
+
 struct watcher {
     struct controller_manager *manager;
     const struct controller *controller;
@@ -97,6 +103,7 @@ struct informer *controller_informer_of(struct controller_manager *m, const char
     i = informer_new(&o);
     (void)informer_add_index(i, index_namespace); /* INDEX_NAMESPACE */
     (void)informer_add_index(i, index_owner);     /* INDEX_OWNER */
+    (void)informer_add_index(i, index_any_owner); /* INDEX_ANY_OWNER */
     informer_add_handler(
         i, &(struct informer_handler){ .on_change = ignore, .on_synced = on_synced, .arg = m });
     m->informers[m->n_informers++] = i;
@@ -113,6 +120,12 @@ size_t controller_owned_by(const struct informer *i, struct str uid,
                            const struct api_object *const **ret)
 {
     return informer_by_index(i, INDEX_OWNER, uid, ret);
+}
+
+size_t controller_dependents(const struct informer *i, struct str uid,
+                             const struct api_object *const **ret)
+{
+    return informer_by_index(i, INDEX_ANY_OWNER, uid, ret);
 }
 
 /* --- queues --- */
@@ -209,18 +222,33 @@ void controller_enqueue_owner(struct controller_manager *m, const struct control
 
 /* --- the process --- */
 
+static void watch_resource(struct controller_manager *m, const struct controller *c,
+                           struct informer *i, controller_map_fn *map)
+{
+    struct watcher *watcher = ARENA_NEW(&m->arena, struct watcher);
+
+    *watcher = (struct watcher){ m, c, map };
+    informer_add_handler(i, &(struct informer_handler){ .on_change = on_change, .arg = watcher });
+}
+
+void controller_add_watch(struct controller_manager *m, const struct controller *c,
+                          const struct resource *row, controller_map_fn *map)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct informer *i = controller_informer_of(
+        m, str_cstr(&a, row->group), str_cstr(&a, row->version), str_cstr(&a, row->name));
+
+    if (i)
+        watch_resource(m, c, i, map);
+}
+
 static void add_watches(struct controller_manager *m, const struct controller *c)
 {
     for (const struct controller_watch *w = c->watches; w->resource; w++) {
         struct informer *i = controller_informer_of(m, w->group, w->version, w->resource);
-        struct watcher *watcher;
 
-        if (!i || !w->map)
-            continue;
-        watcher = ARENA_NEW(&m->arena, struct watcher);
-        *watcher = (struct watcher){ m, c, w->map };
-        informer_add_handler(i,
-                             &(struct informer_handler){ .on_change = on_change, .arg = watcher });
+        if (i && w->map)
+            watch_resource(m, c, i, w->map);
     }
 }
 

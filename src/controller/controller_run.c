@@ -27,6 +27,7 @@ struct change {
     struct run *run;
     struct rest_request request;
     bool may_be_gone; /* not found is fine */
+    size_t answer;    /* GET: its place in r.answers */
 };
 
 struct run {
@@ -126,6 +127,16 @@ void reconcile_delete_collection(struct reconcile *r, const struct resource *row
     add(r, REST_DELETECOLLECTION, row, namespace, STR_NULL)->may_be_gone = true;
 }
 
+void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
+                   struct str name)
+{
+    struct change *c = add(r, REST_GET, row, namespace, name);
+
+    c->may_be_gone = true;
+    c->answer = r->answers.len;
+    VEC_PUSH(&r->answers, (struct reconcile_answer){ .result = ERR_CANCELED });
+}
+
 /* --- events --- */
 
 static struct object new_object(struct arena *a, const struct resource *row)
@@ -179,6 +190,7 @@ static void end_run(struct run *run)
     for (size_t i = 0; i < run->n_written; i++)
         informer_cancel_await(run->written[i].informer, run);
     VEC_DONE(&run->r.changes);
+    VEC_DONE(&run->r.answers);
     arena_done(&run->arena);
     mem_free(run);
     controller_run_ended(mc, key, &outcome);
@@ -270,6 +282,19 @@ static bool is_event_row(const struct resource *row)
     return str_eq(row->name, STR("events"));
 }
 
+static void note_read(struct change *c, const struct rest_result *answer)
+{
+    struct reconcile_answer *a = &c->run->r.answers.items[c->answer];
+    const struct meta_v1_object_meta *meta = answer->object ? answer->object->meta : NULL;
+
+    a->result = answer->result;
+    if (!meta)
+        return;
+    a->uid = str_dup(&c->run->arena, meta->uid);
+    for (uint32_t i = 0; i < meta->finalizers.len && meta->deletion_timestamp.set; i++)
+        a->is_deleted_in_foreground |= str_eq(meta->finalizers.items[i], STR("foregroundDeletion"));
+}
+
 static void on_answer(const struct rest_result *answer, void *arg)
 {
     struct change *c = arg;
@@ -277,7 +302,9 @@ static void on_answer(const struct rest_result *answer, void *arg)
 
     if (c->request.verb == REST_DELETECOLLECTION && answer->result == 0)
         count_items(&run->r, answer->body);
-    if (answer->object)
+    if (c->request.verb == REST_GET)
+        note_read(c, answer);
+    else if (answer->object)
         note_written(run, c->request.resource, answer->object->revision);
     if (answer->result < 0 && !(answer->result == ERR_NOT_FOUND && c->may_be_gone) &&
         !is_event_row(c->request.resource)) {

@@ -2,9 +2,11 @@
 #include "controller/controller_internal.h"
 
 extern const struct controller serviceaccount_controller, root_ca_controller, replicaset_controller,
-    deployment_controller, namespace_controller;
+    deployment_controller, namespace_controller, endpoints_controller, endpointslice_controller,
+    garbage_collector_controller;
 
 const struct controller *const controller_table[] = {
-    &namespace_controller,  &serviceaccount_controller, &root_ca_controller,
-    &replicaset_controller, &deployment_controller,     NULL,
+    &namespace_controller,     &serviceaccount_controller,    &root_ca_controller,
+    &replicaset_controller,    &deployment_controller,        &endpoints_controller,
+    &endpointslice_controller, &garbage_collector_controller, NULL,
 };

@@ -1,0 +1,273 @@
+/* EndpointSlices of Services with a selector: per address family and set of ports, slices of at
+ * most 100 endpoints. What is there is kept where it is, so that a change of one Pod rewrites one
+ * slice. */
+#include "api/core_v1.h"
+#include "api/discovery_v1.h"
+#include "api/meta_v1.h"
+#include "api/resource.h"
+#include "api/schema.h"
+#include "api/text_map.h"
+#include "client/api_object.h"
+#include "client/informer.h"
+#include "controller/controller.h"
+#include "controller/pod_state.h"
+#include "controller/service_backends.h"
+
+enum { MAX_ENDPOINTS = 100 };
+
+#define SERVICE_LABEL "kubernetes.io/service-name"
+#define MANAGED_LABEL "endpointslice.kubernetes.io/managed-by"
+#define MANAGER       "endpointslice-controller.k8s.io"
+
+static const struct resource *slices_row(void)
+{
+    return resource_find(STR("discovery.k8s.io"), STR("v1"), STR("endpointslices"));
+}
+
+/* A slice that is there, and what becomes of it. */
+struct slice {
+    const struct api_object *object;
+    const struct discovery_v1_endpoint_slice *slice;
+    struct discovery_v1_endpoint *endpoints; /* wanted */
+    uint32_t n;
+    bool is_used; /* belongs to a group that still is */
+};
+
+static bool is_ours(const struct api_object *o, struct str service)
+{
+    const struct schema_str_entry *name = text_map_find(&o->meta->labels, STR(SERVICE_LABEL));
+    const struct schema_str_entry *manager = text_map_find(&o->meta->labels, STR(MANAGED_LABEL));
+
+    return name && manager && str_eq(name->value, service) && str_eq(manager->value, STR(MANAGER));
+}
+
+static size_t find_slices(struct reconcile *r, struct slice **ret)
+{
+    const struct api_object *const *all;
+    size_t n =
+        controller_in_namespace(controller_informer(r->manager, slices_row()), r->namespace, &all);
+    size_t found = 0;
+
+    *ret = ARENA_NEW_ARRAY(r->arena, struct slice, n + 1);
+    for (size_t i = 0; i < n; i++)
+        if (is_ours(all[i], r->name) && !all[i]->meta->deletion_timestamp.set)
+            (*ret)[found++] = (struct slice){ .object = all[i], .slice = all[i]->o.data };
+    return found;
+}
+
+/* --- endpoints --- */
+
+static bool *new_bool(struct reconcile *r, bool value)
+{
+    bool *b = ARENA_NEW(r->arena, bool);
+
+    *b = value;
+    return b;
+}
+
+static struct str zone_of(struct reconcile *r, struct str node)
+{
+    const struct informer *nodes = controller_informer_of(r->manager, "", "v1", "nodes");
+    const struct api_object *o = node.len ? informer_get(nodes, node) : NULL;
+    const struct schema_str_entry *zone =
+        o ? text_map_find(&o->meta->labels, STR("topology.kubernetes.io/zone")) : NULL;
+
+    return zone ? zone->value : STR_NULL;
+}
+
+static struct discovery_v1_endpoint endpoint_of(struct reconcile *r, const struct backend *b)
+{
+    const struct core_v1_pod *pod = b->pod->o.data;
+    struct discovery_v1_endpoint e = {
+        .hostname = b->hostname,
+        .node_name = pod->spec.node_name.len ? pod->spec.node_name : STR_NULL,
+        .zone = zone_of(r, pod->spec.node_name),
+        .target_ref = service_target_ref(r, b->pod),
+    };
+
+    e.addresses.items = ARENA_NEW(r->arena, struct str);
+    e.addresses.items[0] = b->ip;
+    e.addresses.len = 1;
+    e.conditions.ready = new_bool(r, b->is_ready);
+    e.conditions.serving = new_bool(r, b->is_serving);
+    e.conditions.terminating = new_bool(r, b->is_terminating);
+    return e;
+}
+
+static bool has_ports(const struct discovery_v1_endpoint_slice *s, const struct backend_group *g)
+{
+    if (s->ports.len != g->n_ports)
+        return false;
+    for (size_t i = 0; i < g->n_ports; i++) {
+        const struct discovery_v1_endpoint_port *p = &s->ports.items[i];
+
+        if (!p->port || *p->port != g->ports[i].port || !str_eq(p->name, g->ports[i].name) ||
+            !str_eq(p->protocol, g->ports[i].protocol) ||
+            !str_eq(p->app_protocol, g->ports[i].app_protocol))
+            return false;
+    }
+    return true;
+}
+
+static bool is_in(const struct slice *s, const struct backend *b)
+{
+    for (uint32_t i = 0; i < s->slice->endpoints.len; i++) {
+        const struct core_v1_object_reference *ref = s->slice->endpoints.items[i].target_ref;
+
+        if (ref && str_eq(ref->uid, b->pod->meta->uid))
+            return true;
+    }
+    return false;
+}
+
+/* --- placing --- */
+
+static void write_slice(struct reconcile *r, const struct api_object *service, struct str family,
+                        const struct backend_group *g, const struct slice *s)
+{
+    struct object o = s->object ? object_copy(r->arena, s->object->o)
+                                : object_new(r->arena, &schema_builtin, slices_row()->type);
+    struct discovery_v1_endpoint_slice *slice = o.data;
+
+    if (!s->object) {
+        slice->metadata.generate_name = arena_printf(r->arena, "%.*s-", STR_ARG(r->name));
+        slice->metadata.namespace = r->namespace;
+        slice->metadata.owner_references.items =
+            ARENA_NEW(r->arena, struct meta_v1_owner_reference);
+        slice->metadata.owner_references.items[0] = owner_reference_to(r->arena, service);
+        slice->metadata.owner_references.len = 1;
+        slice->address_type = family;
+    }
+    slice->metadata.labels.items = NULL;
+    slice->metadata.labels.len = 0;
+    service_copy_labels(r, service, &slice->metadata.labels);
+    text_map_put(r->arena, &slice->metadata.labels, STR(SERVICE_LABEL), r->name);
+    text_map_put(r->arena, &slice->metadata.labels, STR(MANAGED_LABEL), STR(MANAGER));
+    slice->endpoints.items = s->endpoints;
+    slice->endpoints.len = s->n;
+    slice->ports.items =
+        ARENA_NEW_ARRAY(r->arena, struct discovery_v1_endpoint_port, g->n_ports + 1);
+    slice->ports.len = (uint32_t)g->n_ports;
+    for (size_t i = 0; i < g->n_ports; i++)
+        slice->ports.items[i] = (struct discovery_v1_endpoint_port){
+            .name = g->ports[i].name.p ? g->ports[i].name : STR(""),
+            .protocol = g->ports[i].protocol,
+            .port = &g->ports[i].port,
+            .app_protocol = g->ports[i].app_protocol,
+        };
+    if (!s->object)
+        reconcile_create(r, slices_row(), r->namespace, o);
+    else if (!object_equal(o, s->object->o))
+        reconcile_update(r, slices_row(), o);
+}
+
+static void put(struct reconcile *r, struct slice *s, const struct backend *b)
+{
+    if (!s->endpoints)
+        s->endpoints = ARENA_NEW_ARRAY(r->arena, struct discovery_v1_endpoint, MAX_ENDPOINTS);
+    s->endpoints[s->n++] = endpoint_of(r, b);
+}
+
+/* Who is in a slice stays there; the others go where room is, then into new slices. */
+static void place_group(struct reconcile *r, const struct api_object *service, struct str family,
+                        const struct backend_group *g, struct slice *slices, size_t n_slices)
+{
+    bool *is_placed = ARENA_NEW_ARRAY(r->arena, bool, g->n_backends + 1);
+    size_t next = 0;
+
+    for (size_t k = 0; k < n_slices; k++) {
+        struct slice *s = &slices[k];
+
+        if (s->is_used || !str_eq(s->slice->address_type, family) || !has_ports(s->slice, g))
+            continue;
+        s->is_used = true;
+        for (size_t i = 0; i < g->n_backends && s->n < MAX_ENDPOINTS; i++)
+            if (!is_placed[i] && is_in(s, &g->backends[i])) {
+                is_placed[i] = true;
+                put(r, s, &g->backends[i]);
+            }
+    }
+    for (size_t k = 0; k < n_slices; k++) {
+        struct slice *s = &slices[k];
+
+        if (!s->is_used || !str_eq(s->slice->address_type, family) || !has_ports(s->slice, g))
+            continue;
+        for (; next < g->n_backends && s->n < MAX_ENDPOINTS; next++)
+            if (!is_placed[next]) {
+                is_placed[next] = true;
+                put(r, s, &g->backends[next]);
+            }
+        if (s->n)
+            write_slice(r, service, family, g, s);
+        else
+            s->is_used = false; /* empty: it goes */
+    }
+    while (next < g->n_backends) {
+        struct slice s = { .n = 0 };
+
+        for (; next < g->n_backends && s.n < MAX_ENDPOINTS; next++)
+            if (!is_placed[next])
+                put(r, &s, &g->backends[next]);
+        if (s.n)
+            write_slice(r, service, family, g, &s);
+    }
+}
+
+static void place_family(struct reconcile *r, const struct api_object *service, struct str family,
+                         struct slice *slices, size_t n_slices)
+{
+    struct backends backends;
+
+    service_backends(r, service, str_eq(family, STR("IPv6")), &backends);
+    for (size_t i = 0; i < backends.n; i++)
+        place_group(r, service, family, &backends.groups[i], slices, n_slices);
+}
+
+static enum reconcile_result reconcile_slices(struct reconcile *r)
+{
+    const struct api_object *service =
+        informer_get(controller_informer_of(r->manager, "", "v1", "services"), r->key);
+    const struct core_v1_service *s = service ? service->o.data : NULL;
+    struct slice *slices;
+    size_t n = find_slices(r, &slices);
+
+    if (service && service->meta->deletion_timestamp.set)
+        return RECONCILE_DONE;
+    if (service && service_has_selector(service)) {
+        if (!s->spec.ip_families.len)
+            place_family(r, service, STR("IPv4"), slices, n);
+        for (uint32_t i = 0; i < s->spec.ip_families.len; i++)
+            place_family(r, service, s->spec.ip_families.items[i], slices, n);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!slices[i].is_used)
+            reconcile_delete(r, slices_row(), r->namespace, slices[i].object->meta->name,
+                             slices[i].object->meta->uid, STR_NULL);
+    return RECONCILE_DONE;
+}
+
+/* A slice of ours concerns its Service. */
+static void map_slice(struct controller_manager *m, const struct controller *c,
+                      const struct api_object *old, const struct api_object *new)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct api_object *o = new ? new : old;
+    const struct schema_str_entry *name = text_map_find(&o->meta->labels, STR(SERVICE_LABEL));
+
+    if (name && is_ours(o, name->value))
+        controller_enqueue(m, c, controller_key(&a, o->meta->namespace, name->value));
+}
+
+static const struct controller_watch watches[] = {
+    { "", "v1", "services", controller_map_self },
+    { "", "v1", "pods", service_map_pod },
+    { "discovery.k8s.io", "v1", "endpointslices", map_slice },
+    { "", "v1", "nodes", NULL },
+    { 0 },
+};
+
+const struct controller endpointslice_controller = {
+    .name = "endpointslice",
+    .watches = watches,
+    .reconcile = reconcile_slices,
+};
