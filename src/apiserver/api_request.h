@@ -32,11 +32,19 @@ enum {
     API_REQUEST_BODY_LIMIT = 3145728,
 };
 
+struct user_extra {
+    struct str key;
+    const struct str *values;
+    size_t n_values;
+};
+
 struct user_info {
     struct str name;
     struct str uid;
     const struct str *groups;
     size_t n_groups;
+    const struct user_extra *extra; /* sorted by key */
+    size_t n_extra;
 };
 
 struct api_request {

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/authn/token_authn.h"
 #include "apiserver/authn/x509_authn.h"
+#include "apiserver/authz/rbac.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/metrics.h"
 #include "apiserver/request_chain.h"
@@ -20,6 +22,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "codec/jwt.h"
 #include "http/http_server.h"
 #include "io/loop.h"
 #include "io/mailbox.h"
@@ -28,12 +31,14 @@
 
 enum { MAX_LOOPS = 64, STOP_GRACE_MS = 1500, EVENT_TTL_S = 3600, FILE_MAX = 1 << 20 };
 
-static const struct authenticator *const tls_authenticators[] = { &x509_authenticator, NULL };
+static const struct authenticator *const tls_authenticators[] = { &x509_authenticator,
+                                                                  &token_authenticator, NULL };
 static const struct authenticator *const plain_authenticators[] = { &insecure_authenticator, NULL };
 static const struct authorizer *const authorizers[] = { &always_allow_paths_authorizer,
-                                                        &masters_authorizer, NULL };
+                                                        &masters_authorizer, &rbac_authorizer,
+                                                        NULL };
 static const struct admission_plugin *const admission_plugins[] = { &namespace_lifecycle_plugin,
-                                                                    NULL };
+                                                                    &rbac_escalation_plugin, NULL };
 
 struct run {
     struct apiserver server;
@@ -79,6 +84,35 @@ static int open_tls(struct run *run, struct err *err)
     if (r >= 0)
         r = read_file(&run->arena, o->client_ca_file, &t.ca_pem, err);
     return r < 0 ? r : tls_context_new(&t, &run->tls, err);
+}
+
+static int add_token_key(struct run *run, const char *path, struct err *err)
+{
+    struct service_account_keys *k = &run->server.service_account_keys;
+    struct str pem;
+    int r = read_file(&run->arena, path, &pem, err);
+
+    if (r >= 0)
+        r = jwt_key_new(pem, &k->keys[k->n], err);
+    if (r < 0)
+        return err_wrap(err, "'%s'", path);
+    k->n++;
+    return 0;
+}
+
+static int open_token_keys(struct run *run, struct err *err)
+{
+    const struct apiserver_options *o = run->server.options;
+    const char *issuer = o->service_account_issuer;
+    int r = 0;
+
+    run->server.service_account_keys.issuer =
+        str_from_cstr(issuer ? issuer : "https://kubernetes.default.svc.cluster.local");
+    if (o->service_account_signing_key_file)
+        r = add_token_key(run, o->service_account_signing_key_file, err);
+    if (r >= 0 && o->service_account_key_file)
+        r = add_token_key(run, o->service_account_key_file, err);
+    return r;
 }
 
 static int open_store(struct run *run, struct err *err)
@@ -159,6 +193,7 @@ static void on_signal(int signum, void *arg)
         return;
     kubernetes_service_stop(run->kubernetes);
     run->kubernetes = NULL;
+    rbac_stop(run->server.rbac);
     LOG_INFO("stopping", KV("signal", signum));
     http_server_stop(run->http, STOP_GRACE_MS, stop_loops, run);
 }
@@ -167,13 +202,20 @@ static void on_bootstrapped(void *arg, int result)
 {
     struct run *run = arg;
     const struct apiserver_options *o = run->server.options;
+    struct rbac *rbac = NULL;
+    struct err err;
 
+    if (atomic_load(&run->server.stopping))
+        return;
+    if (result >= 0)
+        result = rbac_new(&run->server, run->loops[0], &rbac, &err);
     if (result < 0) {
         (void)fprintf(stderr, "pintle apiserver: bootstrap objects: %s\n", err_name(result));
         run->exit_code = 1;
         on_signal(SIGTERM, run);
         return;
     }
+    run->server.rbac = rbac;
     run->kubernetes = kubernetes_service_start(&run->server, run->loops[0]);
     atomic_store(&run->server.ready, true);
     (void)printf("serving %s://%s:%u\n", o->plain_http ? "http" : "https",
@@ -200,6 +242,8 @@ static int start(struct run *run, struct err *err)
         r = o->prepare(o->prepare_arg, err);
     if (r >= 0)
         r = open_tls(run, err);
+    if (r >= 0)
+        r = open_token_keys(run, err);
     if (r < 0)
         return r;
     run->n_loops = loop_count(run->server.options);
@@ -233,7 +277,9 @@ static void close_all(struct run *run)
     for (size_t i = 0; i < run->n_loops; i++)
         loop_free(run->loops[i]);
     tls_context_free(run->tls);
+    rbac_free(run->server.rbac);
     registry_done(&run->server.registry);
+    service_account_keys_done(&run->server.service_account_keys);
     metrics_free(run->server.metrics);
     arena_done(&run->arena);
 }

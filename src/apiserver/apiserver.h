@@ -18,12 +18,15 @@ struct apiserver_options {
      * writes there must not do so under another server's feet. May fill in the names above. */
     int (*prepare)(void *arg, struct err *err);
     void *prepare_arg;
-    unsigned threads;            /* I/O loops; 0: one per core */
-    bool ephemeral;              /* nothing is kept */
-    bool plain_http;             /* tests and benches: no TLS; every client is an administrator */
-    uint32_t event_ttl_s;        /* 0: 3600 */
-    const char *service_cidr;    /* NULL: 10.96.0.0/12; a second family after a comma */
-    const char *node_port_range; /* NULL: 30000-32767 */
+    unsigned threads;     /* I/O loops; 0: one per core */
+    bool ephemeral;       /* nothing is kept */
+    bool plain_http;      /* tests and benches: no TLS; every client is an administrator */
+    uint32_t event_ttl_s; /* 0: 3600 */
+    const char *service_account_signing_key_file; /* NULL: no tokens are made */
+    const char *service_account_key_file;         /* believed beside it: a private or public key */
+    const char *service_account_issuer; /* NULL: https://kubernetes.default.svc.cluster.local */
+    const char *service_cidr;           /* NULL: 10.96.0.0/12; a second family after a comma */
+    const char *node_port_range;        /* NULL: 30000-32767 */
     /* By which nodes and Pods reach this server; NULL: the machine's first address that is not
      * loopback. */
     const char *advertise_address;

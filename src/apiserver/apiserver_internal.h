@@ -7,6 +7,7 @@
 
 #include "apiserver/admission/admission.h"
 #include "apiserver/authn/authenticator.h"
+#include "apiserver/authn/service_account_token.h"
 #include "apiserver/authz/authorizer.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/registry/service_allocation.h"
@@ -14,6 +15,7 @@
 struct apiserver_options;
 struct clock;
 struct metrics;
+struct rbac;
 struct store;
 
 struct apiserver {
@@ -23,7 +25,9 @@ struct apiserver {
     struct metrics *metrics;
     struct registry registry;
     struct service_ranges service_ranges;
+    struct service_account_keys service_account_keys;
     const struct authenticator *const *authenticators; /* NULL-terminated; the first that knows */
+    struct rbac *_Atomic rbac;                         /* NULL: not yet */
     const struct authorizer *const *authorizers;       /* NULL-terminated; the first opinion */
     const struct admission_plugin *const *admission;   /* NULL-terminated, in order */
     uint16_t port;                                     /* that it listens on */

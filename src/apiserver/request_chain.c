@@ -67,6 +67,7 @@ static enum stage_result stage_authenticate(struct api_request *r)
 {
     static const struct str anonymous_groups[] = { STR_INIT("system:unauthenticated") };
     const struct authenticator *const *a = r->server->authenticators;
+    struct authz_attributes attributes;
     struct str ignored;
 
     for (; *a; a++) {
@@ -83,7 +84,9 @@ static enum stage_result stage_authenticate(struct api_request *r)
                                   .groups = anonymous_groups,
                                   .n_groups = 1 };
     /* Anonymous is a user only where everyone may go; elsewhere it is nobody. */
-    if (always_allow_paths_authorizer.authorize(r, &ignored) == AUTHORIZER_ALLOW)
+    attributes = authz_attributes_of(r);
+    if (always_allow_paths_authorizer.authorize(r->server, &attributes, &ignored) ==
+        AUTHORIZER_ALLOW)
         return STAGE_NEXT;
     return refuse(r, status_plain(r->arena, STATUS_UNAUTHORIZED, "Unauthorized"));
 }
@@ -122,19 +125,11 @@ static struct status denied(struct api_request *r, struct str reason)
 
 static enum stage_result stage_authorize(struct api_request *r)
 {
-    const struct authorizer *const *a = r->server->authorizers;
+    const struct authz_attributes a = authz_attributes_of(r);
     struct str reason = STR_NULL;
 
-    for (; *a; a++) {
-        switch ((*a)->authorize(r, &reason)) {
-        case AUTHORIZER_ALLOW:
-            return STAGE_NEXT;
-        case AUTHORIZER_DENY:
-            return refuse(r, denied(r, reason));
-        case AUTHORIZER_NO_OPINION:
-            break;
-        }
-    }
+    if (authz_check(r->server, &a, &reason) == AUTHORIZER_ALLOW)
+        return STAGE_NEXT;
     return refuse(r, denied(r, reason));
 }
 

@@ -46,6 +46,8 @@ static int fill_in_pki(void *arg, struct err *err)
         w->o.tls_cert_file = arena_printf(a, "%s/pki/apiserver.crt", w->o.data_dir).p;
         w->o.tls_key_file = arena_printf(a, "%s/pki/apiserver.key", w->o.data_dir).p;
     }
+    if (!w->o.service_account_signing_key_file)
+        w->o.service_account_signing_key_file = arena_printf(a, "%s/pki/sa.key", w->o.data_dir).p;
     if (!w->o.client_ca_file)
         w->o.client_ca_file = arena_printf(a, "%s/pki/ca.crt", w->o.data_dir).p;
     return 0;
@@ -89,6 +91,13 @@ int cmd_apiserver(int argc, char **argv)
         { "tls-private-key-file", FLAG_STRING, &w.o.tls_key_file, "its key" },
         { "client-ca-file", FLAG_STRING, &w.o.client_ca_file,
           "authority of client certificates, else of DATA-DIR/pki" },
+        { "service-account-signing-key-file", FLAG_STRING, &w.o.service_account_signing_key_file,
+          "key that signs tokens, else of DATA-DIR/pki" },
+        { "service-account-key-file", FLAG_STRING, &w.o.service_account_key_file,
+          "one more key whose tokens are believed" },
+        { "service-account-issuer", FLAG_STRING, &w.o.service_account_issuer,
+          "issuer of tokens, and their audience (default "
+          "https://kubernetes.default.svc.cluster.local)" },
         { "event-ttl-seconds", FLAG_UINT, &w.o.event_ttl_s,
           "how long Events are kept (default 3600)" },
         { "ephemeral", FLAG_BOOL, &w.o.ephemeral, "keep nothing on disk" },

@@ -36,3 +36,5 @@ bool admission_validate(const struct admission_call *call, struct status *ret);
 
 /* Nothing new in a namespace that is missing or goes away; the system's namespaces stay. */
 extern const struct admission_plugin namespace_lifecycle_plugin;
+/* Nobody grants what they do not hold. */
+extern const struct admission_plugin rbac_escalation_plugin;

@@ -1,12 +1,42 @@
 #include "apiserver/api_request.h"
+#include "apiserver/apiserver_internal.h"
 #include "apiserver/authz/authorizer.h"
 #include "base/macros.h"
 
-static enum authorizer_answer masters_authorize(const struct api_request *r, struct str *ret_reason)
+struct authz_attributes authz_attributes_of(const struct api_request *r)
 {
+    return (struct authz_attributes){
+        .user = &r->user,
+        .is_resource = r->info.is_resource,
+        .verb = r->info.verb_text,
+        .group = r->info.group,
+        .resource = r->info.resource,
+        .subresource = r->info.subresource,
+        .namespace = r->info.namespace,
+        .name = r->info.name,
+        .path = r->info.path,
+    };
+}
+
+enum authorizer_answer authz_check(struct apiserver *s, const struct authz_attributes *a,
+                                   struct str *ret_reason)
+{
+    for (const struct authorizer *const *i = s->authorizers; *i; i++) {
+        enum authorizer_answer answer = (*i)->authorize(s, a, ret_reason);
+
+        if (answer != AUTHORIZER_NO_OPINION)
+            return answer;
+    }
+    return AUTHORIZER_NO_OPINION;
+}
+
+static enum authorizer_answer
+masters_authorize(struct apiserver *s, const struct authz_attributes *a, struct str *ret_reason)
+{
+    (void)s;
     (void)ret_reason;
-    for (size_t i = 0; i < r->user.n_groups; i++)
-        if (str_eq(r->user.groups[i], STR("system:masters")))
+    for (size_t i = 0; i < a->user->n_groups; i++)
+        if (str_eq(a->user->groups[i], STR("system:masters")))
             return AUTHORIZER_ALLOW;
     return AUTHORIZER_NO_OPINION;
 }
@@ -16,17 +46,19 @@ const struct authorizer masters_authorizer = {
     .authorize = masters_authorize,
 };
 
-static enum authorizer_answer paths_authorize(const struct api_request *r, struct str *ret_reason)
+static enum authorizer_answer paths_authorize(struct apiserver *s, const struct authz_attributes *a,
+                                              struct str *ret_reason)
 {
     static const struct str roots[] = { STR_INIT("/healthz"), STR_INIT("/livez"),
                                         STR_INIT("/readyz"), STR_INIT("/version") };
 
+    (void)s;
     (void)ret_reason;
-    if (r->info.is_resource || !str_eq(r->info.method, STR("GET")))
+    if (a->is_resource || !str_eq(a->verb, STR("get")))
         return AUTHORIZER_NO_OPINION;
     for (size_t i = 0; i < ARRAY_LEN(roots); i++)
-        if (str_eq(r->info.path, roots[i]) ||
-            (str_has_prefix(r->info.path, roots[i]) && r->info.path.p[roots[i].len] == '/'))
+        if (str_eq(a->path, roots[i]) ||
+            (str_has_prefix(a->path, roots[i]) && a->path.p[roots[i].len] == '/'))
             return AUTHORIZER_ALLOW;
     return AUTHORIZER_NO_OPINION;
 }

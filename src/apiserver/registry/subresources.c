@@ -4,8 +4,10 @@
 #include "apiserver/api_request.h"
 #include "base/macros.h"
 
-#define CORE STR_INIT("")
-#define APPS STR_INIT("apps")
+#define CORE  STR_INIT("")
+#define APPS  STR_INIT("apps")
+#define AUTHN STR_INIT("authentication.k8s.io")
+#define AUTHZ STR_INIT("authorization.k8s.io")
 
 static const struct subresource rows[] = {
     { CORE, STR_INIT("replicationcontrollers"), STR_INIT("scale"), &scale_projection, NULL, NULL },
@@ -13,6 +15,17 @@ static const struct subresource rows[] = {
     { CORE, STR_INIT("pods"), STR_INIT("binding"), NULL, pod_binding_create, NULL },
     { CORE, STR_INIT("bindings"), STR_INIT(""), NULL, pod_binding_create, NULL },
     { CORE, STR_INIT("pods"), STR_INIT("eviction"), NULL, pod_eviction_create, NULL },
+    { CORE, STR_INIT("serviceaccounts"), STR_INIT("token"), NULL, token_request_create, NULL },
+    { AUTHN, STR_INIT("tokenreviews"), STR_INIT(""), NULL, token_review_create, NULL },
+    { AUTHN, STR_INIT("selfsubjectreviews"), STR_INIT(""), NULL, self_subject_review_create, NULL },
+    { AUTHZ, STR_INIT("subjectaccessreviews"), STR_INIT(""), NULL, subject_access_review_create,
+      NULL },
+    { AUTHZ, STR_INIT("localsubjectaccessreviews"), STR_INIT(""), NULL,
+      subject_access_review_create, NULL },
+    { AUTHZ, STR_INIT("selfsubjectaccessreviews"), STR_INIT(""), NULL,
+      self_subject_access_review_create, NULL },
+    { AUTHZ, STR_INIT("selfsubjectrulesreviews"), STR_INIT(""), NULL,
+      self_subject_rules_review_create, NULL },
 };
 
 const struct subresource *subresource_find(const struct api_request *r)
