@@ -63,6 +63,11 @@ void arena_reset(struct arena *a)
     keep = a->chunks;
     if (!keep)
         return;
+    if (a->limit && keep->size > a->limit) { /* it would be over at once */
+        arena_init(a, a->limit);
+        free_chunks(keep);
+        return;
+    }
     free_chunks(keep->next);
     keep->next = NULL;
     a->at = keep->data;
