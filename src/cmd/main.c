@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "supervisor/supervisor.h"
 
 static const struct {
     struct str name;
@@ -17,6 +18,7 @@ static const struct {
     { STR_INIT("controller-manager"), STR_INIT("kube-controller-manager"), cmd_controller_manager,
       "run the control loops" },
     { STR_INIT("pki"), STR_INIT(""), cmd_pki, "make a cluster's certificates and kubeconfig" },
+    { STR_INIT("up"), STR_INIT(""), cmd_up, "run a cluster's components under one supervisor" },
     { STR_INIT("version"), STR_INIT(""), cmd_version, "print the version" },
 };
 
@@ -43,6 +45,8 @@ int main(int argc, char **argv)
     struct str self = str_from_cstr(argc ? argv[0] : ""), word;
     cmd_fn *run = find(str_tail(self, (size_t)(str_rfind(self, '/') + 1)));
 
+    if (!supervisor_join())
+        return 1;
     if (run)
         return run(argc, argv);
     word = str_from_cstr(argc > 1 ? argv[1] : NULL);
