@@ -143,7 +143,7 @@ $(B)/obj/%_test.o $(CRITERION_OBJ): ALL_CFLAGS += -Itests/shim
 endif
 $(B)/unit-tests: $(call obj,$(TEST_SRCS)) $(CRITERION_OBJ) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(CRITERION) -lpthread
-unit: $(B)/unit-tests
+unit: $(B)/unit-tests $(PROGRAMS)
 	$(B)/unit-tests $(if $(FILTER),--filter='$(FILTER)') --timeout 60
 
 # The schema compiler's messages, and the program from outside.

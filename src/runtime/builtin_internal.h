@@ -86,13 +86,15 @@ struct runtime_call {
     struct arena arena;
     struct loop_task task;
     bool is_finished;
-    void (*step)(struct runtime_call *c); /* NULL: waits for something of its own */
-    struct builtin_sandbox *sandbox;      /* held */
-    struct builtin_container *container;  /* held */
+    void (*step)(struct runtime_call *c);   /* NULL: waits for something of its own */
+    void (*resume)(struct runtime_call *c); /* the step after what it waits for */
+    struct builtin_sandbox *sandbox;        /* held */
+    struct builtin_container *container;    /* held */
     struct command *command;
     struct cni_call *cni;
     struct loop_timer timer;
-    int64_t timeout_ms;
+    int64_t timeout_ms;     /* or the port, or what a stop is for */
+    const char *arena_text; /* of an exec: the stem of its files' names */
     int phase;
     int fd; /* -1 */
     struct loop_watch watch;
