@@ -191,7 +191,7 @@ static int take_out(struct run *run, const struct json_patch_op *op, struct str 
 {
     struct str last;
     struct value *parent = find_parent(run, pointer, &last), *v;
-    size_t at;
+    size_t at = 0;
 
     v = parent ? child(run, parent, last) : NULL;
     if (!v)

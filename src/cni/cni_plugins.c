@@ -103,7 +103,7 @@ static void load_result(struct plugins_call *p)
 /* The addresses of the whole ADD, into the answer. */
 static int take_result(struct plugins_call *p, struct err *err)
 {
-    struct cni_result result;
+    struct cni_result result = { .n_ips = 0 };
     struct value v;
     int r = value_parse(&p->arena, p->previous, &v, NULL, err);
 

@@ -247,8 +247,9 @@ static void print_fraction(struct buf *b, uint64_t v, uint64_t unit)
     if (!rest)
         return;
     buf_append_char(b, '.');
-    while (unit > 1 && rest) {
-        unit /= 10;
+    while (rest) {
+        rest *= 10; /* below 10^10: units are at most a second's nanoseconds */
+        /* cppcheck-suppress zerodivcond ; unit is one of the callers' constants */
         buf_append_char(b, (char)('0' + rest / unit));
         rest %= unit;
     }
