@@ -37,11 +37,10 @@ static const struct authenticator *const plain_authenticators[] = { &insecure_au
 static const struct authorizer *const authorizers[] = { &always_allow_paths_authorizer,
                                                         &masters_authorizer, &rbac_authorizer,
                                                         NULL };
-static const struct admission_plugin *const admission_plugins[] = { &namespace_lifecycle_plugin,
-                                                                    &rbac_escalation_plugin, NULL };
 
 struct run {
     struct apiserver server;
+    const struct admission_plugin *admission[ADMISSION_PLUGINS_MAX];
     struct arena arena;
     struct loop *loops[MAX_LOOPS];
     struct thread *threads[MAX_LOOPS];
@@ -236,6 +235,9 @@ static int start(struct run *run, struct err *err)
                              str_from_cstr(o->node_port_range ? o->node_port_range : "30000-32767"),
                              &run->server.service_ranges, err);
 
+    run->server.admission = run->admission;
+    if (r >= 0)
+        r = admission_select(str_from_cstr(o->disable_admission_plugins), run->admission, err);
     if (r >= 0)
         r = open_store(run, err);
     if (r >= 0 && o->prepare)
@@ -292,7 +294,6 @@ int apiserver_run(const struct apiserver_options *o)
             .clock = &clock_system,
             .authenticators = o->plain_http ? plain_authenticators : tls_authenticators,
             .authorizers = authorizers,
-            .admission = admission_plugins,
         },
     };
     struct err err;

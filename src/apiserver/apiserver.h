@@ -24,9 +24,10 @@ struct apiserver_options {
     uint32_t event_ttl_s; /* 0: 3600 */
     const char *service_account_signing_key_file; /* NULL: no tokens are made */
     const char *service_account_key_file;         /* believed beside it: a private or public key */
-    const char *service_account_issuer; /* NULL: https://kubernetes.default.svc.cluster.local */
-    const char *service_cidr;           /* NULL: 10.96.0.0/12; a second family after a comma */
-    const char *node_port_range;        /* NULL: 30000-32767 */
+    const char *service_account_issuer;    /* NULL: https://kubernetes.default.svc.cluster.local */
+    const char *disable_admission_plugins; /* names, by commas; NULL: all are on */
+    const char *service_cidr;              /* NULL: 10.96.0.0/12; a second family after a comma */
+    const char *node_port_range;           /* NULL: 30000-32767 */
     /* By which nodes and Pods reach this server; NULL: the machine's first address that is not
      * loopback. */
     const char *advertise_address;

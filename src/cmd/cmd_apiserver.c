@@ -98,6 +98,8 @@ int cmd_apiserver(int argc, char **argv)
         { "service-account-issuer", FLAG_STRING, &w.o.service_account_issuer,
           "issuer of tokens, and their audience (default "
           "https://kubernetes.default.svc.cluster.local)" },
+        { "disable-admission-plugins", FLAG_STRING, &w.o.disable_admission_plugins,
+          "names, by commas (ServiceAccount, Priority ...)" },
         { "event-ttl-seconds", FLAG_UINT, &w.o.event_ttl_s,
           "how long Events are kept (default 3600)" },
         { "ephemeral", FLAG_BOOL, &w.o.ephemeral, "keep nothing on disk" },

@@ -36,5 +36,15 @@ bool admission_validate(const struct admission_call *call, struct status *ret);
 
 /* Nothing new in a namespace that is missing or goes away; the system's namespaces stay. */
 extern const struct admission_plugin namespace_lifecycle_plugin;
+extern const struct admission_plugin service_account_plugin;
+extern const struct admission_plugin default_toleration_plugin;
+extern const struct admission_plugin priority_plugin;
+/* All there are, in upstream's order; ends with NULL. */
+extern const struct admission_plugin *const admission_plugins[];
+enum { ADMISSION_PLUGINS_MAX = 32 };
+/* Those that `disabled` (names, by commas; may be unset) does not name, in ret. ERR_INVALID for a
+ * name that is none. */
+struct err;
+int admission_select(struct str disabled, const struct admission_plugin **ret, struct err *err);
 /* Nobody grants what they do not hold. */
 extern const struct admission_plugin rbac_escalation_plugin;

@@ -1,0 +1,110 @@
+"""Admission plugins on Pods: ServiceAccount, Priority, DefaultTolerationSeconds."""
+
+import itertools
+
+import pytest
+
+from conftest import check_stopped
+from harness import Server, pod, pintle, status_of
+
+numbers = itertools.count()
+PODS = "/api/v1/namespaces/default/pods"
+ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
+CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
+PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+@pytest.fixture(scope="module")
+def server(workdir):
+    """One with every plugin on."""
+    s = Server(workdir / "data", ["--disable-admission-plugins="]).init().start()
+    yield s
+    check_stopped(s)
+
+
+@pytest.fixture(scope="module")
+def accounts(raw):
+    status = status_of(raw.post(PODS, pod("early")), 403, "Forbidden")
+    assert status["message"] == ('pods "early" is forbidden: error looking up service account '
+                                 'default/default: serviceaccount "default" not found')
+    assert raw.post(ACCOUNTS, {"metadata": {"name": "default"},
+                               "imagePullSecrets": [{"name": "registry"}]}).status == 201
+    assert raw.post(ACCOUNTS, {"metadata": {"name": "quiet"},
+                               "automountServiceAccountToken": False}).status == 201
+
+
+def make(raw, **spec):
+    body = pod(f"pod-{next(numbers)}")
+    body["spec"].update(spec)
+    made = raw.post(PODS, body)
+    assert made.status == 201, made
+    return made.json()["spec"]
+
+
+def test_a_pod_gets_the_default_account_and_its_token(raw, accounts):
+    spec = make(raw, initContainers=[{"name": "first", "image": "example/c:1"}])
+    assert spec["serviceAccountName"] == spec["serviceAccount"] == "default"
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    [volume] = spec["volumes"]
+    assert volume["name"].startswith("kube-api-access-") and len(volume["name"]) == 21
+    assert volume["projected"] == {"defaultMode": 420, "sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {
+            "apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]}
+    for container in spec["containers"] + spec["initContainers"]:
+        assert container["volumeMounts"] == [{"name": volume["name"], "readOnly": True,
+                                              "mountPath": PATH}]
+
+
+def test_who_wants_no_token_gets_none(raw, accounts):
+    for spec in (make(raw, serviceAccountName="quiet"),
+                 make(raw, automountServiceAccountToken=False)):
+        assert "volumes" not in spec and "volumeMounts" not in spec["containers"][0]
+    assert "volumes" in make(raw, serviceAccountName="quiet", automountServiceAccountToken=True)
+    own = {"name": "main", "image": "x", "volumeMounts": [{"name": "mine", "mountPath": PATH}]}
+    spec = make(raw, containers=[own], volumes=[{"name": "mine", "emptyDir": {}}])
+    assert [v["name"] for v in spec["volumes"]] == ["mine"]
+    body = pod("missing")
+    body["spec"]["serviceAccountName"] = "missing"
+    status_of(raw.post(PODS, body), 403, "Forbidden")
+
+
+def test_priority(raw, accounts):
+    assert make(raw)["priority"] == 0
+    critical = make(raw, priorityClassName="system-node-critical")
+    assert critical["priority"] == 2000001000
+    assert critical["preemptionPolicy"] == "PreemptLowerPriority"
+    body = pod("unknown")
+    body["spec"]["priorityClassName"] = "unknown"
+    assert "no PriorityClass with name unknown was found" in status_of(raw.post(PODS, body),
+                                                                       403)["message"]
+    body = pod("wrong")
+    body["spec"]["priority"] = 7
+    assert "must not be provided in pod spec" in status_of(raw.post(PODS, body), 403)["message"]
+    assert raw.post(CLASSES, {"metadata": {"name": "usual"}, "value": 50, "globalDefault": True,
+                              "preemptionPolicy": "Never"}).status == 201
+    usual = make(raw)
+    assert (usual["priority"], usual["priorityClassName"], usual["preemptionPolicy"]) == (
+        50, "usual", "Never")
+    assert raw.delete(f"{CLASSES}/usual").status == 200
+
+
+def test_tolerations_of_nodes_that_are_away(raw, accounts):
+    assert [(t["key"], t["effect"], t["tolerationSeconds"]) for t in make(raw)["tolerations"]] == [
+        ("node.kubernetes.io/not-ready", "NoExecute", 300),
+        ("node.kubernetes.io/unreachable", "NoExecute", 300)]
+    assert len(make(raw, tolerations=[{"operator": "Exists"}])["tolerations"]) == 1
+
+
+def test_an_update_without_what_admission_added(raw, accounts):
+    name = f"pod-{next(numbers)}"
+    made = raw.post(PODS, pod(name)).json()
+    del made["spec"]["priority"], made["spec"]["preemptionPolicy"]
+    made["metadata"]["labels"] = {"a": "b"}
+    assert raw.put(f"{PODS}/{name}", made).status == 200
+
+
+def test_an_unknown_plugin_is_refused(scratch):
+    done = pintle("apiserver", "--data-dir", scratch / "d", "--disable-admission-plugins=Nothing")
+    assert done.returncode == 1 and "'Nothing' is no admission plugin" in done.stderr
