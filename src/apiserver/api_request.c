@@ -256,3 +256,19 @@ void api_respond_source(struct api_request *r, int code, struct str content_type
     count(r);
     http_respond_source(r->http, code, headers, n, -1, source);
 }
+
+void api_respond_passed(struct api_request *r, int code, const struct http_header *headers,
+                        size_t n, int64_t content_length, struct http_source *source)
+{
+    r->answered = true;
+    r->code = code;
+    count(r);
+    http_respond_source(r->http, code, headers, n, content_length, source);
+}
+
+void api_respond_upgraded(struct api_request *r)
+{
+    r->answered = true;
+    r->code = 101;
+    count(r);
+}

@@ -107,6 +107,12 @@ void api_respond_printed(struct api_request *r, int code, struct buf *b);
 void api_respond_status(struct api_request *r, const struct status *s);
 /* The same with a code that is not its reason's (201 for a subresource that was created). */
 void api_respond_status_code(struct api_request *r, int code, const struct status *s);
+/* The answer of another server, with its headers and nothing of ours. */
+struct http_header;
+void api_respond_passed(struct api_request *r, int code, const struct http_header *headers,
+                        size_t n, int64_t content_length, struct http_source *source);
+/* http_upgrade() has answered. */
+void api_respond_upgraded(struct api_request *r);
 /* A pulled body of unknown length. */
 void api_respond_source(struct api_request *r, int code, struct str content_type,
                         struct http_source *source);

@@ -85,6 +85,23 @@ static int open_tls(struct run *run, struct err *err)
     return r < 0 ? r : tls_context_new(&t, &run->tls, err);
 }
 
+static int open_kubelet_tls(struct run *run, struct err *err)
+{
+    const struct apiserver_options *o = run->server.options;
+    struct tls_options t = { .is_client = true, .without_h2 = true };
+    int r;
+
+    if (!o->kubelet_client_certificate || !o->kubelet_client_key ||
+        !o->kubelet_certificate_authority)
+        return 0;
+    r = read_file(&run->arena, o->kubelet_client_certificate, &t.certificate_pem, err);
+    if (r >= 0)
+        r = read_file(&run->arena, o->kubelet_client_key, &t.key_pem, err);
+    if (r >= 0)
+        r = read_file(&run->arena, o->kubelet_certificate_authority, &t.ca_pem, err);
+    return r < 0 ? r : tls_context_new(&t, &run->server.kubelet_tls, err);
+}
+
 static int add_token_key(struct run *run, const char *path, struct err *err)
 {
     struct service_account_keys *k = &run->server.service_account_keys;
@@ -246,6 +263,8 @@ static int start(struct run *run, struct err *err)
         r = open_tls(run, err);
     if (r >= 0)
         r = open_token_keys(run, err);
+    if (r >= 0)
+        r = open_kubelet_tls(run, err);
     if (r < 0)
         return r;
     run->n_loops = loop_count(run->server.options);
@@ -279,6 +298,7 @@ static void close_all(struct run *run)
     for (size_t i = 0; i < run->n_loops; i++)
         loop_free(run->loops[i]);
     tls_context_free(run->tls);
+    tls_context_free(run->server.kubelet_tls);
     rbac_free(run->server.rbac);
     registry_done(&run->server.registry);
     service_account_keys_done(&run->server.service_account_keys);

@@ -22,6 +22,11 @@ struct apiserver_options {
     bool ephemeral;       /* nothing is kept */
     bool plain_http;      /* tests and benches: no TLS; every client is an administrator */
     uint32_t event_ttl_s; /* 0: 3600 */
+    /* What this server shows to kubelets, and what their certificates must be signed by; all or
+     * none. */
+    const char *kubelet_client_certificate;
+    const char *kubelet_client_key;
+    const char *kubelet_certificate_authority;
     const char *service_account_signing_key_file; /* NULL: no tokens are made */
     const char *service_account_key_file;         /* believed beside it: a private or public key */
     const char *service_account_issuer;    /* NULL: https://kubernetes.default.svc.cluster.local */

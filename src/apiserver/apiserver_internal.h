@@ -17,6 +17,7 @@ struct clock;
 struct metrics;
 struct rbac;
 struct store;
+struct tls_context;
 
 struct apiserver {
     const struct apiserver_options *options;
@@ -25,6 +26,7 @@ struct apiserver {
     struct metrics *metrics;
     struct registry registry;
     struct service_ranges service_ranges;
+    struct tls_context *kubelet_tls; /* NULL: no certificate for kubelets */
     struct service_account_keys service_account_keys;
     const struct authenticator *const *authenticators; /* NULL-terminated; the first that knows */
     struct rbac *_Atomic rbac;                         /* NULL: not yet */

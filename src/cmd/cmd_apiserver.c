@@ -46,6 +46,14 @@ static int fill_in_pki(void *arg, struct err *err)
         w->o.tls_cert_file = arena_printf(a, "%s/pki/apiserver.crt", w->o.data_dir).p;
         w->o.tls_key_file = arena_printf(a, "%s/pki/apiserver.key", w->o.data_dir).p;
     }
+    if (!w->o.kubelet_client_certificate || !w->o.kubelet_client_key) {
+        w->o.kubelet_client_certificate =
+            arena_printf(a, "%s/pki/apiserver-kubelet-client.crt", w->o.data_dir).p;
+        w->o.kubelet_client_key =
+            arena_printf(a, "%s/pki/apiserver-kubelet-client.key", w->o.data_dir).p;
+    }
+    if (!w->o.kubelet_certificate_authority)
+        w->o.kubelet_certificate_authority = arena_printf(a, "%s/pki/ca.crt", w->o.data_dir).p;
     if (!w->o.service_account_signing_key_file)
         w->o.service_account_signing_key_file = arena_printf(a, "%s/pki/sa.key", w->o.data_dir).p;
     if (!w->o.client_ca_file)
@@ -91,6 +99,11 @@ int cmd_apiserver(int argc, char **argv)
         { "tls-private-key-file", FLAG_STRING, &w.o.tls_key_file, "its key" },
         { "client-ca-file", FLAG_STRING, &w.o.client_ca_file,
           "authority of client certificates, else of DATA-DIR/pki" },
+        { "kubelet-client-certificate", FLAG_STRING, &w.o.kubelet_client_certificate,
+          "certificate shown to kubelets, else of DATA-DIR/pki" },
+        { "kubelet-client-key", FLAG_STRING, &w.o.kubelet_client_key, "its key" },
+        { "kubelet-certificate-authority", FLAG_STRING, &w.o.kubelet_certificate_authority,
+          "authority of kubelets' certificates, else of DATA-DIR/pki" },
         { "service-account-signing-key-file", FLAG_STRING, &w.o.service_account_signing_key_file,
           "key that signs tokens, else of DATA-DIR/pki" },
         { "service-account-key-file", FLAG_STRING, &w.o.service_account_key_file,

@@ -2,6 +2,7 @@
 
 #include "api/resource.h"
 #include "apiserver/api_request.h"
+#include "apiserver/proxying/kubelet_endpoints.h"
 #include "base/macros.h"
 
 #define CORE  STR_INIT("")
@@ -10,6 +11,13 @@
 #define AUTHZ STR_INIT("authorization.k8s.io")
 
 static const struct subresource rows[] = {
+    { CORE, STR_INIT("pods"), STR_INIT("log"), NULL, NULL, pod_log_connect },
+    { CORE, STR_INIT("pods"), STR_INIT("exec"), NULL, NULL, pod_exec_connect },
+    { CORE, STR_INIT("pods"), STR_INIT("attach"), NULL, NULL, pod_attach_connect },
+    { CORE, STR_INIT("pods"), STR_INIT("portforward"), NULL, NULL, pod_port_forward_connect },
+    { CORE, STR_INIT("pods"), STR_INIT("proxy"), NULL, NULL, pod_proxy_connect },
+    { CORE, STR_INIT("services"), STR_INIT("proxy"), NULL, NULL, service_proxy_connect },
+    { CORE, STR_INIT("nodes"), STR_INIT("proxy"), NULL, NULL, node_proxy_connect },
     { CORE, STR_INIT("replicationcontrollers"), STR_INIT("scale"), &scale_projection, NULL, NULL },
     { APPS, { 0 }, STR_INIT("scale"), &scale_projection, NULL, NULL },
     { CORE, STR_INIT("pods"), STR_INIT("binding"), NULL, pod_binding_create, NULL },
