@@ -344,20 +344,29 @@ static void append_data(struct buf *b, const char *key, struct str pem)
     buf_append_char(b, '\n');
 }
 
-static struct str print_kubeconfig(struct pki *p, const struct x509_pair *admin)
+/* Who a kubeconfig is for. */
+struct client {
+    const char *file; /* "admin.conf" */
+    struct str user;  /* the certificate's common name */
+    struct str group; /* its organization; unset: none */
+};
+
+static struct str print_kubeconfig(struct pki *p, const struct client *who, struct str server,
+                                   const struct x509_pair *pair)
 {
     struct buf b;
 
     buf_init_arena(&b, &p->arena, 16384);
     buf_append_lit(&b, "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n");
     append_data(&b, "certificate-authority-data", p->ca.certificate);
-    buf_printf(&b, "    server: https://127.0.0.1:%u\n  name: pintle\n", p->o->secure_port);
-    buf_append_lit(&b, "contexts:\n- context:\n    cluster: pintle\n    user: kubernetes-admin\n"
-                       "  name: kubernetes-admin@pintle\n"
-                       "current-context: kubernetes-admin@pintle\nusers:\n"
-                       "- name: kubernetes-admin\n  user:\n");
-    append_data(&b, "client-certificate-data", admin->certificate);
-    append_data(&b, "client-key-data", admin->key);
+    buf_append_str(&b, server);
+    buf_printf(&b,
+               "  name: pintle\ncontexts:\n- context:\n    cluster: pintle\n    user: %.*s\n"
+               "  name: %.*s@pintle\ncurrent-context: %.*s@pintle\nusers:\n- name: %.*s\n"
+               "  user:\n",
+               STR_ARG(who->user), STR_ARG(who->user), STR_ARG(who->user), STR_ARG(who->user));
+    append_data(&b, "client-certificate-data", pair->certificate);
+    append_data(&b, "client-key-data", pair->key);
     return buf_str(&b);
 }
 
@@ -376,35 +385,107 @@ static bool has_current_client(struct pki *p, struct str conf)
            is_current(pem, clock_wall_s(&clock_system), RENEW_DAYS);
 }
 
-/* The administrator's certificate lives in the kubeconfig alone, which is kept while it names this
- * port, bears this cluster's authority and is valid. Port 0 is not known yet: nothing is written
- * for it. */
-static int ensure_kubeconfig(struct pki *p)
+/* A component's certificate lives in its kubeconfig alone, which is kept while it names this
+ * server, bears this cluster's authority and is valid. */
+static int ensure_kubeconfig(struct pki *p, const struct client *who, struct str host)
 {
-    struct str organization = STR("system:masters"), old, server;
-    struct x509_request req = { .common_name = STR("kubernetes-admin"),
-                                .organizations = &organization,
-                                .n_organizations = 1,
+    struct x509_request req = { .common_name = who->user,
+                                .organizations = &who->group,
+                                .n_organizations = who->group.len ? 1 : 0,
                                 .is_client = true,
                                 .days = LEAF_DAYS };
-    struct x509_pair admin;
     struct buf ca = { .arena = &p->arena };
+    struct x509_pair pair;
+    struct str old, server;
+    bool six = str_find(host, ':') >= 0;
     int r;
 
-    if (!p->o->secure_port)
-        return 0;
-    r = read_file(p, "admin.conf", &old);
+    r = read_file(p, who->file, &old);
     if (r < 0)
         return r;
     base64_encode(&ca, p->ca.certificate);
-    server = arena_printf(&p->arena, "server: https://127.0.0.1:%u\n", p->o->secure_port);
+    server = arena_printf(&p->arena, "    server: https://%s%.*s%s:%u\n", six ? "[" : "",
+                          STR_ARG(host), six ? "]" : "", p->o->secure_port);
     if (r == 1 && str_contains(old, buf_str(&ca)) && str_contains(old, server) &&
         has_current_client(p, old)) {
         p->result.kept++;
         return 0;
     }
-    r = x509_make_signed(&p->arena, &p->ca, &req, &admin, p->err);
-    return r < 0 ? r : write_file(p, "admin.conf", print_kubeconfig(p, &admin), 0600);
+    r = x509_make_signed(&p->arena, &p->ca, &req, &pair, p->err);
+    return r < 0 ? r : write_file(p, who->file, print_kubeconfig(p, who, server, &pair), 0600);
+}
+
+/* Upstream's names: its default roles are bound to them. */
+static const struct client clients[] = {
+    { "admin.conf", STR_INIT("kubernetes-admin"), STR_INIT("system:masters") },
+    { "controller-manager.conf", STR_INIT("system:kube-controller-manager"), { 0 } },
+    { "scheduler.conf", STR_INIT("system:kube-scheduler"), { 0 } },
+    { "proxy.conf", STR_INIT("system:kube-proxy"), { 0 } },
+    { "dns.conf", STR_INIT("system:serviceaccount:kube-system:kube-dns"),
+      STR_INIT("system:serviceaccounts") },
+};
+
+/* Port 0 is not known yet: nothing is written for it. */
+static int ensure_kubeconfigs(struct pki *p)
+{
+    int r = 0;
+
+    for (size_t i = 0; p->o->secure_port && i < ARRAY_LEN(clients) && r >= 0; i++)
+        r = ensure_kubeconfig(p, &clients[i], STR("127.0.0.1"));
+    return r;
+}
+
+/* --- nodes --- */
+
+/* Names go into file names and certificates as they are. */
+static bool is_node_name(struct str s)
+{
+    return is_dns_name(s) && s.p[0] != '.' && s.p[0] != '-';
+}
+
+/* What the kubelet's port shows to the API server, which calls it by address. */
+static int ensure_kubelet_server(struct pki *p, const struct pki_node *node, struct str user)
+{
+    struct str group = STR("system:nodes"), name = str_from_cstr(node->name), address;
+    struct str addresses[MAX_ADDRESSES], rest = str_from_cstr(node->addresses);
+    struct x509_request req = { .common_name = user,
+                                .organizations = &group,
+                                .n_organizations = 1,
+                                .dns_names = &name,
+                                .n_dns_names = 1,
+                                .addresses = addresses,
+                                .is_server = true,
+                                .days = LEAF_DAYS };
+
+    while (str_next(&rest, ',', &address)) {
+        if (req.n_addresses == MAX_ADDRESSES || !is_address(str_trim(address)))
+            return err_set(p->err, ERR_INVALID, "'%.*s' is no address", STR_ARG(address));
+        addresses[req.n_addresses++] = str_trim(address);
+    }
+    return ensure_signed(p, arena_printf(&p->arena, "kubelet-%s", node->name).p, &p->ca, &req);
+}
+
+int pki_init_node(const struct pki_options *o, const struct pki_node *node, struct pki_result *ret,
+                  struct err *err)
+{
+    struct pki p = { .o = o, .err = err };
+    struct client who = { .group = STR("system:nodes") };
+    int r;
+
+    if (!is_node_name(str_from_cstr(node->name)))
+        return err_set(err, ERR_INVALID, "'%s' is no name of a node", node->name);
+    who.file = arena_printf(&p.arena, "kubelet-%s.conf", node->name).p;
+    who.user = arena_printf(&p.arena, "system:node:%s", node->name);
+    r = ensure_ca(&p, "ca", STR("kubernetes-ca"), &p.ca);
+    if (r >= 0)
+        r = ensure_kubelet_server(&p, node, who.user);
+    if (r >= 0)
+        r = ensure_kubeconfig(&p, &who, str_from_cstr(node->server ? node->server : "127.0.0.1"));
+    arena_done(&p.arena);
+    if (r < 0)
+        return r;
+    *ret = p.result;
+    return 0;
 }
 
 /* --- all of it --- */
@@ -429,7 +510,7 @@ static int ensure_all(struct pki *p)
                           STR(""));
     if (r >= 0)
         r = ensure_token_key(p);
-    return r < 0 ? r : ensure_kubeconfig(p);
+    return r < 0 ? r : ensure_kubeconfigs(p);
 }
 
 int pki_init(const struct pki_options *o, struct pki_result *ret, struct err *err)

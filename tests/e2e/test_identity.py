@@ -8,8 +8,9 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
-from harness import Raw, config_map, pod, status_of
+from harness import Raw, config_map, pintle, pod, status_of
 
 numbers = itertools.count()
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -299,3 +300,58 @@ def test_anonymous_sees_health_and_version_alone(server):
             assert nobody.get(path).status == 200
         for path in ("/api", "/apis", "/api/v1/pods", "/openid/v1/jwks", "/metrics"):
             status_of(nobody.get(path), 401)
+
+
+# --- the components' own certificates ---
+
+def conf_context(server, name):
+    """A TLS context with the client certificate of one of the kubeconfigs."""
+    conf = yaml.safe_load((server.dir / name).read_text())
+    user, out = conf["users"][0]["user"], server.dir.parent / (name + ".pem")
+    out.write_bytes(base64.b64decode(user["client-certificate-data"]) +
+                    base64.b64decode(user["client-key-data"]))
+    context = ssl.create_default_context(cafile=server.dir / "pki/ca.crt")
+    context.load_cert_chain(out)
+    return context
+
+
+@pytest.mark.parametrize("conf, user, may, may_not", [
+    ("controller-manager.conf", "system:kube-controller-manager",
+     ["/apis/apps/v1/replicasets", "/api/v1/pods", "/api/v1/nodes", "/api/v1/namespaces"],
+     ["/metrics"]),
+    ("scheduler.conf", "system:kube-scheduler", ["/api/v1/pods", "/api/v1/nodes"],
+     ["/api/v1/secrets"]),
+    ("proxy.conf", "system:kube-proxy",
+     ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/nodes"],
+     ["/api/v1/pods", "/api/v1/secrets"]),
+    ("dns.conf", "system:serviceaccount:kube-system:kube-dns",
+     ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"], ["/api/v1/secrets"]),
+    ("kubelet-n7.conf", "system:node:n7", ["/api/v1/nodes", "/api/v1/pods", "/api/v1/services"],
+     ["/apis/apps/v1/deployments"]),
+])
+def test_components_have_users_of_their_own(server, conf, user, may, may_not):
+    made = pintle("pki", "node", server.dir, "--secure-port", server.port, "--node-name", "n7",
+                  "--node-addresses", "192.0.2.7,fd00::7")
+    assert made.returncode == 0, made
+    with Raw(server, conf_context(server, conf)) as client:
+        who = client.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", {}).json()
+        assert who["status"]["userInfo"]["username"] == user
+        for path in may:
+            assert client.get(path).status == 200, path
+        for path in may_not:
+            status_of(client.get(path), 403, "Forbidden")
+
+
+def test_certificates_of_a_node(server):
+    def node(*args):
+        return pintle("pki", "node", server.dir, "--secure-port", server.port, *args)
+
+    assert node("--node-name", "n8", "--node-addresses", "192.0.2.8").returncode == 0
+    text = subprocess.run(["openssl", "x509", "-in", server.dir / "pki/kubelet-n8.crt", "-noout",
+                           "-text"], capture_output=True, text=True).stdout
+    assert "O = system:nodes, CN = system:node:n8" in text and "IP Address:192.0.2.8" in text
+    assert "0 files made" in node("--node-name", "n8", "--node-addresses", "192.0.2.8").stdout
+    assert "2 files made" in node("--node-name", "n8", "--node-addresses", "192.0.2.9").stdout
+    assert node("--node-name", "../n", "--node-addresses", "192.0.2.8").returncode == 1
+    assert node("--node-name", "n", "--node-addresses", "here").returncode == 1
+    assert node("--node-name", "n").returncode == 2

@@ -81,13 +81,15 @@ def test_pki_init_makes_what_is_missing_but_never_a_new_authority(scratch):
     assert tree(pki) == kept
 
 
-def test_another_port_changes_admin_conf_alone(scratch):
+def test_another_port_changes_kubeconfigs_alone(scratch):
     pintle("pki", "init", scratch / "d", "--secure-port", "7001")
     before = tree(scratch / "d")
     assert pintle("pki", "init", scratch / "d", "--secure-port", "7002").returncode == 0
     after = tree(scratch / "d")
-    assert b"127.0.0.1:7002" in after.pop("admin.conf")[0]
-    before.pop("admin.conf")
+    for name in ("admin.conf", "controller-manager.conf", "scheduler.conf", "proxy.conf",
+                 "dns.conf"):
+        assert b"127.0.0.1:7002" in after.pop(name)[0]
+        before.pop(name)
     assert after == before
 
 
@@ -103,9 +105,9 @@ def test_another_port_changes_admin_conf_alone(scratch):
     (["apiserver", "--data-dir", "x", "word"], ["unexpected word 'word'"]),
     (["apiserver", "--data-dir", "x", "--ephemeral=maybe"], ["--ephemeral"]),
     (["apiserver", "--data-dir", "x", "--etcd-servers", "u"], ["--etcd-servers", "not supported"]),
-    (["pki"], ["usage: pintle pki init DIR"]),
-    (["pki", "init"], ["usage: pintle pki init DIR"]),
-    (["pki", "make", "x"], ["usage: pintle pki init DIR"]),
+    (["pki"], ["usage: pintle pki init|node DIR"]),
+    (["pki", "init"], ["usage: pintle pki init|node DIR"]),
+    (["pki", "make", "x"], ["usage: pintle pki init|node DIR"]),
     (["pki", "init", "x", "--secure-port", "0"], ["--secure-port must not be 0"]),
     (["pki", "init", "x", "--gizmo=1"], ["unknown flag '--gizmo'"]),
 ], ids=lambda v: " ".join(v) if isinstance(v, list) else None)
