@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/flags.h"
+#include "codec/time_text.h"
 #include "controller/controller.h"
 
 static int fail(const char *text)
@@ -17,7 +18,8 @@ static int fail(const char *text)
 int cmd_controller_manager(int argc, char **argv)
 {
     struct controller_manager_options o = { 0 };
-    const char *cluster_cidr = NULL;
+    const char *cluster_cidr = NULL, *grace = "50s";
+    int64_t grace_ns;
     uint32_t mask = 24, verbosity = 0;
     const struct flag flags[] = {
         { "kubeconfig", FLAG_STRING, &o.kubeconfig,
@@ -27,6 +29,8 @@ int cmd_controller_manager(int argc, char **argv)
         { "node-cidr-mask-size", FLAG_UINT, &mask, "size of a node's range (default 24)" },
         { "root-ca-file", FLAG_STRING, &o.root_ca_file,
           "authority that Pods verify the API server by, else the kubeconfig's" },
+        { "node-monitor-grace-period", FLAG_STRING, &grace,
+          "how long a node may be silent (default 50s)" },
         { "leader-elect", FLAG_BOOL, &o.leader_elect, "refused: not supported yet" },
         { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
         { 0 },
@@ -45,6 +49,9 @@ int cmd_controller_manager(int argc, char **argv)
         return fail("--leader-elect is not supported yet");
     if (mask < 8 || mask > 30)
         return fail("--node-cidr-mask-size must be between 8 and 30");
+    if (!time_text_parse_duration(str_from_cstr(grace), &grace_ns) || grace_ns < 1000000)
+        return fail("--node-monitor-grace-period must be a duration, as 50s");
+    o.node_monitor_grace_ms = grace_ns / 1000000;
     if (verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
     o.cluster_cidr = str_from_cstr(cluster_cidr);

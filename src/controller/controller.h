@@ -85,6 +85,9 @@ void reconcile_patch(struct reconcile *r, const struct resource *row, struct str
 /* Only the object of this uid (unset: any). policy: "", "Background", "Foreground", "Orphan". */
 void reconcile_delete(struct reconcile *r, const struct resource *row, struct str namespace,
                       struct str name, struct str uid, struct str policy);
+/* Without grace: nobody is left who could end it. */
+void reconcile_delete_now(struct reconcile *r, const struct resource *row, struct str namespace,
+                          struct str name, struct str uid);
 void reconcile_delete_collection(struct reconcile *r, const struct resource *row,
                                  struct str namespace);
 /* Reads past the cache: then finds r->answers in the order of these calls. */
@@ -154,13 +157,20 @@ struct controller_manager_options {
     const char *kubeconfig;
     struct str cluster_cidr; /* node ranges come from it; "" : none are given */
     int node_cidr_mask_size;
-    const char *root_ca_file; /* for ConfigMaps kube-root-ca.crt; NULL: the kubeconfig's */
+    const char *root_ca_file;      /* for ConfigMaps kube-root-ca.crt; NULL: the kubeconfig's */
+    int64_t node_monitor_grace_ms; /* a node's silence that counts; 0: CONTROLLER_NODE_GRACE_MS */
     bool leader_elect;
 };
+enum { CONTROLLER_NODE_GRACE_MS = 50000 };
 /* Until SIGTERM. The process's exit code; one line on stderr when it cannot start. */
 int controller_manager_run(const struct controller_manager_options *o);
 const struct controller_manager_options *controller_options(const struct controller_manager *m);
 struct str controller_root_ca(const struct controller_manager *m);
+/* A controller's own memory; NULL at first. What it points to lies in the manager's arena. */
+void *controller_state(struct controller_manager *m, const struct controller *c);
+void controller_set_state(struct controller_manager *m, const struct controller *c, void *state);
+struct arena *controller_arena(struct controller_manager *m); /* ends with the process */
+int64_t controller_now_s(const struct controller_manager *m);
 const struct clock *controller_clock(const struct controller_manager *m);
 struct loop *controller_loop(const struct controller_manager *m);
 struct rest_client *controller_rest(const struct controller_manager *m);

@@ -16,6 +16,7 @@ struct managed_controller {
     const struct controller *controller;
     struct workqueue *queue;
     int running;
+    void *state;
 };
 
 struct controller_manager {

@@ -348,3 +348,23 @@ struct rest_client *controller_rest(const struct controller_manager *m)
 {
     return m->rest;
 }
+
+void *controller_state(struct controller_manager *m, const struct controller *c)
+{
+    return controller_managed(m, c)->state;
+}
+
+void controller_set_state(struct controller_manager *m, const struct controller *c, void *state)
+{
+    controller_managed(m, c)->state = state;
+}
+
+struct arena *controller_arena(struct controller_manager *m)
+{
+    return &m->arena;
+}
+
+int64_t controller_now_s(const struct controller_manager *m)
+{
+    return clock_wall_s(loop_clock(m->loop));
+}

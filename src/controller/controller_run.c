@@ -121,6 +121,19 @@ void reconcile_delete(struct reconcile *r, const struct resource *row, struct st
     c->request.patch = buf_str(&b); /* sent as it is */
 }
 
+void reconcile_delete_now(struct reconcile *r, const struct resource *row, struct str namespace,
+                          struct str name, struct str uid)
+{
+    struct change *c = add(r, REST_DELETE, row, namespace, name);
+
+    c->may_be_gone = true;
+    c->request.patch =
+        arena_printf(r->arena,
+                     "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
+                     "\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"%.*s\"}}",
+                     STR_ARG(uid));
+}
+
 void reconcile_delete_collection(struct reconcile *r, const struct resource *row,
                                  struct str namespace)
 {

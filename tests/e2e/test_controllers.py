@@ -3,6 +3,7 @@ every Pod run, and lets those go that are being deleted."""
 
 import subprocess
 import threading
+from datetime import datetime, timezone
 
 import pytest
 from kubernetes import client, watch
@@ -10,6 +11,7 @@ from kubernetes import client, watch
 from harness import IS_SANITIZED, PINTLE, SLOWER
 
 TIMEOUT = 15 * SLOWER
+GRACE = 2 * SLOWER  # seconds of a node's silence
 
 
 def await_state(list_fn, holds, *args, **kw):
@@ -65,7 +67,8 @@ class Kubelet(threading.Thread):
 @pytest.fixture(scope="module")
 def manager(server, workdir):
     err = open(workdir / "manager.stderr", "w+b")
-    p = subprocess.Popen([PINTLE, "controller-manager", "--kubeconfig", str(server.kubeconfig)],
+    p = subprocess.Popen([PINTLE, "controller-manager", "--kubeconfig", str(server.kubeconfig),
+                          "--cluster-cidr", "10.244.0.0/16", "--node-monitor-grace-period", f"{GRACE}s"],
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err)
     yield p
     assert p.poll() is None, err.seek(0) or err.read()
@@ -401,6 +404,123 @@ def test_many_endpoints_are_spread_over_slices(cluster, namespace):
     addresses = [e.addresses[0] for x in slices.values() for e in x.endpoints]
     assert len(set(addresses)) == 120
     assert all("service.kubernetes.io/headless" in x.metadata.labels for x in slices.values())
+
+
+# --- nodes ---
+
+def node(core, name, ready="True"):
+    core.create_node({"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}})
+    core.patch_node_status(name, {"status": {"conditions": [
+        {"type": "Ready", "status": ready, "reason": "KubeletReady",
+         "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+
+
+def renew(api, name):
+    """What a kubelet does every ten seconds."""
+    leases, now = client.CoordinationV1Api(api), datetime.now(timezone.utc).isoformat()
+    try:
+        leases.patch_namespaced_lease(name, "kube-node-lease", {"spec": {"renewTime": now}})
+    except client.ApiException as e:
+        assert e.status == 404
+        leases.create_namespaced_lease("kube-node-lease", {
+            "metadata": {"name": name}, "spec": {"holderIdentity": name, "renewTime": now}})
+
+
+@pytest.fixture
+def nodes(cluster):
+    """Makes nodes that are alive until they are told to be silent."""
+    core, alive, done = client.CoreV1Api(cluster), set(), threading.Event()
+
+    def beat():
+        while not done.wait(GRACE / 4):
+            for name in list(alive):
+                renew(cluster, name)
+
+    class Nodes:
+        def add(self, name, ready="True"):
+            renew(cluster, name)
+            alive.add(name)
+            node(core, name, ready)
+
+        def silence(self, name):
+            alive.discard(name)
+
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    yield Nodes()
+    done.set()
+    heart.join()
+    for n in core.list_node().items:
+        core.delete_node(n.metadata.name)
+
+
+def taints(n):
+    return {(t.key, t.effect) for t in n.spec.taints or []}
+
+
+NOT_READY = {("node.kubernetes.io/not-ready", "NoSchedule"), ("node.kubernetes.io/not-ready", "NoExecute")}
+UNREACHABLE = {("node.kubernetes.io/unreachable", "NoSchedule"), ("node.kubernetes.io/unreachable", "NoExecute")}
+
+
+def test_each_node_gets_a_range_of_its_own(cluster, nodes):
+    core = client.CoreV1Api(cluster)
+    for i in range(6):
+        nodes.add(f"ipam-{i}")
+    state = await_state(core.list_node, lambda s: all(n.spec.pod_cidr for n in s.values()) and len(s) == 6)
+    ranges = {n.spec.pod_cidr for n in state.values()}
+    assert ranges == {f"10.244.{i}.0/24" for i in range(6)}
+    assert all(n.spec.pod_cidrs == [n.spec.pod_cidr] for n in state.values())
+    freed = state["ipam-2"].spec.pod_cidr
+    core.delete_node("ipam-2")
+    nodes.add("ipam-late")
+    state = await_state(core.list_node, lambda s: s.get("ipam-late") and s["ipam-late"].spec.pod_cidr)
+    assert state["ipam-late"].spec.pod_cidr == freed
+
+
+def test_taints_follow_conditions(cluster, nodes):
+    core = client.CoreV1Api(cluster)
+    nodes.add("t")
+    core.patch_node("t", {"spec": {"taints": [{"key": "mine", "effect": "NoSchedule", "value": "v"}]}})
+    core.patch_node_status("t", {"status": {"conditions": [{"type": "Ready", "status": "False"}]}})
+    await_state(core.list_node, lambda s: taints(s["t"]) == NOT_READY | {("mine", "NoSchedule")})
+    core.patch_node_status("t", {"status": {"conditions": [
+        {"type": "Ready", "status": "True"}, {"type": "DiskPressure", "status": "True"}]}})
+    await_state(core.list_node, lambda s: taints(s["t"]) == {
+        ("mine", "NoSchedule"), ("node.kubernetes.io/disk-pressure", "NoSchedule")})
+    core.patch_node("t", {"spec": {"unschedulable": True}})
+    await_state(core.list_node, lambda s: ("node.kubernetes.io/unschedulable", "NoSchedule") in taints(s["t"]))
+    core.patch_node("t", {"spec": {"unschedulable": None}})
+    await_state(core.list_node, lambda s: ("node.kubernetes.io/unschedulable", "NoSchedule") not in taints(s["t"]))
+
+
+def test_a_silent_node_loses_its_pods(cluster, namespace, nodes):
+    core = client.CoreV1Api(cluster)
+    nodes.add("quiet")
+    nodes.add("well")
+
+    def pod(name, on, tolerations=()):
+        core.create_namespaced_pod(namespace, {"metadata": {"name": name}, "spec": {
+            "nodeName": on, "terminationGracePeriodSeconds": 1, "tolerations": list(tolerations),
+            "containers": [{"name": "c", "image": "i"}]}})
+
+    pod("short", "quiet", [{"key": k, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+                           for k in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")])
+    pod("patient", "quiet", [{"operator": "Exists"}])
+    pod("elsewhere", "well")
+    await_state(core.list_namespaced_pod, lambda s: len(s) == 3 and
+                all(p.status.phase == "Running" for p in s.values()), namespace)
+    nodes.silence("quiet")
+    state = await_state(core.list_node, lambda s: taints(s["quiet"]) == UNREACHABLE)
+    ready = condition(state["quiet"], "Ready")
+    assert (ready.status, ready.reason) == ("Unknown", "NodeStatusUnknown")
+    assert ready.message == "Kubelet stopped posting node status." and not taints(state["well"])
+    await_state(core.list_namespaced_pod, lambda s: "short" not in s or
+                s["short"].metadata.deletion_timestamp, namespace)
+    left = await_state(core.list_namespaced_pod, lambda s: condition(s["patient"], "Ready").status == "False", namespace)
+    assert not left["patient"].metadata.deletion_timestamp and not left["elsewhere"].metadata.deletion_timestamp
+    assert condition(left["elsewhere"], "Ready").status == "True"
+    for name in list(left):
+        core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
 
 
 # --- crashes ---
