@@ -121,10 +121,12 @@ $(B)/pintle: $(call obj,$(CMD_SRCS)) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 
 # The node's helper programs, each with the libraries that it needs and no more.
-PROGRAMS := $(B)/pintle-cni $(B)/pintle-sandbox $(B)/pintle-pause
+PROGRAMS := $(B)/pintle-cni $(B)/pintle-sandbox $(B)/pintle-pause $(B)/pintle-image
 programs: $(PROGRAMS)
 $(B)/pintle-cni: $(call obj,src/programs/pintle_cni.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ $(shell pkg-config --libs libmnl) -lpthread
+$(B)/pintle-image: $(call obj,src/programs/pintle_image.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ -larchive -lcurl -lcrypto -lpthread
 $(B)/pintle-sandbox: $(call obj,src/programs/pintle_sandbox.c)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/pintle-pause: src/programs/pintle_pause.c
@@ -142,7 +144,7 @@ CRITERION_OBJ := $(B)/obj/tests/shim/criterion/criterion.o
 $(B)/obj/%_test.o $(CRITERION_OBJ): ALL_CFLAGS += -Itests/shim
 endif
 $(B)/unit-tests: $(call obj,$(TEST_SRCS)) $(CRITERION_OBJ) $(B)/libpintle.a
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(CRITERION) -lpthread
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -Wl,--as-needed -larchive -lcurl $(CRITERION) -lpthread
 unit: $(B)/unit-tests $(PROGRAMS)
 	$(B)/unit-tests $(if $(FILTER),--filter='$(FILTER)') --timeout 60
 

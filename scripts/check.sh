@@ -83,6 +83,8 @@ lmdb.h src/store/ bench/
 zlib.h src/codec/
 pcre2.h src/codec/ src/api/
 libmnl/ src/net/
+archive src/runtime/image/
+curl/ src/runtime/image/
 '
 check_libraries() {
     local bad=0 header places file place found
