@@ -1,0 +1,68 @@
+/* Probes of running containers: startup first, then liveness and readiness, each by its own timer
+ * (initialDelaySeconds, periodSeconds with a first offset, timeoutSeconds, thresholds). exec
+ * through the runtime, httpGet, tcpSocket and grpc from here. One loop. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct core_v1_container;
+struct core_v1_lifecycle_handler;
+struct core_v1_pod;
+struct loop;
+struct prober;
+struct runtime;
+
+enum probe_kind { PROBE_STARTUP, PROBE_LIVENESS, PROBE_READINESS };
+
+struct prober_target {
+    struct str pod_uid, pod_ip, host_ip; /* host_ip: where the Pod is on the node's network */
+    struct str container_id;
+    int64_t started_at_ns;                     /* wall time */
+    const struct core_v1_pod *pod;             /* for named ports; copied as far as needed */
+    const struct core_v1_container *container; /* its probes */
+};
+
+struct prober_options {
+    struct loop *loop;
+    struct runtime *runtime;
+    int netns_fd; /* -1: this process's; else where connections are made from */
+    /* A result changed (is_ok now); message is for the Event "Unhealthy" of each failure. */
+    void (*on_result)(struct str pod_uid, struct str container_id, enum probe_kind kind, bool is_ok,
+                      void *arg);
+    /* Each failed run: upstream's words ("Readiness probe failed: HTTP probe failed with
+     * statuscode: 500"), is_warning false for a result that could not be had. */
+    void (*on_failure)(struct str pod_uid, struct str container_id, enum probe_kind kind,
+                       struct str message, void *arg);
+    void *arg;
+};
+
+struct prober *prober_new(const struct prober_options *o); /* copies */
+void prober_free(struct prober *p);                        /* accepts NULL */
+
+void prober_add(struct prober *p, const struct prober_target *t); /* again for the same id: no-op */
+void prober_remove(struct prober *p, struct str container_id);    /* unknown: no-op */
+/* Readiness goes on while a Pod terminates, the others end. */
+void prober_stop_liveness(struct prober *p, struct str container_id);
+
+/* A container without the probe is ready and started while it runs. Unknown containers are not. */
+bool prober_is_ready(const struct prober *p, struct str container_id);
+bool prober_is_started(const struct prober *p, struct str container_id);
+/* Liveness or startup has failed for good: kill it. */
+bool prober_is_failed(const struct prober *p, struct str container_id);
+
+/* --- lifecycle hooks use the same actions --- */
+struct probe_action_result {
+    int code;        /* 0: it went well; ERR_TIMEOUT, or negative: could not be done */
+    bool is_failure; /* it was done and said no */
+    struct str output;
+};
+typedef void probe_action_done_fn(const struct probe_action_result *r, void *arg);
+struct probe_action;
+/* A handler of postStart or preStop (exec, httpGet, sleep, tcpSocket). done runs once, later. */
+struct probe_action *prober_run_handler(struct prober *p, const struct prober_target *t,
+                                        const struct core_v1_lifecycle_handler *h,
+                                        int64_t timeout_ms, probe_action_done_fn *done, void *arg);
+void probe_action_cancel(struct probe_action *a); /* accepts NULL */
