@@ -100,6 +100,8 @@ void builtin_container_ended(struct builtin_container *c, int exit_code, const c
     c->status.finished_at_ns = at_ns ? at_ns : now_ns(c->b);
     if (!c->status.started_at_ns)
         c->status.started_at_ns = c->status.finished_at_ns;
+    /* A file's time is of a coarser clock, and the end may come before we hear of the start. */
+    c->status.finished_at_ns = MAX(c->status.finished_at_ns, c->status.started_at_ns);
     c->status.pid = 0;
     c->is_starting = false;
     save(c);

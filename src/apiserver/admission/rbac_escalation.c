@@ -165,15 +165,15 @@ static bool check_binding(const struct admission_call *call, struct status *ret)
     const struct rbac_v1_role_binding *b = call->object.data; /* a ClusterRoleBinding lies alike */
     bool cluster = str_eq(b->role_ref.kind, STR("ClusterRole"));
     struct rbac_policy *policy;
-    struct rbac_rules rules;
+    const struct rbac_rules *rules;
     bool ok;
 
     if (may(call, "bind", cluster ? "clusterroles" : "roles", b->role_ref.name))
         return true;
     policy = rbac_policy_get(call->request->server->rbac);
     rules = rbac_policy_role(policy, cluster ? STR("") : call->namespace, b->role_ref.name);
-    if (rules.items || rules.n) {
-        ok = check_rules(call, rules, ret);
+    if (rules) {
+        ok = check_rules(call, *rules, ret);
     } else {
         *ret = status_not_found(
             call->request->arena,

@@ -25,9 +25,9 @@ static bool is_mirror(const struct core_v1_pod *pod)
     return text_map_find(&pod->metadata.annotations, STR("kubernetes.io/config.mirror"));
 }
 
-/* False: refused. */
-static bool read_account(const struct admission_call *call, struct str name,
-                         const struct core_v1_service_account **ret_account, struct status *ret)
+/* NULL: refused. */
+static const struct core_v1_service_account *read_account(const struct admission_call *call,
+                                                          struct str name, struct status *ret)
 {
     struct api_request *r = call->request;
     const struct stored_reader reader = { &r->server->registry, call->snapshot, r->arena };
@@ -36,17 +36,16 @@ static bool read_account(const struct admission_call *call, struct str name,
     int rc = stored_read_get(&reader, stored_read_row(STR(""), STR("serviceaccounts")),
                              call->namespace, name, &o, &err);
 
+    if (rc >= 0)
+        return o.data;
     if (rc == ERR_NOT_FOUND)
-        return pod_admission_refuse(call, ret,
-                                    "error looking up service account %.*s/%.*s: serviceaccount "
-                                    "\"%.*s\" not found",
-                                    STR_ARG(call->namespace), STR_ARG(name), STR_ARG(name));
-    if (rc < 0) {
+        pod_admission_refuse(call, ret,
+                             "error looking up service account %.*s/%.*s: serviceaccount \"%.*s\" "
+                             "not found",
+                             STR_ARG(call->namespace), STR_ARG(name), STR_ARG(name));
+    else
         *ret = status_of_store(r->arena, rc, &err);
-        return false;
-    }
-    *ret_account = o.data;
-    return true;
+    return NULL;
 }
 
 static bool wants_token(const struct core_v1_pod *pod,
@@ -153,7 +152,7 @@ static void mount_token(struct arena *a, struct core_v1_pod *pod)
 static bool account_mutate(const struct admission_call *call, struct status *ret)
 {
     struct core_v1_pod *pod = pod_admission_of(call, false);
-    const struct core_v1_service_account *account = NULL;
+    const struct core_v1_service_account *account;
     struct str name;
 
     if (!pod || (is_mirror(pod) && !pod->spec.service_account_name.len))
@@ -161,7 +160,8 @@ static bool account_mutate(const struct admission_call *call, struct status *ret
     if (is_mirror(pod))
         return pod_admission_refuse(call, ret, "a mirror pod may not reference service accounts");
     name = pod->spec.service_account_name.len ? pod->spec.service_account_name : STR("default");
-    if (!read_account(call, name, &account, ret))
+    account = read_account(call, name, ret);
+    if (!account)
         return false;
     pod->spec.service_account_name = pod->spec.service_account = name;
     if (!pod->spec.image_pull_secrets.len) {

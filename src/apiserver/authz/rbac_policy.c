@@ -316,11 +316,10 @@ bool rbac_policy_allows(const struct rbac_policy *p, const struct authz_attribut
     return w.allowed;
 }
 
-struct rbac_rules rbac_policy_role(const struct rbac_policy *p, struct str namespace,
-                                   struct str name)
+const struct rbac_rules *rbac_policy_role(const struct rbac_policy *p, struct str namespace,
+                                          struct str name)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
-    const struct rbac_rules *rules = map_get(&p->roles, role_key(&a, namespace, name));
 
-    return rules ? *rules : (struct rbac_rules){ 0 };
+    return map_get(&p->roles, role_key(&a, namespace, name));
 }

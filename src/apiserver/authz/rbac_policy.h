@@ -33,13 +33,13 @@ bool rbac_policy_allows(const struct rbac_policy *p, const struct authz_attribut
 typedef bool rbac_rule_fn(const struct rbac_v1_policy_rule *rule, void *arg);
 void rbac_policy_each(const struct rbac_policy *p, const struct user_info *user,
                       struct str namespace, rbac_rule_fn *fn, void *arg);
-/* The rules of a role; *ret_n 0 when there is none of that name. namespace "": a ClusterRole. */
 struct rbac_rules {
     const struct rbac_v1_policy_rule *items;
     size_t n;
 };
-struct rbac_rules rbac_policy_role(const struct rbac_policy *p, struct str namespace,
-                                   struct str name);
+/* The rules of a role, NULL when there is none of that name. namespace "": a ClusterRole. */
+const struct rbac_rules *rbac_policy_role(const struct rbac_policy *p, struct str namespace,
+                                          struct str name);
 
 /* One rule's answer to one wish. */
 bool rbac_rule_allows(const struct rbac_v1_policy_rule *rule, const struct authz_attributes *a);
