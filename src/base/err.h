@@ -27,7 +27,8 @@
     X(ERR_OVERFLOW, -4015, "queue overflow")                                                       \
     X(ERR_UNSUPPORTED, -4016, "not supported")                                                     \
     X(ERR_DENIED, -4017, "denied")                                                                 \
-    X(ERR_PROTOCOL, -4018, "protocol error")
+    X(ERR_PROTOCOL, -4018, "protocol error")                                                       \
+    X(ERR_AGAIN, -4019, "not known yet")
 
 enum err_code {
 #define X(name, value, text) name = value,

@@ -16,6 +16,7 @@ struct core_v1_pod;
 struct err;
 struct loop;
 struct object_cache;
+struct pod_node;
 struct rest_client;
 struct volume_manager;
 
@@ -24,8 +25,7 @@ struct volume_manager_options {
     struct rest_client *client; /* for service account tokens */
     const char *pods_directory; /* ROOT/pods; made when absent */
     struct object_cache *config_maps, *secrets;
-    struct str node_name;
-    struct str host_ip;
+    const struct pod_node *node; /* the kubelet's; see kubelet/pod_field.h */
     /* Asking again for this Pod is worthwhile. May run from any later turn. */
     void (*on_change)(struct str pod_uid, void *arg);
     void *arg;
