@@ -39,7 +39,7 @@ client: http api
 controller: client
 scheduler: client
 dns: client
-supervisor: client
+supervisor: client net
 proxy: client net
 cni: net codec
 runtime: http cni
