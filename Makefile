@@ -131,7 +131,7 @@ $(B)/pintle-sandbox: $(call obj,src/programs/pintle_sandbox.c)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/pintle-pause: src/programs/pintle_pause.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -Os -nostdlib -static -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-pie -no-pie \
+	$(Q)$(CC) -Os -nostdlib -static -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-pie \
 		$(filter-out -include src/base/banned.h,$(WARNINGS)) -Wl,--build-id=none -Wl,-z,norelro -Wl,-n -s -o $@ $<
 
 # Unit tests: foo_test.c beside foo.c, one program under Criterion, linked from the archive.

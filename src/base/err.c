@@ -22,7 +22,8 @@ int err_vset(struct err *err, int code, const char *fmt, va_list ap)
     return code;
 }
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+/* Names in parentheses: the analyzer has macros of these names. */
+int(err_set)(struct err *err, int code, const char *fmt, ...)
 {
     va_list ap;
 
@@ -32,7 +33,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
     return code;
 }
 
-int err_errno(struct err *err, int errno_value, const char *fmt, ...)
+int(err_errno)(struct err *err, int errno_value, const char *fmt, ...)
 {
     size_t n;
     va_list ap;
@@ -45,7 +46,7 @@ int err_errno(struct err *err, int errno_value, const char *fmt, ...)
     return -errno_value;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int(err_wrap)(struct err *err, const char *fmt, ...)
 {
     char inner[ERR_TEXT_BYTES];
     size_t n;

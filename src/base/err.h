@@ -53,3 +53,11 @@ int err_vset(struct err *err, int code, const char *fmt, va_list ap) PRINTF_LIKE
 int err_errno(struct err *err, int errno_value, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Put "<fmt>: " before the text; returns err->code. */
 int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The analyzer sees one file at a time: this tells it that a failure is negative, so that it does
+ * not follow a failure as if it were success. */
+#ifdef __clang_analyzer__
+#    define err_set(...)   (err_set(__VA_ARGS__), -1)
+#    define err_errno(...) (err_errno(__VA_ARGS__), -1)
+#    define err_wrap(...)  (err_wrap(__VA_ARGS__), -1)
+#endif

@@ -323,6 +323,7 @@ def test_orphans_stay_and_are_adopted(cluster, namespace):
     state = await_state(apps.list_namespaced_replica_set,
                         lambda s: all(not r.metadata.owner_references for r in s.values()), namespace)
     assert len(state) == 1
+    await_state(apps.list_namespaced_deployment, lambda s: "web" not in s, namespace)
     apps.create_namespaced_deployment(namespace, deployment())
     await_state(apps.list_namespaced_deployment, is_rolled_out("web", 3), namespace)
     sets = apps.list_namespaced_replica_set(namespace).items
