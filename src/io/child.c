@@ -79,3 +79,10 @@ void child_free(struct child *c)
     if (c->has_ended)
         uv_close((uv_handle_t *)&c->uv, on_closed);
 }
+
+void child_close_(uv_handle_t *h)
+{
+    const struct child *c = CONTAINER_OF((uv_process_t *)(void *)h, struct child, uv);
+
+    uv_close(h, c->is_freed ? on_closed : NULL);
+}

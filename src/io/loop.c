@@ -194,7 +194,11 @@ struct loop *loop_new(const struct clock *clock)
 static void close_handle(uv_handle_t *h, void *arg)
 {
     (void)arg;
-    if (!uv_is_closing(h))
+    if (uv_is_closing(h))
+        return;
+    if (h->type == UV_PROCESS)
+        child_close_(h);
+    else
         uv_close(h, NULL);
 }
 

@@ -24,6 +24,14 @@
 
 enum { NOBODY = 65535, SYNC_FD = 3 };
 
+/* Asked by the address sanitizer where it is built in: from a pid namespace without its own /proc
+ * leaks cannot be looked for. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
 static int fail(const char *what)
 {
     (void)fprintf(stderr, "%s: %s\n", what, strerror(errno));
