@@ -145,7 +145,7 @@ $(B)/obj/%_test.o $(CRITERION_OBJ): ALL_CFLAGS += -Itests/shim
 endif
 $(B)/unit-tests: $(call obj,$(TEST_SRCS)) $(CRITERION_OBJ) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -Wl,--as-needed -larchive -lcurl $(CRITERION) -lpthread
-unit: $(B)/unit-tests $(PROGRAMS)
+unit: $(B)/unit-tests $(if $(filter cni runtime,$(DIRS)),$(PROGRAMS))
 	$(B)/unit-tests $(if $(FILTER),--filter='$(FILTER)') --timeout 60
 
 # The schema compiler's messages, and the program from outside.
