@@ -179,7 +179,8 @@ static void print_group_members(struct buf *b, size_t first_row)
         print_group_version(b, gv);
     }
     buf_append_lit(b, "],\"preferredVersion\":");
-    print_group_version(b, preferred);
+    if (preferred)
+        print_group_version(b, preferred);
 }
 
 /* The first served row of each group, one after the other; resource_group_versions_len at the end.

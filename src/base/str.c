@@ -143,7 +143,7 @@ bool str_to_i64(struct str s, int64_t *ret)
     bool negative = s.len && s.p[0] == '-';
     uint64_t v;
 
-    if (!str_to_u64(negative ? str_tail(s, 1) : s, &v))
+    if (!str_to_u64(negative ? str_n(s.p + 1, s.len - 1) : s, &v))
         return false;
     if (v > (uint64_t)INT64_MAX + negative)
         return false;

@@ -104,3 +104,15 @@ Test(yaml, from_json)
                                "d: \"2001-01-01T00:00:00Z\"\ne: []\nkind: X\nt: |\n  l1\n  l2\n")),
               "%.*s", STR_ARG(yaml));
 }
+
+Test(yaml, a_quoted_merge_key_is_a_key_both_ways)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str json, yaml;
+    struct err err;
+
+    cr_assert_eq(yaml_to_json(&a, STR("\"<<\": [x]\nee: 1\n"), false, 1 << 20, &json, &err), 0);
+    cr_assert_eq(yaml_from_json(&a, json, &yaml, &err), 0);
+    cr_assert_eq(yaml_to_json(&a, yaml, false, 1 << 20, &json, &err), 0);
+    cr_expect(str_eq(json, STR("{\"<<\":[\"x\"],\"ee\":1}")), "%.*s", STR_ARG(json));
+}

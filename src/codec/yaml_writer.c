@@ -33,11 +33,16 @@ static bool looks_like_date(struct str s)
     return s.len >= 10 && s.p[4] == '-' && s.p[7] == '-' && s.p[0] >= '0' && s.p[0] <= '9';
 }
 
+static bool is_merge_key(struct str s)
+{
+    return str_eq(s, STR("<<"));
+}
+
 static bool emit_string(yaml_emitter_t *e, struct str s)
 {
     if (str_find(s, '\n') >= 0)
         return emit_text(e, s, YAML_LITERAL_SCALAR_STYLE);
-    if (!yaml_scalar_is_string(s) || looks_like_date(s))
+    if (!yaml_scalar_is_string(s) || looks_like_date(s) || is_merge_key(s))
         return emit_text(e, s, YAML_DOUBLE_QUOTED_SCALAR_STYLE);
     return emit_text(e, s, YAML_PLAIN_SCALAR_STYLE);
 }

@@ -151,7 +151,7 @@ int link_get(struct netlink *n, const char *name, struct link_info *ret, struct 
 
 int link_index(struct netlink *n, const char *name, struct err *err)
 {
-    struct link_info info;
+    struct link_info info = { 0 };
     int r = link_get(n, name, &info, err);
 
     return r < 0 ? r : info.index;
