@@ -187,6 +187,7 @@ for c in $checks; do
         echo "ok      $c ($((SECONDS - start)) s)"
     else
         failed=$((failed + 1))
+        printf '%s\n' "$out" | grep -E ' error: ' | head -n 50 # a linter's notes may be long
         printf '%s\n' "$out" | head -n 100
         echo "failed  $c ($((SECONDS - start)) s)"
     fi

@@ -114,5 +114,6 @@ Test(yaml, a_quoted_merge_key_is_a_key_both_ways)
     cr_assert_eq(yaml_to_json(&a, STR("\"<<\": [x]\nee: 1\n"), false, 1 << 20, &json, &err), 0);
     cr_assert_eq(yaml_from_json(&a, json, &yaml, &err), 0);
     cr_assert_eq(yaml_to_json(&a, yaml, false, 1 << 20, &json, &err), 0);
-    cr_expect(str_eq(json, STR("{\"<<\":[\"x\"],\"ee\":1}")), "%.*s", STR_ARG(json));
+    cr_expect(str_eq(json, STR("{\"\\u003c\\u003c\":[\"x\"],\"ee\":1}")), "%.*s from %.*s",
+              STR_ARG(json), STR_ARG(yaml));
 }

@@ -29,6 +29,12 @@ int store_corrupt(struct err *err, struct store *s, uint16_t resource, struct st
 
 /* --- snapshots --- */
 
+static void reader_reset(struct store_reader *rd)
+{
+    for (int e = 0; e < ENV_MAX; e++)
+        mdb_txn_reset(rd->txn[e]);
+}
+
 static int reader_new(struct store *s, struct store_reader **ret, struct err *err)
 {
     struct store_reader *rd = NEW(struct store_reader);
@@ -44,14 +50,9 @@ static int reader_new(struct store *s, struct store_reader **ret, struct err *er
             return store_env_fail(rc, err, "begin a read");
         }
     }
+    reader_reset(rd);
     *ret = rd;
     return 0;
-}
-
-static void reader_reset(struct store_reader *rd)
-{
-    for (int e = 0; e < ENV_MAX; e++)
-        mdb_txn_reset(rd->txn[e]);
 }
 
 static int reader_renew(struct store_reader *rd)
@@ -71,7 +72,6 @@ static int reader_renew(struct store_reader *rd)
 static int reader_get(struct store *s, struct store_reader **ret, struct err *err)
 {
     struct list *l;
-    int r;
 
     (void)pthread_mutex_lock(&s->reader_lock);
     l = list_first(&s->readers);
@@ -82,10 +82,7 @@ static int reader_get(struct store *s, struct store_reader **ret, struct err *er
         *ret = CONTAINER_OF(l, struct store_reader, link);
         return 0;
     }
-    r = reader_new(s, ret, err);
-    if (r == 0)
-        reader_reset(*ret);
-    return r;
+    return reader_new(s, ret, err);
 }
 
 static void reader_put(struct store *s, struct store_reader *rd)
@@ -116,7 +113,7 @@ int store_snapshot_begin(struct store *s, struct store_snapshot *ret, struct err
     uint64_t ids[ENV_MAX], rev = 0;
     int rc = reader_get(s, &rd, err);
 
-    if (rc < 0)
+    if (rc < 0 || !rd)
         return rc;
     for (int i = 0; i < TRIES; i++) {
         rev = read_published(s, ids);
@@ -220,7 +217,7 @@ int store_find(const struct store_view *v, const struct store_lkey *k, uint64_t 
                struct store_found *ret)
 {
     struct store_resource_entry *re = store_resource_get(v->store, store_lkey_resource(k));
-    struct store_record hard, soft;
+    struct store_record hard = { 0 }, soft = { 0 };
     int h = 0, s = 0;
 
     if (!re)

@@ -121,7 +121,7 @@ static int write_stamp(struct store *s, const char *path, struct err *err)
 static int copy_file(const char *from, const char *to)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, r = 0;
-    struct stat st;
+    struct stat st = { 0 };
 
     if (in < 0)
         return -errno;

@@ -196,6 +196,32 @@ static int try_batch(struct store *s, struct list *txns, size_t n)
     return 0;
 }
 
+static void answer_all(struct list *txns)
+{
+    LIST_FOREACH_SAFE(l, txns)
+        answer(CONTAINER_OF(l, struct store_txn, queue));
+}
+
+/* One did not fit: each by itself, so that only that one fails. */
+static void apply_singly(struct store *s, struct list *txns, size_t n, int r)
+{
+    struct list *l;
+
+    while ((l = list_first(txns))) {
+        struct store_txn *t = CONTAINER_OF(l, struct store_txn, queue);
+        struct list one;
+
+        list_remove(l);
+        list_init(&one);
+        list_append(&one, l);
+        if (n > 1)
+            r = try_batch(s, &one, 1);
+        if (r < 0)
+            t->result = r;
+        answer(t);
+    }
+}
+
 static void run_batch(struct store *s, struct list *txns, size_t n)
 {
     int r;
@@ -203,26 +229,10 @@ static void run_batch(struct store *s, struct list *txns, size_t n)
     if (n > atomic_load(&s->batch_max))
         atomic_store(&s->batch_max, n);
     r = try_batch(s, txns, n);
-    if (r < 0) {
-        struct list *l;
-
-        /* One did not fit: each by itself, so that only that one fails. */
-        while ((l = list_first(txns))) {
-            struct store_txn *t = CONTAINER_OF(l, struct store_txn, queue);
-            struct list one;
-
-            list_remove(l);
-            list_init(&one);
-            list_append(&one, l);
-            if (n > 1)
-                r = try_batch(s, &one, 1);
-            if (r < 0)
-                t->result = r;
-            answer(t);
-        }
-    }
-    LIST_FOREACH_SAFE(l, txns)
-        answer(CONTAINER_OF(l, struct store_txn, queue));
+    if (r < 0)
+        apply_singly(s, txns, n, r);
+    else
+        answer_all(txns);
     store_mark_history(s);
 }
 

@@ -195,7 +195,7 @@ static int read_blob(struct loading *l, const struct value *descriptor, struct s
 
     if (r == 0)
         r = read_member(l, path, ret, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     digest_sha256_text(*ret, actual);
     if (!str_eq(str_from_cstr(actual), value_get_str(descriptor, STR("digest"))))
@@ -273,7 +273,7 @@ static int load_docker_image(struct loading *l, const struct value *image, struc
 
 static int load_docker(struct loading *l, struct err *err)
 {
-    struct value manifest;
+    struct value manifest = { 0 };
     int r = read_json(l, STR("manifest.json"), &manifest, err);
 
     if (r < 0)
