@@ -223,7 +223,7 @@ static int set_up(SSL_CTX *ssl, const struct tls_options *o, struct err *err)
     if (r < 0)
         return r;
     if (o->is_client) {
-        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_verify(ssl, o->trusts_all ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
         (void)SSL_CTX_set_alpn_protos(ssl, o->without_h2 ? alpn_h1 : alpn_both,
                                       o->without_h2 ? sizeof(alpn_h1) - 1 : sizeof(alpn_both) - 1);
         return 0;

@@ -22,6 +22,7 @@ struct tls_options {
      * Client: what the server's certificate must verify against; unset: the connection fails. */
     struct str ca_pem;
     bool without_h2; /* ALPN offers or takes http/1.1 only */
+    bool trusts_all; /* client: any certificate will do, as probes have it */
 };
 
 /* Shared by any number of loops. */

@@ -24,6 +24,7 @@ struct volume_manager_options {
     struct loop *loop;
     struct rest_client *client; /* for service account tokens */
     const char *pods_directory; /* ROOT/pods; made when absent */
+    struct str cluster_domain;  /* "cluster.local"; borrowed */
     struct object_cache *config_maps, *secrets;
     const struct pod_node *node; /* the kubelet's; see kubelet/pod_field.h */
     /* Asking again for this Pod is worthwhile. May run from any later turn. */

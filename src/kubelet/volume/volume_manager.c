@@ -1,0 +1,167 @@
+/* The directories of Pods: pods/UID/volumes/kubernetes.io~KIND/NAME, etc-hosts, containers/NAME. */
+#include "kubelet/volume/volume_manager.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "api/core_v1.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "kubelet/object_cache.h"
+#include "kubelet/volume/volume_internal.h"
+#include "kubelet/volume/volume_kinds.h"
+#include "runtime/runtime_files.h"
+
+const char *volume_pod_path(struct arena *a, const struct volume_manager *m, struct str pod_uid,
+                            const char *below)
+{
+    return arena_printf(a, "%s/%.*s%s", m->pods_directory, STR_ARG(pod_uid), below).p;
+}
+
+const char *volume_path(struct arena *a, const struct volume_manager *m,
+                        const struct core_v1_pod *pod, const struct core_v1_volume *v)
+{
+    const struct volume_kind *k = volume_kind_of(v);
+
+    if (!k)
+        return NULL;
+    if (k->is_on_host)
+        return str_cstr(a, v->volume_source.host_path->path);
+    return arena_printf(a, "%s/%.*s/volumes/kubernetes.io~%s/%.*s", m->pods_directory,
+                        STR_ARG(pod->metadata.uid), k->name, STR_ARG(v->name))
+        .p;
+}
+
+int volume_manager_new(const struct volume_manager_options *o, struct volume_manager **ret,
+                       struct err *err)
+{
+    struct volume_manager *m;
+    int r = runtime_files_make_directory(o->pods_directory, 0750, err);
+
+    if (r < 0)
+        return r;
+    m = NEW(struct volume_manager);
+    m->o = *o;
+    m->pods_directory = str_heap_cstr(str_from_cstr(o->pods_directory));
+    *ret = m;
+    return 0;
+}
+
+void volume_manager_free(struct volume_manager *m)
+{
+    if (!m)
+        return;
+    volume_token_done(m);
+    mem_free(m->pods_directory);
+    mem_free(m);
+}
+
+static gid_t group_of(const struct core_v1_pod *pod)
+{
+    const struct core_v1_pod_security_context *s = pod->spec.security_context;
+
+    return s && s->fs_group ? (gid_t)*s->fs_group : (gid_t)-1;
+}
+
+static int sync_one(struct volume_manager *m, struct arena *a, const struct core_v1_pod *pod,
+                    const struct core_v1_volume *v, struct err *err)
+{
+    const struct volume_kind *k = volume_kind_of(v);
+    struct volume_task t = {
+        .manager = m,
+        .arena = a,
+        .pod = pod,
+        .volume = v,
+        .gid = group_of(pod),
+        .err = err,
+    };
+    int r;
+
+    if (!k)
+        return err_set(err, ERR_UNSUPPORTED, "no volume plugin matched volume \"%.*s\"",
+                       STR_ARG(v->name));
+    t.path = volume_path(a, m, pod, v);
+    r = k->sync(&t);
+    VEC_DONE(&t.files);
+    if (r < 0 && r != ERR_AGAIN)
+        (void)err_wrap(err, "MountVolume.SetUp failed for volume \"%.*s\" ", STR_ARG(v->name));
+    return r;
+}
+
+int volume_manager_sync(struct volume_manager *m, const struct core_v1_pod *pod, struct err *err)
+{
+    struct err first = { 0 };
+    int worst = 0;
+
+    for (uint32_t i = 0; i < pod->spec.volumes.len; i++) {
+        CLEANUP(arena_done) struct arena a = { 0 };
+        int r = sync_one(m, &a, pod, &pod->spec.volumes.items[i], err);
+
+        if (r < 0 && (worst == 0 || worst == ERR_AGAIN)) {
+            worst = r;
+            first = *err;
+        }
+    }
+    if (worst < 0)
+        *err = first;
+    return worst;
+}
+
+struct str volume_manager_termination_log(struct arena *a, const struct volume_manager *m,
+                                          struct str pod_uid, struct str container)
+{
+    return arena_printf(a, "%s/%.*s/containers/%.*s/termination-log", m->pods_directory,
+                        STR_ARG(pod_uid), STR_ARG(container));
+}
+
+/* --- the end --- */
+
+/* Mounts below a directory of a Pod's volumes: two levels down. */
+static void unmount_below(const char *path, int depth)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    DIR *d = opendir(path);
+    const struct dirent *e;
+
+    while (d && (e = readdir(d))) {
+        const char *below;
+
+        if (e->d_type != DT_DIR || e->d_name[0] == '.')
+            continue;
+        below = arena_printf(&a, "%s/%s", path, e->d_name).p;
+        if (depth > 0)
+            unmount_below(below, depth - 1);
+        else
+            (void)umount2(below, MNT_DETACH | UMOUNT_NOFOLLOW); /* mostly there is none */
+    }
+    if (d)
+        (void)closedir(d);
+}
+
+int volume_manager_remove_pod(struct volume_manager *m, struct str pod_uid, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+
+    volume_token_forget_pod(m, pod_uid);
+    object_cache_release_pod(m->o.config_maps, pod_uid);
+    object_cache_release_pod(m->o.secrets, pod_uid);
+    unmount_below(volume_pod_path(&a, m, pod_uid, "/volumes"), 1);
+    return runtime_files_remove(AT_FDCWD, volume_pod_path(&a, m, pod_uid, ""), err);
+}
+
+void volume_manager_each_pod(struct volume_manager *m, void (*fn)(struct str pod_uid, void *arg),
+                             void *arg)
+{
+    DIR *d = opendir(m->pods_directory);
+    const struct dirent *e;
+
+    while (d && (e = readdir(d)))
+        if (e->d_type == DT_DIR && e->d_name[0] != '.')
+            fn(str_from_cstr(e->d_name), arg);
+    if (d)
+        (void)closedir(d);
+}
