@@ -17,6 +17,7 @@ static const struct {
       "serve the Kubernetes API" },
     { STR_INIT("controller-manager"), STR_INIT("kube-controller-manager"), cmd_controller_manager,
       "run the control loops" },
+    { STR_INIT("kubelet"), STR_INIT("kubelet"), cmd_kubelet, "run a node's Pods" },
     { STR_INIT("pki"), STR_INIT(""), cmd_pki, "make a cluster's certificates and kubeconfig" },
     { STR_INIT("up"), STR_INIT(""), cmd_up, "run a cluster's components under one supervisor" },
     { STR_INIT("version"), STR_INIT(""), cmd_version, "print the version" },

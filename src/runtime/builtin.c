@@ -688,7 +688,9 @@ static int set_up(struct builtin *b, const struct runtime_builtin_options *o, st
         return err->code;
     r = make_directories(b, err);
     if (r == 0)
-        r = image_store_new(arena_printf(a, "%s/store", b->root).p, &b->images, err);
+        r = image_store_new(o->image_directory ? o->image_directory
+                                               : arena_printf(a, "%s/store", b->root).p,
+                            &b->images, err);
     if (r == 0)
         r = watch_exits(b, err);
     return r == 0 ? builtin_load(b, err) : r;

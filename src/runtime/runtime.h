@@ -157,8 +157,9 @@ void runtime_stream_close(struct runtime_stream *s);
 struct cni_network; /* what gives Pods their network; see cni/cni_network.h */
 
 struct runtime_builtin_options {
-    const char *root_directory;    /* images, layers, containers' writable layers */
-    const char *state_directory;   /* sockets, exit files, namespaces; may be on tmpfs */
+    const char *root_directory;  /* images, layers, containers' writable layers */
+    const char *image_directory; /* the image store, shared by nodes; NULL: root_directory/store */
+    const char *state_directory; /* sockets, exit files, namespaces; may be on tmpfs */
     const char *program_directory; /* pintle-sandbox, pintle-image; NULL: where we are */
     const char *crun;              /* NULL: "crun" in PATH */
     const char *conmon;            /* NULL: "conmon" in PATH */

@@ -1,0 +1,115 @@
+/* pintle kubelet --kubeconfig FILE: the node agent. It enters its node's network namespace, when
+ * one is named, and a mount namespace of its own before it has threads. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/flags.h"
+#include "kubelet/kubelet.h"
+#include "runtime/node_mounts.h"
+#include "runtime/runtime_files.h"
+
+static int fail(const char *text)
+{
+    (void)fprintf(stderr, "pintle kubelet: %s\n", text);
+    return 2;
+}
+
+static int enter_network(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+
+    if (fd < 0)
+        return err_errno(err, errno, "open '%s'", path);
+    r = setns(fd, CLONE_NEWNET) < 0 ? err_errno(err, errno, "enter '%s'", path) : 0;
+    (void)close(fd);
+    return r;
+}
+
+static int enter(const struct kubelet_options *o, const char *netns, struct err *err)
+{
+    struct arena a = { 0 };
+    int r = runtime_files_make_directory(o->state_directory, 0755, err);
+
+    if (r >= 0 && netns)
+        r = enter_network(netns, err);
+    if (r >= 0)
+        r = node_mounts_enter(arena_printf(&a, "%s/mounts", o->state_directory).p, err);
+    arena_done(&a);
+    return r;
+}
+
+int cmd_kubelet(int argc, char **argv)
+{
+    static char host_name[256];
+    struct kubelet_options o = { .root_directory = "/var/lib/kubelet",
+                                 .state_directory = "/run/pintle/kubelet",
+                                 .log_directory = "/var/log/pods",
+                                 .cluster_domain = "cluster.local",
+                                 .port = 10250,
+                                 .max_pods = 110 };
+    const char *netns = NULL;
+    uint32_t verbosity = 0;
+    const struct flag flags[] = {
+        { "kubeconfig", FLAG_STRING, &o.kubeconfig, "how to reach the API server" },
+        { "hostname-override", FLAG_STRING, &o.node_name, "the node's name, else the host's" },
+        { "node-ip", FLAG_STRING, &o.node_ip, "address of the node" },
+        { "root-dir", FLAG_STRING, &o.root_directory, "state of Pods (default /var/lib/kubelet)" },
+        { "state-dir", FLAG_STRING, &o.state_directory,
+          "sockets and namespaces (default /run/pintle/kubelet)" },
+        { "image-dir", FLAG_STRING, &o.image_directory, "images, else below the root" },
+        { "log-dir", FLAG_STRING, &o.log_directory, "logs of Pods (default /var/log/pods)" },
+        { "cgroup-root", FLAG_STRING, &o.cgroup_root, "control group above Pods (default /)" },
+        { "cluster-dns", FLAG_STRING, &o.cluster_dns, "address of the cluster's DNS" },
+        { "cluster-domain", FLAG_STRING, &o.cluster_domain, "its domain (default cluster.local)" },
+        { "address", FLAG_STRING, &o.address, "address that the port is opened on" },
+        { "port", FLAG_PORT, &o.port, "port of the kubelet (default 10250)" },
+        { "tls-cert-file", FLAG_STRING, &o.cert_file, "certificate of the port" },
+        { "tls-private-key-file", FLAG_STRING, &o.key_file, "its key" },
+        { "client-ca-file", FLAG_STRING, &o.client_ca_file, "authority of its clients" },
+        { "max-pods", FLAG_UINT, &o.max_pods, "how many Pods the node takes (default 110)" },
+        { "node-labels", FLAG_STRING, &o.node_labels, "labels of a new Node: a=b,c=d" },
+        { "registries-file", FLAG_STRING, &o.registries_file, "how registries are reached" },
+        { "cni-conf-dir", FLAG_STRING, &o.cni_conf_directory,
+          "configuration of CNI plugins, else our own network" },
+        { "cni-bin-dir", FLAG_STRING, &o.cni_bin_directory, "where CNI plugins are" },
+        { "netns", FLAG_STRING, &netns, "network namespace of the node, else ours" },
+        { "cleanup", FLAG_BOOL, &o.cleanup, "remove all Pods of this node, and end" },
+        { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
+        { 0 },
+    };
+    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
+    struct err err;
+    size_t n;
+    int r = flags_parse(flags, argc, argv, words, &n, "pintle kubelet --kubeconfig FILE", &err);
+
+    if (r == 1)
+        return 0;
+    if (r < 0 || n)
+        return fail(r < 0 ? err.text : "takes no words, only flags");
+    if (!o.kubeconfig && !o.cleanup)
+        return fail("--kubeconfig is needed");
+    if (geteuid() != 0)
+        return fail("must run as root: it makes namespaces, mounts and control groups");
+    if (!o.node_name) {
+        (void)gethostname(host_name, sizeof(host_name) - 1);
+        for (char *p = host_name; *p; p++)
+            *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+        o.node_name = host_name;
+    }
+    if (verbosity >= 4)
+        log_set_level(LOG_LEVEL_DEBUG);
+    if (enter(&o, netns, &err) < 0) {
+        (void)fprintf(stderr, "pintle kubelet: %s\n", err.text);
+        return 1;
+    }
+    return kubelet_run(&o);
+}

@@ -1,0 +1,171 @@
+/* What the kubelet's own files share. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "io/loop.h"
+#include "kubelet/kubelet.h"
+#include "kubelet/pod_config.h"
+#include "kubelet/pod_env.h"
+#include "kubelet/pod_field.h"
+#include "kubelet/pod_plan.h"
+#include "kubelet/prober/prober.h"
+#include "runtime/runtime.h"
+
+struct cni_network;
+struct event_recorder;
+struct informer;
+struct node_agent;
+struct object_cache;
+struct pod_worker;
+struct rest_client;
+struct volume_manager;
+
+struct kubelet {
+    const struct kubelet_options *o;
+    struct arena arena;
+    struct loop *loop;
+    struct rest_client *rest;
+    struct runtime *runtime;
+    struct cni_network *network;
+    struct event_recorder *events;
+    struct informer *pods, *services;
+    struct object_cache *config_maps, *secrets;
+    struct volume_manager *volumes;
+    struct prober *prober;
+    struct node_agent *node_agent;
+    struct pod_config_node config;
+    struct pod_node node;
+    struct pod_env_sources env_sources;
+    struct map workers;     /* of struct pod_worker by uid */
+    bool is_runtime_listed; /* what ran before us is known */
+    bool is_orphans_looked_for;
+    int exit_code;
+};
+
+/* --- workers: pod_worker.c --- */
+
+/* One container of a Pod across its runs. */
+struct pod_slot {
+    struct pod_worker *worker;
+    char *name;
+    uint32_t attempt;   /* of the next run */
+    int64_t backoff_ms; /* of the last restart; 0: none yet */
+    int64_t restart_at_ms;
+    char *waiting_reason; /* why it does not run; NULL: nothing special */
+    char *waiting_message;
+    int64_t pull_backoff_ms;
+    bool is_told;          /* the waiting reason has gone into a status */
+    struct pod_kill *kill; /* under way */
+    char *probed_id;       /* the run that the prober has; NULL: none */
+    char *backed_off_id;   /* the run whose end has set restart_at_ms */
+};
+
+enum pod_phase {
+    POD_RUNS,       /* is wanted */
+    POD_TERMINATES, /* its containers are being ended */
+    POD_CLEANS_UP,  /* its sandbox, volumes, cgroup */
+    POD_IS_GONE,    /* only the API object is left to be deleted */
+};
+
+struct pod_worker {
+    struct kubelet *k;
+    struct str uid;
+    char *uid_text;
+    const struct api_object *pod; /* the newest */
+    enum pod_phase phase;
+    bool is_deleted_in_api; /* nothing is to be told any more */
+    bool is_final;          /* the phase was Succeeded or Failed once */
+    bool is_deadline_over;
+    const char *final_reason; /* "DeadlineExceeded", ...; NULL: none */
+    int64_t grace_ms;
+    struct arena statuses_arena;
+    struct runtime_container_status *statuses; /* of the sandbox's containers */
+    size_t n_statuses;
+    bool is_listed;   /* statuses are known */
+    char *sandbox_id; /* NULL: none */
+    bool is_sandbox_ready;
+    uint32_t sandbox_attempt; /* of the next one */
+    struct str *ips;
+    size_t n_ips;
+    struct arena ips_arena;
+    struct runtime_call *refresh, *sandbox_call;
+    bool is_refresh_wanted;
+    struct pod_start *start; /* a container that is being started */
+    struct map slots;        /* of struct pod_slot by name */
+    struct loop_task task;
+    struct loop_timer timer;
+    int64_t wake_at_ms;
+    int64_t started_s;  /* status.startTime */
+    char *volume_error; /* the last one told of */
+    /* pod_status_send.c */
+    struct rest_call *status_call;
+    char *status_sent; /* the last text that the server has */
+    char *status_sending;
+    bool is_delete_sent;
+    int64_t status_backoff_ms;
+    struct loop_timer status_timer;
+};
+
+/* Something may have changed: looks at the end of the turn. */
+void pod_worker_wake(struct pod_worker *w);
+/* Asks the runtime first. */
+void pod_worker_refresh(struct pod_worker *w);
+/* Asks about its sandbox as well. */
+void pod_worker_ask_sandbox(struct pod_worker *w);
+struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *pod);
+void pod_worker_free(struct pod_worker *w);
+/* The API has a newer object, or none any more (NULL). */
+void pod_worker_update(struct pod_worker *w, const struct api_object *pod);
+/* A sandbox of it was found at the start. */
+void pod_worker_adopt(struct pod_worker *w, const struct runtime_sandbox_status *s);
+const struct core_v1_pod *pod_worker_spec(const struct pod_worker *w);
+struct pod_slot *pod_worker_slot(struct pod_worker *w, struct str name);
+/* The container's latest run; NULL: none. */
+const struct runtime_container_status *pod_worker_latest(const struct pod_worker *w,
+                                                         struct str name);
+struct runtime_strs pod_worker_ips(const struct pod_worker *w);
+void pod_worker_event(struct pod_worker *w, struct str container, const char *type,
+                      const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+void pod_slot_wait(struct pod_slot *s, const char *reason, struct str message);
+
+/* --- pod_start.c: one container from its image to its postStart hook --- */
+void pod_start_begin(struct pod_worker *w, const struct pod_container *c);
+void pod_start_cancel(struct pod_start *s);
+struct str pod_start_name(const struct pod_start *s);
+
+/* --- pod_kill.c --- */
+/* preStop, TERM, KILL of the slot's running container; the worker is woken when it has ended. */
+void pod_kill_begin(struct pod_slot *s, const struct pod_container *c, int64_t grace_ms,
+                    const char *why);
+void pod_kill_cancel(struct pod_kill *k);
+/* A shorter grace for one that is under way. */
+void pod_kill_hurry(struct pod_kill *k, int64_t grace_ms);
+
+/* --- pod_status.c --- */
+/* The status of the Pod as it is now, as JSON of a strategic merge patch; in the arena. */
+struct str pod_status_patch(struct arena *a, struct pod_worker *w, const struct plan *plan);
+/* Fills what the plan needs of each container; in the arena. */
+void pod_status_plan_input(struct arena *a, struct pod_worker *w, struct plan_input *ret);
+
+/* --- pod_status_send.c --- */
+void pod_status_send(struct pod_worker *w, struct str patch);
+/* The object itself: it has ended here. */
+void pod_status_delete(struct pod_worker *w);
+void pod_status_stop(struct pod_worker *w);
+
+/* --- node_agent.c: the Node object and its Lease --- */
+struct node_agent *node_agent_new(struct kubelet *k);
+void node_agent_free(struct node_agent *n);
+/* Something that the Node's conditions tell of has changed. */
+void node_agent_wake(struct node_agent *n);
+
+/* Directories, runtime and network of the node, for the agent and for --cleanup. */
+int kubelet_open_runtime(struct kubelet *k, struct err *err);
+void kubelet_worker_gone(struct kubelet *k, struct pod_worker *w); /* frees it */
+/* --cleanup; the loop stops when it is done. */
+int kubelet_clean(struct kubelet *k, struct err *err);

@@ -1,0 +1,467 @@
+/* The Node object: made when it is not there, its status told when something of it changes and
+ * every five minutes; and its Lease, renewed every ten seconds. Of the status only our own parts
+ * are written, so that what others put there (extended resources) stays. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#include "api/core_v1.h"
+#include "api/meta_v1.h"
+#include "api/resource.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "client/api_object.h"
+#include "client/event_recorder.h"
+#include "client/informer.h"
+#include "client/rest_client.h"
+#include "cni/cni_network.h"
+#include "codec/json_writer.h"
+#include "codec/time_text.h"
+#include "kubelet/kubelet_internal.h"
+#include "runtime/runtime_files.h"
+
+enum {
+    STATUS_PERIOD_MS = 300000,
+    LEASE_PERIOD_MS = 10000,
+    LEASE_SECONDS = 40,
+    RETRY_MS = 200,
+    RETRY_MAX_MS = 7000,
+};
+
+struct node_agent {
+    struct kubelet *k;
+    struct informer *nodes;
+    const struct api_object *node; /* NULL: there is none yet */
+    struct rest_call *call, *lease_call;
+    struct loop_timer timer, lease_timer;
+    struct loop_task task;
+    int64_t retry_ms;
+    int64_t told_at_ms; /* 0: never */
+    char *told;         /* what matters of the last status */
+    bool has_lease, has_ranges, is_wanted;
+};
+
+/* --- what the machine is --- */
+
+static struct str first_line(struct arena *a, const char *path)
+{
+    struct str text = STR_NULL, line = STR("");
+    struct err err;
+
+    if (runtime_files_read(a, AT_FDCWD, path, 65536, &text, &err) == 0)
+        (void)str_next(&text, '\n', &line);
+    return str_trim(line);
+}
+
+static struct str os_name(struct arena *a)
+{
+    struct str text = STR_NULL, line;
+    struct err err;
+
+    if (runtime_files_read(a, AT_FDCWD, "/etc/os-release", 65536, &text, &err) < 0)
+        return STR("Linux");
+    while (str_next(&text, '\n', &line))
+        if (str_has_prefix(line, STR("PRETTY_NAME=\"")) && line.len > 14)
+            return str_sub(line, 13, line.len - 1);
+    return STR("Linux");
+}
+
+static const char *architecture(const struct utsname *u)
+{
+    if (!strcmp(u->machine, "x86_64"))
+        return "amd64";
+    return !strcmp(u->machine, "aarch64") ? "arm64" : u->machine;
+}
+
+static void put(struct buf *b, const char *name, struct str value)
+{
+    buf_printf(b, "\"%s\":", name);
+    json_write_string(b, value);
+}
+
+static void put_info(struct arena *a, struct buf *b, const struct kubelet *k)
+{
+    struct utsname u;
+
+    (void)uname(&u);
+    buf_append_lit(b, "\"nodeInfo\":{");
+    put(b, "machineID", first_line(a, "/etc/machine-id"));
+    buf_append_char(b, ',');
+    put(b, "systemUUID", first_line(a, "/sys/class/dmi/id/product_uuid"));
+    buf_append_char(b, ',');
+    put(b, "bootID", first_line(a, "/proc/sys/kernel/random/boot_id"));
+    buf_append_char(b, ',');
+    put(b, "kernelVersion", str_from_cstr(u.release));
+    buf_append_char(b, ',');
+    put(b, "osImage", os_name(a));
+    buf_append_char(b, ',');
+    put(b, "containerRuntimeVersion",
+        arena_printf(a, "%s://%s", k->runtime->ops->name, k->runtime->ops->version(k->runtime)));
+    buf_append_lit(b, ",\"kubeletVersion\":\"v1.36.0\",\"kubeProxyVersion\":\"\","
+                      "\"operatingSystem\":\"linux\",");
+    put(b, "architecture", str_from_cstr(architecture(&u)));
+    buf_append_lit(b, "},");
+}
+
+static void put_resources(struct buf *b, const char *name, const struct kubelet *k)
+{
+    struct statvfs fs;
+    unsigned long long disk = 0;
+
+    if (statvfs(k->o->root_directory, &fs) == 0)
+        disk = (unsigned long long)fs.f_blocks * fs.f_frsize;
+    buf_printf(b,
+               "\"%s\":{\"cpu\":\"%d\",\"memory\":\"%lldKi\",\"ephemeral-storage\":\"%lluKi\","
+               "\"hugepages-1Gi\":\"0\",\"hugepages-2Mi\":\"0\",\"pods\":\"%u\"},",
+               name, get_nprocs(), (long long)k->config.memory_bytes / 1024, disk / 1024,
+               k->o->max_pods);
+}
+
+/* --- conditions --- */
+
+struct condition {
+    const char *type, *reason, *message;
+    bool is_true;
+};
+
+static void put_time(struct buf *b, const char *name, int64_t sec)
+{
+    buf_printf(b, "\"%s\":\"", name);
+    time_text_print(b, sec);
+    buf_append_char(b, '"');
+}
+
+static int64_t transition_of(const struct node_agent *n, const struct condition *c, int64_t now_s)
+{
+    const struct core_v1_node *node = n->node ? API_OBJECT(n->node, struct core_v1_node) : NULL;
+
+    for (uint32_t i = 0; node && i < node->status.conditions.len; i++) {
+        const struct core_v1_node_condition *old = &node->status.conditions.items[i];
+
+        if (str_eq(old->type, str_from_cstr(c->type)) &&
+            str_eq(old->status, c->is_true ? STR("True") : STR("False")))
+            return old->last_transition_time.sec;
+    }
+    return now_s;
+}
+
+static void put_condition(const struct node_agent *n, struct buf *b, const struct condition *c,
+                          int64_t now_s)
+{
+    buf_append_char(b, '{');
+    put(b, "type", str_from_cstr(c->type));
+    buf_printf(b, ",\"status\":\"%s\",", c->is_true ? "True" : "False");
+    put_time(b, "lastHeartbeatTime", now_s);
+    buf_append_char(b, ',');
+    put_time(b, "lastTransitionTime", transition_of(n, c, now_s));
+    buf_append_char(b, ',');
+    put(b, "reason", str_from_cstr(c->reason));
+    buf_append_char(b, ',');
+    put(b, "message", str_from_cstr(c->message));
+    buf_append_char(b, '}');
+}
+
+static struct condition ready_condition(const struct node_agent *n, struct err *err)
+{
+    if (cni_network_ready(n->k->network, err) < 0) {
+        (void)err_wrap(err, "container runtime network not ready: NetworkReady=false "
+                            "reason:NetworkPluginNotReady message:Network plugin returns error");
+        return (struct condition){ "Ready", "KubeletNotReady", err->text, false };
+    }
+    return (struct condition){ "Ready", "KubeletReady", "kubelet is posting ready status", true };
+}
+
+static void put_conditions(const struct node_agent *n, struct buf *b, int64_t now_s)
+{
+    struct err err;
+    struct condition all[] = {
+        { "MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available",
+          false },
+        { "DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", false },
+        { "PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available", false },
+        ready_condition(n, &err),
+    };
+
+    buf_append_lit(b, "\"conditions\":[");
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (i)
+            buf_append_char(b, ',');
+        put_condition(n, b, &all[i], now_s);
+    }
+    buf_append_lit(b, "],");
+}
+
+static struct str status_json(struct arena *a, const struct node_agent *n, int64_t now_s)
+{
+    struct kubelet *k = n->k;
+    struct buf b;
+
+    buf_init_arena(&b, a, 4096);
+    buf_append_char(&b, '{');
+    put_resources(&b, "capacity", k);
+    put_resources(&b, "allocatable", k);
+    put_conditions(n, &b, now_s);
+    put_info(a, &b, k);
+    buf_printf(&b, "\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":%u}},", k->o->port);
+    buf_append_lit(&b, "\"addresses\":[{\"type\":\"InternalIP\",");
+    put(&b, "address", k->node.host_ip);
+    buf_append_lit(&b, "},{\"type\":\"Hostname\",");
+    put(&b, "address", k->node.name);
+    buf_append_lit(&b, "}]}");
+    return buf_str(&b);
+}
+
+/* --- telling --- */
+
+static const struct resource *nodes(void)
+{
+    return resource_find(STR(""), STR("v1"), STR("nodes"));
+}
+
+static void retry(struct node_agent *n)
+{
+    n->retry_ms = n->retry_ms ? MIN(n->retry_ms * 2, (int64_t)RETRY_MAX_MS) : RETRY_MS;
+    loop_timer_start(&n->timer, n->retry_ms);
+}
+
+static void on_told(const struct rest_result *res, void *arg)
+{
+    struct node_agent *n = arg;
+
+    n->call = NULL;
+    if (res->result < 0 && res->result != ERR_EXISTS) {
+        LOG_WARNING("cannot tell the node's status",
+                    KV("err", res->message.len ? res->message : STR("no answer")));
+        mem_free(n->told);
+        n->told = NULL;
+        retry(n);
+        return;
+    }
+    n->retry_ms = 0;
+    loop_timer_start(&n->timer, STATUS_PERIOD_MS);
+    if (n->is_wanted)
+        node_agent_wake(n);
+}
+
+static void put_labels(struct arena *a, struct buf *b, const struct kubelet *k)
+{
+    struct str rest = str_from_cstr(k->o->node_labels), part, key, value;
+    struct utsname u;
+
+    (void)uname(&u);
+    buf_append_lit(b, "\"labels\":{");
+    put(b, "kubernetes.io/hostname", k->node.name);
+    buf_printf(b,
+               ",\"kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/os\":\"linux\","
+               "\"kubernetes.io/arch\":\"%s\",\"beta.kubernetes.io/arch\":\"%s\"",
+               architecture(&u), architecture(&u));
+    while (str_next(&rest, ',', &part)) {
+        (void)str_cut(part, '=', &key, &value);
+        if (!key.len)
+            continue;
+        buf_append_char(b, ',');
+        put(b, arena_printf(a, "%.*s", STR_ARG(key)).p, value);
+    }
+    buf_append_char(b, '}');
+}
+
+static void make_node(struct node_agent *n, struct arena *a, struct str status)
+{
+    struct kubelet *k = n->k;
+    struct buf b;
+
+    buf_init_arena(&b, a, 8192);
+    buf_append_lit(&b, "{\"kind\":\"Node\",\"apiVersion\":\"v1\",\"metadata\":{");
+    put(&b, "name", k->node.name);
+    buf_append_char(&b, ',');
+    put_labels(a, &b, k);
+    buf_append_lit(&b, "},\"spec\":{},\"status\":");
+    buf_append_str(&b, status);
+    buf_append_char(&b, '}');
+    n->call = rest_call_start(
+        k->rest,
+        &(struct rest_request){ .verb = REST_CREATE, .resource = nodes(), .patch = buf_str(&b) },
+        on_told, n);
+}
+
+static void patch_status(struct node_agent *n, struct arena *a, struct str status)
+{
+    n->call = rest_call_start(
+        n->k->rest,
+        &(struct rest_request){ .verb = REST_STRATEGIC_MERGE_PATCH,
+                                .resource = nodes(),
+                                .name = n->k->node.name,
+                                .subresource = STR("status"),
+                                .patch = arena_printf(a, "{\"status\":%.*s}", STR_ARG(status)) },
+        on_told, n);
+}
+
+static void tell(struct loop_task *t)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct node_agent *n = CONTAINER_OF(t, struct node_agent, task);
+    int64_t now_s = clock_wall_s(loop_clock(n->k->loop));
+    int64_t now_ms = loop_now_ms(n->k->loop);
+    struct str matters, status;
+
+    if (!informer_is_synced(n->nodes))
+        return;
+    n->is_wanted = n->call != NULL;
+    if (n->call)
+        return;
+    /* The same but for its times, and told not long ago? */
+    matters = status_json(&a, n, 0);
+    if (n->node && n->told && str_eq(matters, str_from_cstr(n->told)) &&
+        now_ms - n->told_at_ms < STATUS_PERIOD_MS)
+        return;
+    mem_free(n->told);
+    n->told = str_heap_cstr(matters);
+    n->told_at_ms = now_ms;
+    status = status_json(&a, n, now_s);
+    if (n->node)
+        patch_status(n, &a, status);
+    else
+        make_node(n, &a, status);
+}
+
+void node_agent_wake(struct node_agent *n)
+{
+    loop_task_post(n->k->loop, &n->task);
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    node_agent_wake(CONTAINER_OF(t, struct node_agent, timer));
+}
+
+/* --- the node's Pod range --- */
+
+static void take_ranges(struct node_agent *n)
+{
+    const struct core_v1_node_spec *s = &API_OBJECT(n->node, struct core_v1_node)->spec;
+    struct ip_prefix ranges[2];
+    size_t count = 0;
+    struct err err;
+
+    if (n->has_ranges || n->k->o->cni_conf_directory)
+        return;
+    for (uint32_t i = 0; i < s->pod_cidrs.len && count < 2; i++)
+        count += ip_prefix_parse(s->pod_cidrs.items[i], &ranges[count]);
+    if (!count && s->pod_cidr.len)
+        count += ip_prefix_parse(s->pod_cidr, &ranges[0]);
+    if (!count)
+        return;
+    if (cni_network_set_ranges(n->k->network, ranges, count, &err) < 0)
+        LOG_WARNING("cannot use the node's Pod range", KV("err", str_from_cstr(err.text)));
+    else
+        n->has_ranges = true;
+}
+
+static void on_node(const struct api_object *old, const struct api_object *new, void *arg)
+{
+    struct node_agent *n = arg;
+
+    (void)old;
+    api_object_unref(n->node);
+    n->node = new ? api_object_ref(new) : NULL;
+    if (new)
+        take_ranges(n);
+    node_agent_wake(n);
+}
+
+static void on_synced(void *arg)
+{
+    node_agent_wake(arg);
+}
+
+/* --- the lease --- */
+
+static void on_lease(const struct rest_result *res, void *arg)
+{
+    struct node_agent *n = arg;
+
+    n->lease_call = NULL;
+    if (res->result == 0)
+        n->has_lease = true;
+    else if (res->result == ERR_NOT_FOUND)
+        n->has_lease = false;
+    else if (res->result == ERR_EXISTS)
+        n->has_lease = true;
+    loop_timer_start(&n->lease_timer, res->result == 0 ? LEASE_PERIOD_MS : RETRY_MS * 5);
+}
+
+static void renew(struct loop_timer *t)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct node_agent *n = CONTAINER_OF(t, struct node_agent, lease_timer);
+    const struct clock *clock = loop_clock(n->k->loop);
+    int64_t now_ns = clock->wall_ns(clock);
+    struct rest_request q = {
+        .verb = n->has_lease ? REST_MERGE_PATCH : REST_CREATE,
+        .resource = resource_find(STR("coordination.k8s.io"), STR("v1"), STR("leases")),
+        .namespace = STR("kube-node-lease"),
+        .name = n->has_lease ? n->k->node.name : STR_NULL,
+    };
+    struct buf b;
+
+    buf_init_arena(&b, &a, 512);
+    buf_append_lit(&b, "{\"metadata\":{");
+    put(&b, "name", n->k->node.name);
+    /* The Node takes its Lease along. */
+    if (n->node) {
+        buf_append_lit(&b, ",\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Node\",");
+        put(&b, "name", n->k->node.name);
+        buf_append_char(&b, ',');
+        put(&b, "uid", n->node->meta->uid);
+        buf_append_lit(&b, "}]");
+    }
+    buf_append_lit(&b, "},\"spec\":{");
+    put(&b, "holderIdentity", n->k->node.name);
+    buf_printf(&b, ",\"leaseDurationSeconds\":%d,\"renewTime\":\"", LEASE_SECONDS);
+    time_text_print_micro(&b, now_ns / 1000000000, (int32_t)(now_ns % 1000000000));
+    buf_append_lit(&b, "\"}}");
+    q.patch = buf_str(&b);
+    n->lease_call = rest_call_start(n->k->rest, &q, on_lease, n);
+}
+
+/* --- life --- */
+
+struct node_agent *node_agent_new(struct kubelet *k)
+{
+    struct node_agent *n = NEW(struct node_agent);
+
+    n->k = k;
+    loop_task_init(&n->task, tell);
+    loop_timer_init(&n->timer, k->loop, on_timer);
+    loop_timer_init(&n->lease_timer, k->loop, renew);
+    n->nodes = informer_new(&(struct informer_options){
+        .loop = k->loop,
+        .client = k->rest,
+        .resource = nodes(),
+        .field_selector = arena_printf(&k->arena, "metadata.name=%s", k->o->node_name) });
+    informer_add_handler(n->nodes, &(struct informer_handler){
+                                       .on_change = on_node, .on_synced = on_synced, .arg = n });
+    informer_start(n->nodes);
+    loop_timer_start(&n->lease_timer, 0);
+    return n;
+}
+
+void node_agent_free(struct node_agent *n)
+{
+    if (!n)
+        return;
+    loop_task_cancel(&n->task);
+    loop_timer_stop(&n->timer);
+    loop_timer_stop(&n->lease_timer);
+    rest_call_cancel(n->call);
+    rest_call_cancel(n->lease_call);
+    informer_free(n->nodes);
+    api_object_unref(n->node);
+    mem_free(n->told);
+    mem_free(n);
+}

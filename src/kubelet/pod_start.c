@@ -1,0 +1,297 @@
+/* Starting one container: its image (there, or pulled), its environment and mounts, create, start,
+ * postStart. Whatever fails leaves a reason in the slot and the time of the next try. */
+#include "api/core_v1.h"
+#include "base/mem.h"
+#include "client/api_object.h"
+#include "kubelet/kubelet_internal.h"
+#include "kubelet/volume/volume_manager.h"
+
+enum {
+    PULL_BACKOFF_MS = 10000,
+    PULL_BACKOFF_MAX_MS = 300000,
+    ERROR_RETRY_MS = 10000, /* of what an event may heal before */
+    HOOK_TIMEOUT_MS = 30000,
+};
+
+struct pod_start {
+    struct pod_worker *worker;
+    struct pod_slot *slot;
+    struct arena arena;
+    const struct api_object *pod; /* as it was when this began */
+    struct pod_container container;
+    struct runtime_call *call;
+    struct probe_action *hook;
+    struct str id;
+    struct runtime_image image;
+    int64_t pull_began_ms;
+};
+
+struct str pod_start_name(const struct pod_start *s)
+{
+    return s->container.spec->name;
+}
+
+static void free_start(struct pod_start *s)
+{
+    api_object_unref(s->pod);
+    arena_done(&s->arena);
+    mem_free(s);
+}
+
+void pod_start_cancel(struct pod_start *s)
+{
+    if (!s)
+        return;
+    if (s->call)
+        s->worker->k->runtime->ops->cancel(s->call);
+    probe_action_cancel(s->hook);
+    free_start(s);
+}
+
+static void end(struct pod_start *s)
+{
+    struct pod_worker *w = s->worker;
+
+    w->start = NULL;
+    free_start(s);
+    pod_worker_refresh(w);
+}
+
+/* The container waits with a reason; another try after retry_ms, or when an event brings one. */
+static void fail(struct pod_start *s, const char *reason, struct str message, int64_t retry_ms)
+{
+    pod_slot_wait(s->slot, reason, message);
+    s->slot->restart_at_ms = loop_now_ms(s->worker->k->loop) + retry_ms;
+    end(s);
+}
+
+/* --- the end: started, or not --- */
+
+static void on_hook(const struct probe_action_result *res, void *arg)
+{
+    struct pod_start *s = arg;
+    struct pod_worker *w = s->worker;
+    struct pod_slot *slot = s->slot;
+    struct pod_container c = s->container;
+    const struct api_object *pod = api_object_ref(s->pod); /* c points into it */
+
+    s->hook = NULL;
+    if (res->code == 0 && !res->is_failure) {
+        end(s);
+    } else {
+        pod_worker_event(w, c.spec->name, "Warning", "FailedPostStartHook", "PostStartHook failed");
+        pod_slot_wait(slot, "PostStartHookError", res->output);
+        end(s);
+        pod_kill_begin(slot, &c, 0, "FailedPostStartHook");
+    }
+    api_object_unref(pod);
+}
+
+static void on_started(const struct runtime_result *res, void *arg)
+{
+    struct pod_start *s = arg;
+    struct pod_worker *w = s->worker;
+    const struct core_v1_container *c = s->container.spec;
+    struct runtime_strs ips = pod_worker_ips(w);
+
+    s->call = NULL;
+    if (res->code < 0) {
+        pod_worker_event(w, c->name, "Warning", "Failed", "Error: %s", res->err->text);
+        pod_slot_wait(s->slot, res->reason.len ? "RunContainerError" : "RunContainerError",
+                      str_from_cstr(res->err->text));
+        end(s);
+        return;
+    }
+    pod_worker_event(w, c->name, "Normal", "Started", "Container started");
+    pod_slot_wait(s->slot, NULL, STR_NULL);
+    if (!c->lifecycle || !c->lifecycle->post_start) {
+        end(s);
+        return;
+    }
+    s->hook = prober_run_handler(
+        w->k->prober,
+        &(struct prober_target){ .pod_uid = w->uid,
+                                 .pod_ip = ips.len ? ips.items[0] : STR("127.0.0.1"),
+                                 .host_ip = w->k->node.host_ip,
+                                 .container_id = s->id,
+                                 .pod = API_OBJECT(s->pod, struct core_v1_pod),
+                                 .container = c },
+        c->lifecycle->post_start, HOOK_TIMEOUT_MS, on_hook, s);
+}
+
+static void on_created(const struct runtime_result *res, void *arg)
+{
+    struct pod_start *s = arg;
+    struct pod_worker *w = s->worker;
+    struct str name = s->container.spec->name;
+
+    s->call = NULL;
+    if (res->code < 0) {
+        pod_worker_event(w, name, "Warning", "Failed", "Error: %s", res->err->text);
+        fail(s, "CreateContainerError", str_from_cstr(res->err->text), ERROR_RETRY_MS);
+        return;
+    }
+    pod_worker_event(w, name, "Normal", "Created", "Container created");
+    s->slot->attempt++;
+    s->id = str_dup(&s->arena, res->id);
+    s->call = w->k->runtime->ops->start_container(w->k->runtime, s->id, on_started, s);
+}
+
+/* --- what it is created with --- */
+
+static struct str target_id(const struct pod_start *s)
+{
+    const struct runtime_container_status *t =
+        s->container.target.len ? pod_worker_latest(s->worker, s->container.target) : NULL;
+
+    return t ? t->id : STR_NULL;
+}
+
+static void config_failed(struct pod_start *s, int code, const struct err *err)
+{
+    struct str text = str_dup(&s->arena, str_from_cstr(err->text));
+
+    if (code == ERR_AGAIN) { /* on_change of the cache brings us back */
+        end(s);
+        return;
+    }
+    pod_worker_event(s->worker, s->container.spec->name, "Warning", "Failed", "Error: %.*s",
+                     STR_ARG(text));
+    fail(s, "CreateContainerConfigError", text, ERROR_RETRY_MS);
+}
+
+static void create(struct pod_start *s)
+{
+    struct pod_worker *w = s->worker;
+    const struct core_v1_pod *pod = API_OBJECT(s->pod, struct core_v1_pod);
+    struct runtime_strs ips = pod_worker_ips(w);
+    struct pod_config_container in = { .container = &s->container,
+                                       .image = &s->image,
+                                       .attempt = s->slot->attempt,
+                                       .target_id = target_id(s) };
+    struct runtime_container_config config;
+    struct runtime_mount *mounts = NULL;
+    struct err err;
+    int r =
+        pod_env_make(&s->arena, &w->k->env_sources, pod, s->container.spec, &ips, &in.env, &err);
+
+    if (r >= 0)
+        r = volume_manager_mounts(w->k->volumes, &s->arena, pod, s->container.spec, &in.env, &ips,
+                                  &mounts, &in.n_mounts, &err);
+    in.mounts = mounts;
+    if (r >= 0)
+        r = pod_config_container(&s->arena, &w->k->config, pod, &in, &config, &err);
+    if (r < 0) {
+        volume_manager_close_mounts(mounts, in.n_mounts);
+        config_failed(s, r, &err);
+        return;
+    }
+    s->call = w->k->runtime->ops->create_container(w->k->runtime, str_from_cstr(w->sandbox_id),
+                                                   &config, on_created, s);
+    volume_manager_close_mounts(mounts, in.n_mounts);
+}
+
+/* --- the image --- */
+
+static void take_image(struct pod_start *s, const struct runtime_image *image)
+{
+    s->image = (struct runtime_image){ .has_uid = image->has_uid,
+                                       .uid = image->uid,
+                                       .username = str_dup(&s->arena, image->username),
+                                       .size_bytes = image->size_bytes };
+    s->slot->pull_backoff_ms = 0;
+    create(s);
+}
+
+static void on_image_after_pull(const struct runtime_result *res, void *arg)
+{
+    struct pod_start *s = arg;
+    const struct core_v1_container *c = s->container.spec;
+    int64_t took_ms = loop_now_ms(s->worker->k->loop) - s->pull_began_ms;
+
+    s->call = NULL;
+    if (res->code < 0 || !res->n_images) {
+        fail(s, "ErrImagePull", STR("the image was pulled and is not there"), ERROR_RETRY_MS);
+        return;
+    }
+    pod_worker_event(s->worker, c->name, "Normal", "Pulled",
+                     "Successfully pulled image \"%.*s\" in %lldms (%lldms including waiting). "
+                     "Image size: %llu bytes.",
+                     STR_ARG(c->image), (long long)took_ms, (long long)took_ms,
+                     (unsigned long long)res->images[0].size_bytes);
+    take_image(s, &res->images[0]);
+}
+
+static void on_pulled(const struct runtime_result *res, void *arg)
+{
+    struct pod_start *s = arg;
+    struct pod_worker *w = s->worker;
+    const struct core_v1_container *c = s->container.spec;
+    struct pod_slot *slot = s->slot;
+
+    s->call = NULL;
+    if (res->code >= 0) {
+        s->call = w->k->runtime->ops->image_status(w->k->runtime, c->image, on_image_after_pull, s);
+        return;
+    }
+    slot->pull_backoff_ms = slot->pull_backoff_ms
+                                ? MIN(slot->pull_backoff_ms * 2, (int64_t)PULL_BACKOFF_MAX_MS)
+                                : PULL_BACKOFF_MS;
+    pod_worker_event(w, c->name, "Warning", "Failed", "Failed to pull image \"%.*s\": %s",
+                     STR_ARG(c->image), res->err->text);
+    pod_worker_event(w, c->name, "Warning", "Failed", "Error: ErrImagePull");
+    fail(s, "ErrImagePull", str_from_cstr(res->err->text), slot->pull_backoff_ms);
+}
+
+static void pull(struct pod_start *s)
+{
+    struct pod_worker *w = s->worker;
+    const struct core_v1_container *c = s->container.spec;
+
+    pod_worker_event(w, c->name, "Normal", "Pulling", "Pulling image \"%.*s\"", STR_ARG(c->image));
+    s->pull_began_ms = loop_now_ms(w->k->loop);
+    s->call = w->k->runtime->ops->pull_image(w->k->runtime, c->image, NULL, on_pulled, s);
+}
+
+static void on_image(const struct runtime_result *res, void *arg)
+{
+    struct pod_start *s = arg;
+    const struct core_v1_container *c = s->container.spec;
+    bool is_there = res->code == 0 && res->n_images;
+
+    s->call = NULL;
+    if (res->code == ERR_INVALID) {
+        struct str text = arena_printf(&s->arena, "Failed to apply default image tag \"%.*s\": %s",
+                                       STR_ARG(c->image), res->err->text);
+
+        pod_worker_event(s->worker, c->name, "Warning", "InspectFailed", "%.*s", STR_ARG(text));
+        fail(s, "InvalidImageName", text, PULL_BACKOFF_MAX_MS);
+    } else if (is_there && !str_eq(c->image_pull_policy, STR("Always"))) {
+        pod_worker_event(s->worker, c->name, "Normal", "Pulled",
+                         "Container image \"%.*s\" already present on machine", STR_ARG(c->image));
+        take_image(s, &res->images[0]);
+    } else if (str_eq(c->image_pull_policy, STR("Never"))) {
+        struct str text = arena_printf(&s->arena,
+                                       "Container image \"%.*s\" is not present with pull policy "
+                                       "of Never",
+                                       STR_ARG(c->image));
+
+        pod_worker_event(s->worker, c->name, "Warning", "ErrImageNeverPull", "%.*s", STR_ARG(text));
+        fail(s, "ErrImageNeverPull", text, ERROR_RETRY_MS);
+    } else {
+        pull(s);
+    }
+}
+
+/* While a pull is backed off the reason says so, as upstream's does. */
+void pod_start_begin(struct pod_worker *w, const struct pod_container *c)
+{
+    struct pod_start *s = NEW(struct pod_start);
+
+    s->worker = w;
+    s->slot = pod_worker_slot(w, c->spec->name);
+    s->pod = api_object_ref(w->pod);
+    s->container = *c;
+    w->start = s;
+    s->call = w->k->runtime->ops->image_status(w->k->runtime, c->spec->image, on_image, s);
+}

@@ -1,0 +1,467 @@
+/* The status of a Pod out of what the runtime, the prober and the slots say. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/core_v1.h"
+#include "api/meta_v1.h"
+#include "api/object_json.h"
+#include "api/schema.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "client/api_object.h"
+#include "codec/json_writer.h"
+#include "kubelet/kubelet_internal.h"
+#include "kubelet/volume/volume_manager.h"
+
+enum { TERMINATION_MESSAGE_BYTES = 4096, LOG_TAIL_BYTES = 2048, LOG_TAIL_LINES = 80 };
+
+struct maker {
+    struct arena *arena;
+    struct pod_worker *worker;
+    const struct core_v1_pod *pod;
+    const struct plan *plan;
+    int64_t now_s;
+    struct core_v1_pod_status *status;
+};
+
+/* --- what the plan asks --- */
+
+void pod_status_plan_input(struct arena *a, struct pod_worker *w, struct plan_input *ret)
+{
+    const struct pod_container *cs;
+    size_t n = pod_containers(a, pod_worker_spec(w), &cs);
+    struct plan_container *out = ARENA_NEW_ARRAY(a, struct plan_container, n);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct runtime_container_status *c = pod_worker_latest(w, cs[i].spec->name);
+        const struct pod_slot *s = pod_worker_slot(w, cs[i].spec->name);
+
+        out[i] = (struct plan_container){ .c = cs[i],
+                                          .exists = c != NULL,
+                                          .is_being_killed = s->kill != NULL,
+                                          .restart_at_ms = s->restart_at_ms };
+        if (!c)
+            continue;
+        out[i].state = c->state;
+        out[i].exit_code = c->exit_code;
+        out[i].is_started = !s->probed_id || prober_is_started(w->k->prober, c->id);
+        out[i].is_unhealthy = s->probed_id && prober_is_failed(w->k->prober, c->id);
+    }
+    *ret = (struct plan_input){ .restart_policy = pod_worker_spec(w)->spec.restart_policy,
+                                .containers = out,
+                                .n = n,
+                                .has_sandbox = w->sandbox_id != NULL,
+                                .is_sandbox_ready = w->is_sandbox_ready,
+                                .is_deadline_over = w->is_deadline_over,
+                                .is_final = w->is_final,
+                                .now_ms = loop_now_ms(w->k->loop) };
+}
+
+/* --- one container --- */
+
+/* The text of CRI log lines: "TIME stream F text". */
+static struct str log_text(struct arena *a, struct str raw)
+{
+    struct str rest = raw, line;
+    struct buf b;
+
+    buf_init_arena(&b, a, raw.len);
+    while (str_next(&rest, '\n', &line)) {
+        for (int i = 0; i < 3 && line.p; i++)
+            if (!str_cut(line, ' ', &(struct str){ 0 }, &line))
+                line = STR_NULL;
+        if (!line.p)
+            continue;
+        buf_append_str(&b, line);
+        buf_append_char(&b, '\n');
+    }
+    return buf_str(&b);
+}
+
+static struct str read_tail(struct arena *a, const char *path, size_t max)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    char *p = arena_alloc(a, max, 1);
+    struct stat st;
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return STR_NULL;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        n = pread(fd, p, max, MAX(st.st_size - (off_t)max, (off_t)0));
+    (void)close(fd);
+    return n > 0 ? str_n(p, (size_t)n) : STR_NULL;
+}
+
+static struct str termination_message(const struct maker *m, const struct core_v1_container *spec,
+                                      const struct runtime_container_status *c)
+{
+    struct str text = read_tail(
+        m->arena,
+        volume_manager_termination_log(m->arena, m->worker->k->volumes, m->worker->uid, spec->name)
+            .p,
+        TERMINATION_MESSAGE_BYTES);
+
+    if (text.len || c->exit_code == 0 ||
+        !str_eq(spec->termination_message_policy, STR("FallbackToLogsOnError")))
+        return text;
+    return log_text(m->arena, read_tail(m->arena, str_cstr(m->arena, c->log_path), LOG_TAIL_BYTES));
+}
+
+static struct ktime time_of(int64_t ns)
+{
+    return (struct ktime){ .sec = ns / 1000000000, .set = ns != 0 };
+}
+
+static struct str container_id(const struct maker *m, struct str id)
+{
+    return arena_printf(m->arena, "pintle://%.*s", STR_ARG(id));
+}
+
+static struct core_v1_container_state_terminated *
+terminated(const struct maker *m, const struct core_v1_container *spec,
+           const struct runtime_container_status *c, bool is_latest)
+{
+    struct core_v1_container_state_terminated *t =
+        ARENA_NEW(m->arena, struct core_v1_container_state_terminated);
+
+    t->exit_code = c->exit_code;
+    t->reason = c->reason.len ? c->reason : c->exit_code ? STR("Error") : STR("Completed");
+    t->started_at = time_of(c->started_at_ns);
+    t->finished_at = time_of(c->finished_at_ns);
+    t->container_id = container_id(m, c->id);
+    t->message = c->message;
+    if (is_latest && !t->message.len)
+        t->message = termination_message(m, spec, c);
+    return t;
+}
+
+static struct core_v1_container_state_waiting *waiting(const struct maker *m, struct str reason,
+                                                       struct str message)
+{
+    struct core_v1_container_state_waiting *w =
+        ARENA_NEW(m->arena, struct core_v1_container_state_waiting);
+
+    w->reason = reason;
+    w->message = message;
+    return w;
+}
+
+static const struct runtime_container_status *run_before(const struct pod_worker *w,
+                                                         const struct runtime_container_status *c)
+{
+    const struct runtime_container_status *best = NULL;
+
+    for (size_t i = 0; i < w->n_statuses; i++)
+        if (str_eq(w->statuses[i].name, c->name) && w->statuses[i].attempt < c->attempt &&
+            (!best || w->statuses[i].attempt > best->attempt))
+            best = &w->statuses[i];
+    return best;
+}
+
+static struct core_v1_container_state_waiting *back_off(const struct maker *m,
+                                                        const struct pod_slot *s)
+{
+    const struct pod_worker *w = m->worker;
+
+    return waiting(
+        m, STR("CrashLoopBackOff"),
+        arena_printf(m->arena, "back-off %llds restarting failed container=%s pod=%.*s_%.*s(%.*s)",
+                     (long long)s->backoff_ms / 1000, s->name, STR_ARG(w->pod->meta->name),
+                     STR_ARG(w->pod->meta->namespace), STR_ARG(w->uid)));
+}
+
+/* Is it going to run again? Then it waits, and how it ended is the last state. */
+static bool will_restart(const struct maker *m, const struct pod_container *c,
+                         const struct runtime_container_status *status)
+{
+    struct plan_container p = { .c = *c, .exit_code = status->exit_code };
+
+    return m->worker->phase == POD_RUNS && !m->plan->is_over &&
+           pod_plan_restarts(m->pod->spec.restart_policy, &p);
+}
+
+static void set_ended(const struct maker *m, const struct pod_container *c,
+                      const struct runtime_container_status *status, struct pod_slot *s,
+                      struct core_v1_container_status *ret)
+{
+    struct core_v1_container_state_terminated *t = terminated(m, c->spec, status, true);
+    const struct runtime_container_status *before;
+
+    if (!will_restart(m, c, status)) {
+        ret->state.terminated = t;
+        before = run_before(m->worker, status);
+        if (before)
+            ret->last_state.terminated = terminated(m, c->spec, before, false);
+        return;
+    }
+    if (s->waiting_reason)
+        ret->state.waiting =
+            waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
+    else if (s->restart_at_ms > loop_now_ms(m->worker->k->loop))
+        ret->state.waiting = back_off(m, s);
+    else
+        ret->state.terminated = t;
+    if (ret->state.waiting)
+        ret->last_state.terminated = t;
+}
+
+static void set_not_there(const struct maker *m, const struct pod_container *c, struct pod_slot *s,
+                          struct core_v1_container_status *ret)
+{
+    bool is_main = c->kind == POD_CONTAINER_MAIN || c->kind == POD_CONTAINER_EPHEMERAL;
+
+    if (s->waiting_reason)
+        ret->state.waiting =
+            waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
+    else
+        ret->state.waiting =
+            waiting(m,
+                    is_main && m->pod->spec.init_containers.len && !m->plan->is_initialized
+                        ? STR("PodInitializing")
+                    : is_main || m->plan->is_initialized ? STR("ContainerCreating")
+                                                         : STR("PodInitializing"),
+                    STR_NULL);
+    ret->restart_count = (int32_t)s->attempt;
+}
+
+static bool *bool_of(struct arena *a, bool b)
+{
+    bool *p = ARENA_NEW(a, bool);
+
+    *p = b;
+    return p;
+}
+
+static void make_container(const struct maker *m, const struct pod_container *c,
+                           struct core_v1_container_status *ret)
+{
+    struct pod_worker *w = m->worker;
+    struct pod_slot *s = pod_worker_slot(w, c->spec->name);
+    const struct runtime_container_status *status = pod_worker_latest(w, c->spec->name), *before;
+    bool is_running = status && status->state == RUNTIME_CONTAINER_IS_RUNNING;
+
+    ret->name = c->spec->name;
+    ret->image = status && status->image.len ? status->image : c->spec->image;
+    ret->image_id = status ? status->image_ref : STR("");
+    ret->started = bool_of(m->arena, is_running && s->probed_id != NULL
+                                         ? prober_is_started(w->k->prober, status->id)
+                                         : is_running && !c->spec->startup_probe);
+    s->is_told = true;
+    if (!status || status->state == RUNTIME_CONTAINER_IS_CREATED) {
+        set_not_there(m, c, s, ret);
+        return;
+    }
+    ret->container_id = container_id(m, status->id);
+    ret->restart_count = (int32_t)status->attempt;
+    if (!is_running) {
+        set_ended(m, c, status, s, ret);
+        ret->ready = c->kind == POD_CONTAINER_INIT && status->exit_code == 0;
+        return;
+    }
+    ret->state.running = ARENA_NEW(m->arena, struct core_v1_container_state_running);
+    ret->state.running->started_at = time_of(status->started_at_ns);
+    ret->ready = !c->spec->readiness_probe && !c->spec->startup_probe
+                     ? true
+                     : s->probed_id && prober_is_ready(w->k->prober, status->id);
+    before = run_before(w, status);
+    if (before)
+        ret->last_state.terminated = terminated(m, c->spec, before, false);
+}
+
+/* --- the whole --- */
+
+static void make_containers(const struct maker *m, const struct pod_container *cs, size_t n)
+{
+    struct core_v1_container_status *all =
+        ARENA_NEW_ARRAY(m->arena, struct core_v1_container_status, n);
+    size_t inits = m->pod->spec.init_containers.len, mains = m->pod->spec.containers.len;
+
+    for (size_t i = 0; i < n; i++)
+        make_container(m, &cs[i], &all[i]);
+    m->status->init_container_statuses.items = inits ? all : NULL;
+    m->status->init_container_statuses.len = (uint32_t)inits;
+    m->status->container_statuses.items = all + inits;
+    m->status->container_statuses.len = (uint32_t)mains;
+    m->status->ephemeral_container_statuses.items = n > inits + mains ? all + inits + mains : NULL;
+    m->status->ephemeral_container_statuses.len = (uint32_t)(n - inits - mains);
+}
+
+static struct str phase_of(const struct maker *m)
+{
+    const struct pod_worker *w = m->worker;
+    uint32_t waiting_n = 0, failed = 0;
+
+    for (uint32_t i = 0; i < m->status->container_statuses.len; i++) {
+        const struct core_v1_container_status *c = &m->status->container_statuses.items[i];
+
+        waiting_n += c->state.waiting && !c->last_state.terminated;
+        failed += c->state.terminated && c->state.terminated->exit_code != 0;
+        if (m->plan->is_over && c->state.waiting)
+            failed++;
+    }
+    if (w->final_reason)
+        return STR("Failed");
+    if (w->is_final || m->plan->is_over) {
+        for (uint32_t i = 0; i < m->status->init_container_statuses.len; i++) {
+            const struct core_v1_container_status *c = &m->status->init_container_statuses.items[i];
+
+            failed += c->state.terminated && c->state.terminated->exit_code != 0 &&
+                      !str_eq(m->pod->spec.init_containers.items[i].restart_policy, STR("Always"));
+        }
+        return failed ? STR("Failed") : STR("Succeeded");
+    }
+    return waiting_n || !m->plan->is_initialized ? STR("Pending") : STR("Running");
+}
+
+static const struct core_v1_pod_condition *old_condition(const struct maker *m, struct str type)
+{
+    for (uint32_t i = 0; i < m->pod->status.conditions.len; i++)
+        if (str_eq(m->pod->status.conditions.items[i].type, type))
+            return &m->pod->status.conditions.items[i];
+    return NULL;
+}
+
+static void add_condition(const struct maker *m, struct str type, bool is_true, struct str reason,
+                          struct str message)
+{
+    const struct core_v1_pod_condition *old = old_condition(m, type);
+    struct core_v1_pod_condition *c = &m->status->conditions.items[m->status->conditions.len++];
+    struct str status = is_true ? STR("True") : STR("False");
+
+    *c = (struct core_v1_pod_condition){ .type = type,
+                                         .status = status,
+                                         .observed_generation = m->pod->metadata.generation,
+                                         .reason = is_true ? STR_NULL : reason,
+                                         .message = is_true ? STR_NULL : message };
+    if (old && str_eq(old->status, status) && old->last_transition_time.set)
+        c->last_transition_time = old->last_transition_time;
+    else
+        c->last_transition_time = (struct ktime){ .sec = m->now_s, .set = true };
+}
+
+/* "[a b]" of containers that are not ready; unset: all are. */
+static struct str unready(const struct maker *m)
+{
+    struct buf b;
+
+    buf_init_arena(&b, m->arena, 64);
+    for (uint32_t i = 0; i < m->status->container_statuses.len; i++) {
+        const struct core_v1_container_status *c = &m->status->container_statuses.items[i];
+
+        if (!c->ready)
+            buf_printf(&b, "%s%.*s", b.len ? " " : "", STR_ARG(c->name));
+    }
+    return b.len ? arena_printf(m->arena, "containers with unready status: [%.*s]",
+                                STR_ARG(buf_str(&b)))
+                 : STR_NULL;
+}
+
+static struct str closed_gate(const struct maker *m)
+{
+    for (uint32_t i = 0; i < m->pod->spec.readiness_gates.len; i++) {
+        struct str type = m->pod->spec.readiness_gates.items[i].condition_type;
+        const struct core_v1_pod_condition *c = old_condition(m, type);
+
+        if (!c || !str_eq(c->status, STR("True")))
+            return arena_printf(m->arena,
+                                "the status of pod readiness gate \"%.*s\" is not "
+                                "\"True\", but %.*s",
+                                STR_ARG(type), STR_ARG(c ? c->status : STR("False")));
+    }
+    return STR_NULL;
+}
+
+static void make_conditions(const struct maker *m)
+{
+    struct str phase = m->status->phase, missing = unready(m), gate = closed_gate(m);
+    bool is_over = str_eq(phase, STR("Succeeded")) || str_eq(phase, STR("Failed"));
+    struct str reason = is_over ? STR("PodCompleted") : STR("ContainersNotReady");
+
+    if (str_eq(phase, STR("Failed")))
+        reason = STR("PodFailed");
+    m->status->conditions.items = ARENA_NEW_ARRAY(m->arena, struct core_v1_pod_condition, 8);
+    add_condition(m, STR("PodReadyToStartContainers"), m->worker->is_sandbox_ready, STR_NULL,
+                  STR_NULL);
+    add_condition(m, STR("Initialized"), m->plan->is_initialized || (is_over && !missing.p),
+                  is_over ? reason : STR("ContainersNotInitialized"),
+                  STR("containers with incomplete status"));
+    add_condition(m, STR("Ready"), !is_over && !missing.p && !gate.p && m->plan->is_initialized,
+                  missing.p || is_over ? reason : STR("ReadinessGatesNotReady"),
+                  missing.p ? missing : gate);
+    add_condition(m, STR("ContainersReady"), !is_over && !missing.p && m->plan->is_initialized,
+                  reason, missing);
+    add_condition(m, STR("PodScheduled"), true, STR_NULL, STR_NULL);
+}
+
+static void make_addresses(const struct maker *m)
+{
+    const struct pod_node *node = &m->worker->k->node;
+    struct runtime_strs ips = pod_worker_ips(m->worker);
+    struct core_v1_pod_status *s = m->status;
+
+    s->host_ip = node->host_ip;
+    s->host_ips.items = ARENA_NEW_ARRAY(m->arena, struct core_v1_host_ip, node->host_ips.len);
+    s->host_ips.len = (uint32_t)node->host_ips.len;
+    for (size_t i = 0; i < node->host_ips.len; i++)
+        s->host_ips.items[i].ip = node->host_ips.items[i];
+    if (!ips.len || !m->worker->sandbox_id)
+        return;
+    s->pod_ip = ips.items[0];
+    s->pod_ips.items = ARENA_NEW_ARRAY(m->arena, struct core_v1_pod_ip, ips.len);
+    s->pod_ips.len = (uint32_t)ips.len;
+    for (size_t i = 0; i < ips.len; i++)
+        s->pod_ips.items[i].ip = ips.items[i];
+}
+
+/* What a merge cannot take away by leaving it out is said to be null. */
+static void append_nulls(struct buf *b, const struct core_v1_pod_status *s)
+{
+    if (!s->reason.len)
+        buf_append_lit(b, "\"reason\":null,");
+    if (!s->message.len)
+        buf_append_lit(b, "\"message\":null,");
+}
+
+struct str pod_status_patch(struct arena *a, struct pod_worker *w, const struct plan *plan)
+{
+    const struct schema_type *t =
+        schema_find_type(&schema_builtin, STR(""), STR("v1"), STR("PodStatus"));
+    struct object o = object_new(a, &schema_builtin, t);
+    struct maker m = { .arena = a,
+                       .worker = w,
+                       .pod = pod_worker_spec(w),
+                       .plan = plan,
+                       .now_s = clock_wall_s(loop_clock(w->k->loop)),
+                       .status = o.data };
+    const struct pod_container *cs;
+    size_t n = pod_containers(a, m.pod, &cs);
+    struct buf b;
+    size_t at;
+
+    make_containers(&m, cs, n);
+    m.status->phase = phase_of(&m);
+    make_conditions(&m);
+    make_addresses(&m);
+    m.status->qos_class = pod_qos_name(pod_qos_of(m.pod));
+    m.status->start_time = (struct ktime){ .sec = w->started_s, .set = true };
+    m.status->observed_generation = m.pod->metadata.generation;
+    if (w->final_reason) {
+        m.status->reason = str_from_cstr(w->final_reason);
+        m.status->message = w->is_deadline_over ? STR("Pod was active on the node longer than the "
+                                                      "specified deadline")
+                                                : STR_NULL;
+    }
+    buf_init_arena(&b, a, 2048);
+    buf_append_lit(&b, "{\"metadata\":{\"uid\":");
+    json_write_string(&b, w->uid);
+    buf_append_lit(&b, "},\"status\":{");
+    append_nulls(&b, m.status);
+    at = b.len;
+    object_json_encode(&b, o, NULL);
+    memmove(b.p + at, b.p + at + 1, b.len - at - 1); /* its brace is ours */
+    b.len--;
+    buf_append_char(&b, '}');
+    return buf_str(&b);
+}

@@ -1,0 +1,774 @@
+/* A Pod's life on this node. The worker is woken by whatever may matter, looks at all there is,
+ * lets pod_plan() decide, and does one thing of that; what it began wakes it again. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "api/core_v1.h"
+#include "api/meta_v1.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "client/api_object.h"
+#include "client/event_recorder.h"
+#include "kubelet/kubelet_internal.h"
+#include "kubelet/volume/volume_manager.h"
+#include "runtime/cgroup.h"
+
+enum {
+    DEFAULT_GRACE_MS = 30000,
+    RESTART_BACKOFF_MS = 10000,
+    RESTART_BACKOFF_MAX_MS = 300000,
+    RESTART_FORGIVEN_MS = 600000, /* ran so long: the back-off begins anew */
+    SANDBOX_RETRY_MS = 1000,
+    CLEAN_RETRY_MS = 200,
+};
+
+const struct core_v1_pod *pod_worker_spec(const struct pod_worker *w)
+{
+    return API_OBJECT(w->pod, struct core_v1_pod);
+}
+
+struct runtime_strs pod_worker_ips(const struct pod_worker *w)
+{
+    if (pod_worker_spec(w)->spec.host_network)
+        return w->k->node.host_ips;
+    return (struct runtime_strs){ w->ips, w->n_ips };
+}
+
+void pod_worker_event(struct pod_worker *w, struct str container, const char *type,
+                      const char *reason, const char *fmt, ...)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct event_reference about = event_reference_of(w->pod);
+    struct str text;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = arena_vprintf(&a, fmt, ap);
+    va_end(ap);
+    if (container.len)
+        about.field_path =
+            arena_printf(&a, "spec.%s{%.*s}",
+                         pod_find_container(pod_worker_spec(w), container) ? "containers"
+                                                                           : "ephemeralContainers",
+                         STR_ARG(container));
+    event_recorder_event(w->k->events, &about, type, str_from_cstr(reason), "%.*s", STR_ARG(text));
+}
+
+/* --- slots --- */
+
+struct pod_slot *pod_worker_slot(struct pod_worker *w, struct str name)
+{
+    struct pod_slot *s = map_get(&w->slots, name);
+
+    if (s)
+        return s;
+    s = NEW(struct pod_slot);
+    s->worker = w;
+    s->name = str_heap_cstr(name);
+    (void)map_put(&w->slots, name, s);
+    return s;
+}
+
+void pod_slot_wait(struct pod_slot *s, const char *reason, struct str message)
+{
+    mem_free(s->waiting_reason);
+    mem_free(s->waiting_message);
+    s->is_told = false;
+    s->waiting_reason = reason ? str_heap_cstr(str_from_cstr(reason)) : NULL;
+    s->waiting_message = reason ? str_heap_cstr(message) : NULL;
+}
+
+static void slot_free(struct pod_slot *s)
+{
+    pod_kill_cancel(s->kill);
+    mem_free(s->name);
+    mem_free(s->waiting_reason);
+    mem_free(s->waiting_message);
+    mem_free(s->probed_id);
+    mem_free(s->backed_off_id);
+    mem_free(s);
+}
+
+const struct runtime_container_status *pod_worker_latest(const struct pod_worker *w,
+                                                         struct str name)
+{
+    const struct runtime_container_status *best = NULL;
+
+    for (size_t i = 0; i < w->n_statuses; i++)
+        if (str_eq(w->statuses[i].name, name) && (!best || w->statuses[i].attempt >= best->attempt))
+            best = &w->statuses[i];
+    return best;
+}
+
+/* --- what the runtime says --- */
+
+static struct str dup_map_text(struct arena *a, struct str s)
+{
+    return s.p ? str_dup(a, s) : s;
+}
+
+static void copy_status(struct arena *a, const struct runtime_container_status *from,
+                        struct runtime_container_status *to)
+{
+    *to = *from;
+    to->id = str_dup(a, from->id);
+    to->name = str_dup(a, from->name);
+    to->sandbox_id = str_dup(a, from->sandbox_id);
+    to->pod_uid = str_dup(a, from->pod_uid);
+    to->reason = dup_map_text(a, from->reason);
+    to->message = dup_map_text(a, from->message);
+    to->image = dup_map_text(a, from->image);
+    to->image_ref = dup_map_text(a, from->image_ref);
+    to->image_id = dup_map_text(a, from->image_id);
+    to->log_path = dup_map_text(a, from->log_path);
+    to->labels = to->annotations = (struct runtime_map){ 0 };
+}
+
+static void on_listed(const struct runtime_result *res, void *arg)
+{
+    struct pod_worker *w = arg;
+
+    w->refresh = NULL;
+    if (res->code == 0) {
+        arena_reset(&w->statuses_arena);
+        w->statuses =
+            ARENA_NEW_ARRAY(&w->statuses_arena, struct runtime_container_status, res->n_containers);
+        w->n_statuses = res->n_containers;
+        for (size_t i = 0; i < res->n_containers; i++)
+            copy_status(&w->statuses_arena, &res->containers[i], &w->statuses[i]);
+        w->is_listed = true;
+    } else {
+        LOG_WARNING("cannot list a Pod's containers", KV("pod", w->pod->key),
+                    KV("err", str_from_cstr(res->err->text)));
+    }
+    if (w->is_refresh_wanted)
+        pod_worker_refresh(w);
+    else
+        pod_worker_wake(w);
+}
+
+void pod_worker_refresh(struct pod_worker *w)
+{
+    const struct runtime_ops *ops = w->k->runtime->ops;
+
+    w->is_refresh_wanted = w->refresh != NULL;
+    if (w->refresh)
+        return;
+    if (!w->sandbox_id) {
+        w->n_statuses = 0;
+        w->is_listed = true;
+        pod_worker_wake(w);
+        return;
+    }
+    w->refresh = ops->list_containers(w->k->runtime, str_from_cstr(w->sandbox_id), on_listed, w);
+}
+
+static void set_sandbox(struct pod_worker *w, struct str id, bool is_ready)
+{
+    char *old = w->sandbox_id;
+
+    w->sandbox_id = id.len ? str_heap_cstr(id) : NULL;
+    w->is_sandbox_ready = is_ready;
+    mem_free(old);
+}
+
+static void set_ips(struct pod_worker *w, const struct runtime_strs *ips)
+{
+    arena_reset(&w->ips_arena);
+    w->ips = ARENA_NEW_ARRAY(&w->ips_arena, struct str, ips->len);
+    for (size_t i = 0; i < ips->len; i++)
+        w->ips[i] = str_dup(&w->ips_arena, ips->items[i]);
+    w->n_ips = ips->len;
+}
+
+void pod_worker_adopt(struct pod_worker *w, const struct runtime_sandbox_status *s)
+{
+    if (w->sandbox_id && s->attempt < w->sandbox_attempt)
+        return;
+    set_sandbox(w, s->id, s->ready);
+    set_ips(w, &s->ips);
+    w->sandbox_attempt = s->attempt + 1;
+    w->is_listed = false;
+    pod_worker_refresh(w);
+}
+
+/* --- the sandbox --- */
+
+static void on_sandbox_status(const struct runtime_result *res, void *arg)
+{
+    struct pod_worker *w = arg;
+
+    w->sandbox_call = NULL;
+    if (res->code == 0 && res->n_sandboxes) {
+        w->is_sandbox_ready = res->sandboxes[0].ready;
+        set_ips(w, &res->sandboxes[0].ips);
+    } else if (res->code == ERR_NOT_FOUND) {
+        set_sandbox(w, STR_NULL, false);
+    }
+    pod_worker_refresh(w);
+}
+
+void pod_worker_ask_sandbox(struct pod_worker *w)
+{
+    if (w->sandbox_id && !w->sandbox_call)
+        w->sandbox_call = w->k->runtime->ops->pod_sandbox_status(
+            w->k->runtime, str_from_cstr(w->sandbox_id), on_sandbox_status, w);
+}
+
+/* The earliest of several wins; each look at the Pod begins without one. */
+static void retry_after(struct pod_worker *w, int64_t ms)
+{
+    int64_t at_ms = loop_now_ms(w->k->loop) + ms;
+
+    if (w->wake_at_ms && w->wake_at_ms <= at_ms)
+        return;
+    w->wake_at_ms = at_ms;
+    loop_timer_start(&w->timer, ms);
+}
+
+static void on_sandbox_made(const struct runtime_result *res, void *arg)
+{
+    struct pod_worker *w = arg;
+
+    w->sandbox_call = NULL;
+    if (res->code < 0) {
+        pod_worker_event(w, STR_NULL, "Warning", "FailedCreatePodSandBox",
+                         "Failed to create pod sandbox: %s", res->err->text);
+        retry_after(w, SANDBOX_RETRY_MS);
+        return;
+    }
+    set_sandbox(w, res->id, true);
+    w->is_listed = true;
+    w->n_statuses = 0;
+    pod_worker_ask_sandbox(w);
+}
+
+static void make_sandbox(struct pod_worker *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct core_v1_pod *pod = pod_worker_spec(w);
+    struct runtime_sandbox_config config;
+    struct runtime_resources limits;
+    struct err err;
+    int r = pod_config_sandbox(&a, &w->k->config, pod, w->sandbox_attempt, &config, &err);
+
+    if (r < 0) {
+        w->is_final = true;
+        w->final_reason = "SysctlForbidden";
+        pod_worker_event(w, STR_NULL, "Warning", "SysctlForbidden", "%s", err.text);
+        pod_worker_wake(w);
+        return;
+    }
+    pod_config_cgroup_limits(pod, &limits);
+    r = cgroup_make(config.cgroup_parent, &err);
+    if (r >= 0)
+        r = cgroup_set(config.cgroup_parent, &limits, &err);
+    if (r < 0)
+        LOG_WARNING("cannot limit a Pod's control group", KV("pod", w->pod->key),
+                    KV("err", str_from_cstr(err.text)));
+    w->sandbox_attempt++;
+    w->sandbox_call =
+        w->k->runtime->ops->run_pod_sandbox(w->k->runtime, &config, on_sandbox_made, w);
+}
+
+static void on_sandbox_removed(const struct runtime_result *res, void *arg)
+{
+    struct pod_worker *w = arg;
+
+    w->sandbox_call = NULL;
+    if (res->code < 0 && res->code != ERR_NOT_FOUND) {
+        LOG_WARNING("cannot remove a Pod's sandbox", KV("pod", w->pod->key),
+                    KV("err", str_from_cstr(res->err->text)));
+        retry_after(w, SANDBOX_RETRY_MS);
+        return;
+    }
+    set_sandbox(w, STR_NULL, false);
+    w->n_ips = 0;
+    pod_worker_refresh(w);
+}
+
+static void remove_sandbox(struct pod_worker *w)
+{
+    if (w->phase == POD_RUNS && w->n_statuses)
+        pod_worker_event(w, STR_NULL, "Normal", "SandboxChanged",
+                         "Pod sandbox changed, it will be killed and re-created.");
+    w->sandbox_call = w->k->runtime->ops->remove_pod_sandbox(
+        w->k->runtime, str_from_cstr(w->sandbox_id), on_sandbox_removed, w);
+}
+
+static void on_sandbox_stopped(const struct runtime_result *res, void *arg)
+{
+    struct pod_worker *w = arg;
+
+    w->sandbox_call = NULL;
+    if (res->code < 0)
+        retry_after(w, SANDBOX_RETRY_MS);
+    else
+        w->is_sandbox_ready = false;
+    pod_worker_refresh(w);
+}
+
+static void stop_sandbox(struct pod_worker *w)
+{
+    w->sandbox_call = w->k->runtime->ops->stop_pod_sandbox(
+        w->k->runtime, str_from_cstr(w->sandbox_id), on_sandbox_stopped, w);
+}
+
+/* --- restarts --- */
+
+/* A run that has ended sets when the next may begin: 10 s, 20 s, ... 5 min; the first restart is at
+ * once. */
+static void back_off(struct pod_worker *w, struct pod_slot *s,
+                     const struct runtime_container_status *c)
+{
+    int64_t ran_ms = (c->finished_at_ns - c->started_at_ns) / 1000000;
+    int64_t ended_ms = c->finished_at_ns / 1000000;
+    int64_t wall_ms = loop_clock(w->k->loop)->wall_ns(loop_clock(w->k->loop)) / 1000000;
+
+    if (s->backed_off_id && str_eq(str_from_cstr(s->backed_off_id), c->id))
+        return;
+    mem_free(s->backed_off_id);
+    s->backed_off_id = str_heap_cstr(c->id);
+    if (c->attempt == 0 || ran_ms > RESTART_FORGIVEN_MS) {
+        s->backoff_ms = 0;
+        s->restart_at_ms = 0;
+        if (c->attempt == 0)
+            return;
+    }
+    s->backoff_ms = s->backoff_ms ? MIN(s->backoff_ms * 2, (int64_t)RESTART_BACKOFF_MAX_MS)
+                                  : RESTART_BACKOFF_MS;
+    s->restart_at_ms =
+        loop_now_ms(w->k->loop) + MAX(s->backoff_ms - MAX(wall_ms - ended_ms, (int64_t)0), 0LL);
+    pod_worker_event(w, c->name, "Warning", "BackOff",
+                     "Back-off restarting failed container %.*s in pod %.*s_%.*s(%.*s)",
+                     STR_ARG(c->name), STR_ARG(w->pod->meta->name),
+                     STR_ARG(w->pod->meta->namespace), STR_ARG(w->uid));
+}
+
+static void note_ends(struct pod_worker *w)
+{
+    struct str policy = pod_worker_spec(w)->spec.restart_policy;
+
+    MAP_FOREACH(it, &w->slots) {
+        struct pod_slot *s = it->value;
+        const struct runtime_container_status *c = pod_worker_latest(w, str_from_cstr(s->name));
+
+        if (!c)
+            continue;
+        s->attempt = MAX(s->attempt, c->attempt + 1);
+        if (c->state == RUNTIME_CONTAINER_IS_RUNNING)
+            continue;
+        if (s->probed_id) {
+            prober_remove(w->k->prober, str_from_cstr(s->probed_id));
+            mem_free(s->probed_id);
+            s->probed_id = NULL;
+        }
+        if (c->state == RUNTIME_CONTAINER_IS_EXITED && !str_eq(policy, STR("Never")))
+            back_off(w, s, c);
+    }
+}
+
+/* What was told once goes on as a back-off; what crashes again and again says so. */
+static void tell_backoffs(struct pod_worker *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct core_v1_pod *pod = pod_worker_spec(w);
+
+    MAP_FOREACH(it, &w->slots) {
+        struct pod_slot *s = it->value;
+        struct str name = str_from_cstr(s->name);
+        const struct core_v1_container *c = pod_find_container(pod, name);
+
+        if (!c || !s->is_told || !s->waiting_reason || strcmp(s->waiting_reason, "ErrImagePull"))
+            continue;
+        pod_slot_wait(s, "ImagePullBackOff",
+                      arena_printf(&a, "Back-off pulling image \"%.*s\": ErrImagePull: %s",
+                                   STR_ARG(c->image), s->waiting_message));
+        pod_worker_event(w, name, "Normal", "BackOff", "Back-off pulling image \"%.*s\"",
+                         STR_ARG(c->image));
+        pod_worker_event(w, name, "Warning", "Failed", "Error: ImagePullBackOff");
+    }
+}
+
+static void on_removed(const struct runtime_result *res, void *arg)
+{
+    (void)res;
+    (void)arg;
+}
+
+/* Of each container the last two runs are kept: what is, and what was before. */
+static void remove_old_runs(struct pod_worker *w)
+{
+    const struct runtime_ops *ops = w->k->runtime->ops;
+
+    for (size_t i = 0; i < w->n_statuses; i++) {
+        const struct runtime_container_status *c = &w->statuses[i];
+
+        if (c->attempt + 2 <= pod_worker_latest(w, c->name)->attempt)
+            (void)ops->remove_container(w->k->runtime, c->id, on_removed, NULL);
+    }
+}
+
+/* --- probes --- */
+
+static void probe_running(struct pod_worker *w, const struct pod_container *cs, size_t n)
+{
+    struct runtime_strs ips = pod_worker_ips(w);
+
+    for (size_t i = 0; i < n; i++) {
+        struct pod_slot *s = pod_worker_slot(w, cs[i].spec->name);
+        const struct runtime_container_status *c = pod_worker_latest(w, cs[i].spec->name);
+
+        if (!c || c->state != RUNTIME_CONTAINER_IS_RUNNING || s->probed_id || s->kill ||
+            (w->start && str_eq(pod_start_name(w->start), cs[i].spec->name)))
+            continue;
+        s->probed_id = str_heap_cstr(c->id);
+        prober_add(w->k->prober,
+                   &(struct prober_target){ .pod_uid = w->uid,
+                                            .pod_ip = ips.len ? ips.items[0] : STR("127.0.0.1"),
+                                            .host_ip = w->k->node.host_ip,
+                                            .container_id = c->id,
+                                            .started_at_ns = c->started_at_ns,
+                                            .pod = pod_worker_spec(w),
+                                            .container = cs[i].spec });
+    }
+}
+
+/* --- doing what the plan says --- */
+
+static const struct pod_container *planned(const struct plan_input *in, const struct plan *p)
+{
+    return &in->containers[p->index].c;
+}
+
+static int64_t grace_of(const struct pod_worker *w)
+{
+    const int64_t *s = pod_worker_spec(w)->spec.termination_grace_period_seconds;
+
+    return s ? *s * 1000 : DEFAULT_GRACE_MS;
+}
+
+/* Volumes must be there before the first container and are kept fresh afterwards. */
+static bool are_volumes_there(struct pod_worker *w)
+{
+    struct err err;
+    int r = volume_manager_sync(w->k->volumes, pod_worker_spec(w), &err);
+
+    if (r == 0) {
+        mem_free(w->volume_error);
+        w->volume_error = NULL;
+        return true;
+    }
+    if (r != ERR_AGAIN && (!w->volume_error || strcmp(w->volume_error, err.text) != 0)) {
+        mem_free(w->volume_error);
+        w->volume_error = str_heap_cstr(str_from_cstr(err.text));
+        pod_worker_event(w, STR_NULL, "Warning", "FailedMount", "%s", err.text);
+        if (r != ERR_NOT_FOUND)
+            retry_after(w, SANDBOX_RETRY_MS);
+    }
+    return false;
+}
+
+static void act(struct pod_worker *w, const struct plan_input *in, const struct plan *p)
+{
+    struct pod_slot *s;
+
+    switch (p->action) {
+    case PLAN_NOTHING:
+        break;
+    case PLAN_CREATE_SANDBOX:
+        if (are_volumes_there(w))
+            make_sandbox(w);
+        break;
+    case PLAN_REMOVE_SANDBOX:
+        remove_sandbox(w);
+        break;
+    case PLAN_STOP_SANDBOX:
+        stop_sandbox(w);
+        break;
+    case PLAN_START:
+        if (!w->start && are_volumes_there(w))
+            pod_start_begin(w, planned(in, p));
+        break;
+    case PLAN_KILL:
+        s = pod_worker_slot(w, planned(in, p)->spec->name);
+        pod_kill_begin(s, planned(in, p), grace_of(w), "failed liveness probe");
+        break;
+    }
+    if (p->again_at_ms)
+        retry_after(w, MAX(p->again_at_ms - loop_now_ms(w->k->loop), (int64_t)1));
+}
+
+static void check_deadline(struct pod_worker *w)
+{
+    const int64_t *s = pod_worker_spec(w)->spec.active_deadline_seconds;
+    int64_t left_ms;
+
+    if (!s || !w->started_s || w->is_final)
+        return;
+    left_ms = (w->started_s + *s) * 1000 -
+              loop_clock(w->k->loop)->wall_ns(loop_clock(w->k->loop)) / 1000000;
+    if (left_ms > 0) {
+        retry_after(w, left_ms);
+        return;
+    }
+    w->is_final = w->is_deadline_over = true;
+    w->final_reason = "DeadlineExceeded";
+    pod_worker_event(w, STR_NULL, "Normal", "DeadlineExceeded",
+                     "Pod was active on the node longer than the specified deadline");
+}
+
+static void sync_running(struct pod_worker *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct pod_container *cs;
+    struct plan_input in;
+    struct plan plan;
+
+    check_deadline(w);
+    note_ends(w);
+    tell_backoffs(w);
+    remove_old_runs(w);
+    probe_running(w, cs, pod_containers(&a, pod_worker_spec(w), &cs));
+    pod_status_plan_input(&a, w, &in);
+    plan = pod_plan(&in);
+    w->is_final |= plan.is_over;
+    if (!w->sandbox_call && !(w->start && plan.action != PLAN_KILL))
+        act(w, &in, &plan);
+    if (w->sandbox_id)
+        (void)are_volumes_there(w); /* fresh, while it runs */
+    pod_status_send(w, pod_status_patch(&a, w, &plan));
+}
+
+/* --- termination --- */
+
+/* Main containers first; sidecars when those have ended. */
+static bool kill_running(struct pod_worker *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct pod_container *cs;
+    size_t n = pod_containers(&a, pod_worker_spec(w), &cs);
+    bool mains_run = false, any = false;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < n; i++) {
+            const struct runtime_container_status *c = pod_worker_latest(w, cs[i].spec->name);
+            struct pod_slot *s = pod_worker_slot(w, cs[i].spec->name);
+
+            if ((cs[i].kind == POD_CONTAINER_SIDECAR) != (pass == 1) || !c ||
+                c->state != RUNTIME_CONTAINER_IS_RUNNING)
+                continue;
+            any = true;
+            if (pass == 1 && mains_run)
+                continue;
+            mains_run |= pass == 0;
+            if (!s->kill)
+                pod_kill_begin(s, &cs[i], w->grace_ms, NULL);
+        }
+    }
+    return any;
+}
+
+static void on_volumes_retry(struct pod_worker *w)
+{
+    retry_after(w, CLEAN_RETRY_MS);
+}
+
+static void clean_up(struct pod_worker *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str cgroup = pod_config_cgroup(&a, &w->k->config, pod_worker_spec(w));
+    struct err err;
+
+    if (w->sandbox_id) {
+        remove_sandbox(w);
+        return;
+    }
+    if (cgroup_remove(cgroup, &err) < 0 ||
+        volume_manager_remove_pod(w->k->volumes, w->uid, &err) < 0) {
+        LOG_DEBUG("cannot clean up a Pod yet", KV("pod", w->pod->key),
+                  KV("err", str_from_cstr(err.text)));
+        on_volumes_retry(w);
+        return;
+    }
+    w->phase = POD_IS_GONE;
+    LOG_INFO("a Pod is gone", KV("pod", w->pod->key));
+    if (w->is_deleted_in_api)
+        kubelet_worker_gone(w->k, w);
+    else
+        pod_status_delete(w);
+}
+
+static void sync_terminating(struct pod_worker *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct plan_input in;
+    struct plan plan = { .is_over = true, .is_initialized = true };
+
+    if (w->sandbox_call)
+        return;
+    if (kill_running(w)) {
+        if (!w->is_deleted_in_api)
+            pod_status_send(w, pod_status_patch(&a, w, &(struct plan){ .is_initialized = true }));
+        return;
+    }
+    pod_status_plan_input(&a, w, &in);
+    if (!w->is_deleted_in_api)
+        pod_status_send(w, pod_status_patch(&a, w, &plan));
+    w->phase = POD_CLEANS_UP;
+    clean_up(w);
+}
+
+static void on_wake(struct loop_task *t)
+{
+    struct pod_worker *w = CONTAINER_OF(t, struct pod_worker, task);
+
+    if (!w->is_listed || w->refresh || !w->k->is_runtime_listed)
+        return;
+    loop_timer_stop(&w->timer);
+    w->wake_at_ms = 0;
+    switch (w->phase) {
+    case POD_RUNS:
+        sync_running(w);
+        break;
+    case POD_TERMINATES:
+        sync_terminating(w);
+        break;
+    case POD_CLEANS_UP:
+        if (!w->sandbox_call)
+            clean_up(w);
+        break;
+    case POD_IS_GONE:
+        break;
+    }
+}
+
+void pod_worker_wake(struct pod_worker *w)
+{
+    loop_task_post(w->k->loop, &w->task);
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    pod_worker_wake(CONTAINER_OF(t, struct pod_worker, timer));
+}
+
+/* --- the API's word --- */
+
+static void terminate(struct pod_worker *w)
+{
+    const struct meta_v1_object_meta *m = w->pod->meta;
+    int64_t grace_ms =
+        m->deletion_grace_period_seconds ? *m->deletion_grace_period_seconds * 1000 : grace_of(w);
+
+    if (w->is_deleted_in_api)
+        grace_ms = MIN(grace_ms, (int64_t)1000); /* nobody waits for it any more */
+    if (w->phase == POD_RUNS) {
+        w->phase = POD_TERMINATES;
+        w->grace_ms = grace_ms;
+        pod_start_cancel(TAKE(w->start));
+        pod_worker_refresh(w);
+    } else if (grace_ms < w->grace_ms) {
+        w->grace_ms = grace_ms;
+        MAP_FOREACH(it, &w->slots) {
+            struct pod_slot *s = it->value;
+
+            if (s->kill)
+                pod_kill_hurry(s->kill, grace_ms);
+        }
+    }
+}
+
+void pod_worker_update(struct pod_worker *w, const struct api_object *pod)
+{
+    if (!pod) {
+        w->is_deleted_in_api = true;
+        pod_status_stop(w);
+        terminate(w);
+        if (w->phase == POD_IS_GONE)
+            kubelet_worker_gone(w->k, w);
+        else
+            pod_worker_wake(w);
+        return;
+    }
+    api_object_unref(w->pod);
+    w->pod = api_object_ref(pod);
+    if (pod->meta->deletion_timestamp.set)
+        terminate(w);
+    pod_worker_wake(w);
+}
+
+/* --- life --- */
+
+/* What an earlier kubelet has told: counts of restarts, when it began, how it ended. */
+static void take_over_status(struct pod_worker *w)
+{
+    const struct core_v1_pod_status *s = &pod_worker_spec(w)->status;
+    const struct core_v1_container_status *lists[] = { s->container_statuses.items,
+                                                       s->init_container_statuses.items };
+    uint32_t lens[] = { s->container_statuses.len, s->init_container_statuses.len };
+
+    w->started_s = s->start_time.set ? s->start_time.sec : 0;
+    w->is_final = str_eq(s->phase, STR("Succeeded")) || str_eq(s->phase, STR("Failed"));
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++)
+        for (uint32_t i = 0; i < lens[k]; i++) {
+            const struct core_v1_container_status *c = &lists[k][i];
+            bool has_run = c->container_id.len != 0;
+
+            pod_worker_slot(w, c->name)->attempt =
+                (uint32_t)MAX(c->restart_count, 0) + (has_run ? 1 : 0);
+        }
+}
+
+struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *pod)
+{
+    struct pod_worker *w = NEW(struct pod_worker);
+    const struct core_v1_pod *spec = API_OBJECT(pod, struct core_v1_pod);
+
+    w->k = k;
+    w->uid_text = str_heap_cstr(pod->meta->uid);
+    w->uid = str_from_cstr(w->uid_text);
+    w->pod = api_object_ref(pod);
+    loop_task_init(&w->task, on_wake);
+    loop_timer_init(&w->timer, k->loop, on_timer);
+    (void)map_put(&k->workers, w->uid, w);
+    take_over_status(w);
+    if (!w->started_s)
+        w->started_s = clock_wall_s(loop_clock(k->loop));
+    pod_env_retain(&k->env_sources, spec);
+    if (pod->meta->deletion_timestamp.set)
+        terminate(w);
+    w->is_listed = true; /* unless a sandbox is found */
+    pod_worker_wake(w);
+    return w;
+}
+
+void pod_worker_free(struct pod_worker *w)
+{
+    const struct runtime_ops *ops = w->k->runtime->ops;
+
+    loop_task_cancel(&w->task);
+    loop_timer_stop(&w->timer);
+    pod_status_stop(w);
+    pod_start_cancel(w->start);
+    if (w->refresh)
+        ops->cancel(w->refresh);
+    if (w->sandbox_call)
+        ops->cancel(w->sandbox_call);
+    MAP_FOREACH(it, &w->slots) {
+        struct pod_slot *s = it->value;
+
+        if (s->probed_id)
+            prober_remove(w->k->prober, str_from_cstr(s->probed_id));
+        slot_free(s);
+    }
+    map_done(&w->slots);
+    api_object_unref(w->pod);
+    arena_done(&w->statuses_arena);
+    arena_done(&w->ips_arena);
+    mem_free(w->sandbox_id);
+    mem_free(w->volume_error);
+    mem_free(w->uid_text);
+    mem_free(w);
+}
