@@ -111,6 +111,8 @@ static void on_pod(const struct api_object *old, const struct api_object *new, v
         on_pod(NULL, new, arg);
         return;
     }
+    if (!o)
+        return;
     w = map_get(&k->workers, o->meta->uid);
     if (w)
         pod_worker_update(w, new);
@@ -142,7 +144,7 @@ static void on_object(struct str key, void *arg)
                 struct pod_slot *slot = s->value;
 
                 if (slot->waiting_reason &&
-                    !strcmp(slot->waiting_reason, "CreateContainerConfigError"))
+                    strcmp(slot->waiting_reason, "CreateContainerConfigError") == 0)
                     slot->restart_at_ms = 0; /* this may heal it */
             }
             pod_worker_wake(w);
@@ -266,7 +268,7 @@ static void fill_config(struct kubelet *k)
 
     k->config = (struct pod_config_node){
         .log_directory = o->log_directory,
-        .cgroup_root = o->cgroup_root && strcmp(o->cgroup_root, "/") ? o->cgroup_root : "",
+        .cgroup_root = o->cgroup_root && strcmp(o->cgroup_root, "/") != 0 ? o->cgroup_root : "",
         .seccomp_directory = arena_printf(&k->arena, "%s/seccomp", o->root_directory).p,
         .cluster_dns = str_from_cstr(o->cluster_dns),
         .cluster_domain = str_from_cstr(o->cluster_domain),

@@ -30,7 +30,7 @@ static void remove_groups(struct loop_timer *t)
     struct cleaning *c = CONTAINER_OF(t, struct cleaning, timer);
     const char *root = c->k->o->cgroup_root;
     struct str path =
-        arena_printf(&c->k->arena, "%s/kubepods", root && strcmp(root, "/") ? root : "");
+        arena_printf(&c->k->arena, "%s/kubepods", root && strcmp(root, "/") != 0 ? root : "");
     struct err err;
 
     if (cgroup_remove(path, &err) < 0) {

@@ -97,8 +97,7 @@ static void on_started(const struct runtime_result *res, void *arg)
     s->call = NULL;
     if (res->code < 0) {
         pod_worker_event(w, c->name, "Warning", "Failed", "Error: %s", res->err->text);
-        pod_slot_wait(s->slot, res->reason.len ? "RunContainerError" : "RunContainerError",
-                      str_from_cstr(res->err->text));
+        pod_slot_wait(s->slot, "RunContainerError", str_from_cstr(res->err->text));
         end(s);
         return;
     }

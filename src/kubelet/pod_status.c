@@ -373,6 +373,15 @@ static struct str closed_gate(const struct maker *m)
     return STR_NULL;
 }
 
+/* Init containers are over once a main one has run. */
+static bool is_initialized(const struct maker *m)
+{
+    for (uint32_t i = 0; i < m->status->container_statuses.len; i++)
+        if (m->status->container_statuses.items[i].container_id.len)
+            return true;
+    return m->plan->is_initialized;
+}
+
 static void make_conditions(const struct maker *m)
 {
     struct str phase = m->status->phase, missing = unready(m), gate = closed_gate(m);
@@ -384,7 +393,7 @@ static void make_conditions(const struct maker *m)
     m->status->conditions.items = ARENA_NEW_ARRAY(m->arena, struct core_v1_pod_condition, 8);
     add_condition(m, STR("PodReadyToStartContainers"), m->worker->is_sandbox_ready, STR_NULL,
                   STR_NULL);
-    add_condition(m, STR("Initialized"), m->plan->is_initialized || (is_over && !missing.p),
+    add_condition(m, STR("Initialized"), is_initialized(m),
                   is_over ? reason : STR("ContainersNotInitialized"),
                   STR("containers with incomplete status"));
     add_condition(m, STR("Ready"), !is_over && !missing.p && !gate.p && m->plan->is_initialized,

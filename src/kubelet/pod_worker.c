@@ -35,6 +35,23 @@ struct runtime_strs pod_worker_ips(const struct pod_worker *w)
     return (struct runtime_strs){ w->ips, w->n_ips };
 }
 
+/* The list of the spec that a container stands in. */
+static const char *list_of(const struct pod_worker *w, struct str container)
+{
+    static const char *const lists[] = { [POD_CONTAINER_INIT] = "initContainers",
+                                         [POD_CONTAINER_SIDECAR] = "initContainers",
+                                         [POD_CONTAINER_MAIN] = "containers",
+                                         [POD_CONTAINER_EPHEMERAL] = "ephemeralContainers" };
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct pod_container *cs;
+    size_t n = pod_containers(&a, pod_worker_spec(w), &cs);
+
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(cs[i].spec->name, container))
+            return lists[cs[i].kind];
+    return "containers";
+}
+
 void pod_worker_event(struct pod_worker *w, struct str container, const char *type,
                       const char *reason, const char *fmt, ...)
 {
@@ -48,10 +65,7 @@ void pod_worker_event(struct pod_worker *w, struct str container, const char *ty
     va_end(ap);
     if (container.len)
         about.field_path =
-            arena_printf(&a, "spec.%s{%.*s}",
-                         pod_find_container(pod_worker_spec(w), container) ? "containers"
-                                                                           : "ephemeralContainers",
-                         STR_ARG(container));
+            arena_printf(&a, "spec.%s{%.*s}", list_of(w, container), STR_ARG(container));
     event_recorder_event(w->k->events, &about, type, str_from_cstr(reason), "%.*s", STR_ARG(text));
 }
 
@@ -380,7 +394,8 @@ static void tell_backoffs(struct pod_worker *w)
         struct str name = str_from_cstr(s->name);
         const struct core_v1_container *c = pod_find_container(pod, name);
 
-        if (!c || !s->is_told || !s->waiting_reason || strcmp(s->waiting_reason, "ErrImagePull"))
+        if (!c || !s->is_told || !s->waiting_reason ||
+            strcmp(s->waiting_reason, "ErrImagePull") != 0)
             continue;
         pod_slot_wait(s, "ImagePullBackOff",
                       arena_printf(&a, "Back-off pulling image \"%.*s\": ErrImagePull: %s",
@@ -470,6 +485,33 @@ static bool are_volumes_there(struct pod_worker *w)
     return false;
 }
 
+/* Main containers first; sidecars when those have ended. */
+static bool kill_running(struct pod_worker *w)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct pod_container *cs;
+    size_t n = pod_containers(&a, pod_worker_spec(w), &cs);
+    bool mains_run = false, any = false;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < n; i++) {
+            const struct runtime_container_status *c = pod_worker_latest(w, cs[i].spec->name);
+            struct pod_slot *s = pod_worker_slot(w, cs[i].spec->name);
+
+            if ((cs[i].kind == POD_CONTAINER_SIDECAR) != (pass == 1) || !c ||
+                c->state != RUNTIME_CONTAINER_IS_RUNNING)
+                continue;
+            any = true;
+            if (pass == 1 && mains_run)
+                continue;
+            mains_run |= pass == 0;
+            if (!s->kill)
+                pod_kill_begin(s, &cs[i], w->grace_ms, NULL);
+        }
+    }
+    return any;
+}
+
 static void act(struct pod_worker *w, const struct plan_input *in, const struct plan *p)
 {
     struct pod_slot *s;
@@ -485,7 +527,9 @@ static void act(struct pod_worker *w, const struct plan_input *in, const struct 
         remove_sandbox(w);
         break;
     case PLAN_STOP_SANDBOX:
-        stop_sandbox(w);
+        w->grace_ms = grace_of(w);
+        if (!kill_running(w)) /* sidecars, and what a deadline cuts short */
+            stop_sandbox(w);
         break;
     case PLAN_START:
         if (!w->start && are_volumes_there(w))
@@ -523,6 +567,7 @@ static void sync_running(struct pod_worker *w)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     const struct pod_container *cs;
+    size_t n = pod_containers(&a, pod_worker_spec(w), &cs);
     struct plan_input in;
     struct plan plan;
 
@@ -530,7 +575,7 @@ static void sync_running(struct pod_worker *w)
     note_ends(w);
     tell_backoffs(w);
     remove_old_runs(w);
-    probe_running(w, cs, pod_containers(&a, pod_worker_spec(w), &cs));
+    probe_running(w, cs, n);
     pod_status_plan_input(&a, w, &in);
     plan = pod_plan(&in);
     w->is_final |= plan.is_over;
@@ -542,38 +587,6 @@ static void sync_running(struct pod_worker *w)
 }
 
 /* --- termination --- */
-
-/* Main containers first; sidecars when those have ended. */
-static bool kill_running(struct pod_worker *w)
-{
-    CLEANUP(arena_done) struct arena a = { 0 };
-    const struct pod_container *cs;
-    size_t n = pod_containers(&a, pod_worker_spec(w), &cs);
-    bool mains_run = false, any = false;
-
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < n; i++) {
-            const struct runtime_container_status *c = pod_worker_latest(w, cs[i].spec->name);
-            struct pod_slot *s = pod_worker_slot(w, cs[i].spec->name);
-
-            if ((cs[i].kind == POD_CONTAINER_SIDECAR) != (pass == 1) || !c ||
-                c->state != RUNTIME_CONTAINER_IS_RUNNING)
-                continue;
-            any = true;
-            if (pass == 1 && mains_run)
-                continue;
-            mains_run |= pass == 0;
-            if (!s->kill)
-                pod_kill_begin(s, &cs[i], w->grace_ms, NULL);
-        }
-    }
-    return any;
-}
-
-static void on_volumes_retry(struct pod_worker *w)
-{
-    retry_after(w, CLEAN_RETRY_MS);
-}
 
 static void clean_up(struct pod_worker *w)
 {
@@ -589,7 +602,7 @@ static void clean_up(struct pod_worker *w)
         volume_manager_remove_pod(w->k->volumes, w->uid, &err) < 0) {
         LOG_DEBUG("cannot clean up a Pod yet", KV("pod", w->pod->key),
                   KV("err", str_from_cstr(err.text)));
-        on_volumes_retry(w);
+        retry_after(w, CLEAN_RETRY_MS);
         return;
     }
     w->phase = POD_IS_GONE;
