@@ -1,0 +1,44 @@
+/* pintle scheduler --kubeconfig FILE: gives Pods their nodes. */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/flags.h"
+#include "scheduler/scheduler.h"
+
+static int fail(const char *text)
+{
+    (void)fprintf(stderr, "pintle scheduler: %s\n", text);
+    return 2;
+}
+
+int cmd_scheduler(int argc, char **argv)
+{
+    struct scheduler_options o = { 0 };
+    bool leader_elect = false;
+    uint32_t verbosity = 0;
+    const struct flag flags[] = {
+        { "kubeconfig", FLAG_STRING, &o.kubeconfig,
+          "how to reach the API server, else as a Pod does" },
+        { "scheduler-name", FLAG_STRING, &o.name, "Pods of this name (default default-scheduler)" },
+        { "leader-elect", FLAG_BOOL, &leader_elect, "refused: not supported yet" },
+        { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
+        { 0 },
+    };
+    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
+    struct err err;
+    size_t n;
+    int r = flags_parse(flags, argc, argv, words, &n, "pintle scheduler --kubeconfig FILE", &err);
+
+    if (r == 1)
+        return 0;
+    if (r < 0 || n)
+        return fail(r < 0 ? err.text : "takes no words, only flags");
+    if (leader_elect)
+        return fail("--leader-elect is not supported yet");
+    if (verbosity >= 4)
+        log_set_level(LOG_LEVEL_DEBUG);
+    return scheduler_run(&o);
+}
