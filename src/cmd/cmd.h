@@ -10,6 +10,7 @@ int cmd_apiserver(int argc, char **argv);
 int cmd_controller_manager(int argc, char **argv);
 int cmd_kubelet(int argc, char **argv);
 int cmd_pki(int argc, char **argv);
+int cmd_proxy(int argc, char **argv);
 int cmd_scheduler(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -1,8 +1,5 @@
 /* pintle kubelet --kubeconfig FILE: the node agent. It enters its node's network namespace, when
  * one is named, and a mount namespace of its own before it has threads. */
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +11,7 @@
 #include "cmd/cmd.h"
 #include "cmd/flags.h"
 #include "kubelet/kubelet.h"
+#include "net/netns.h"
 #include "runtime/node_mounts.h"
 #include "runtime/runtime_files.h"
 
@@ -23,24 +21,13 @@ static int fail(const char *text)
     return 2;
 }
 
-static int enter_network(const char *path, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC), r;
-
-    if (fd < 0)
-        return err_errno(err, errno, "open '%s'", path);
-    r = setns(fd, CLONE_NEWNET) < 0 ? err_errno(err, errno, "enter '%s'", path) : 0;
-    (void)close(fd);
-    return r;
-}
-
 static int enter(const struct kubelet_options *o, const char *netns, struct err *err)
 {
     struct arena a = { 0 };
     int r = runtime_files_make_directory(o->state_directory, 0755, err);
 
     if (r >= 0 && netns)
-        r = enter_network(netns, err);
+        r = netns_enter(netns, err);
     if (r >= 0)
         r = node_mounts_enter(arena_printf(&a, "%s/mounts", o->state_directory).p, err);
     arena_done(&a);

@@ -19,6 +19,7 @@ static const struct {
       "run the control loops" },
     { STR_INIT("kubelet"), STR_INIT("kubelet"), cmd_kubelet, "run a node's Pods" },
     { STR_INIT("pki"), STR_INIT(""), cmd_pki, "make a cluster's certificates and kubeconfig" },
+    { STR_INIT("proxy"), STR_INIT("kube-proxy"), cmd_proxy, "put Services into a node's kernel" },
     { STR_INIT("scheduler"), STR_INIT("kube-scheduler"), cmd_scheduler, "give Pods their nodes" },
     { STR_INIT("up"), STR_INIT(""), cmd_up, "run a cluster's components under one supervisor" },
     { STR_INIT("version"), STR_INIT(""), cmd_version, "print the version" },

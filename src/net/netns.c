@@ -156,3 +156,14 @@ int netns_sysctl(int netns_fd, const char *key, const char *value, struct err *e
     r = netns_fd < 0 ? write_sysctl(&a) : netns_run(netns_fd, write_sysctl, &a);
     return r < 0 ? err_errno(err, -r, "set sysctl '%s' to '%s'", key, value) : 0;
 }
+
+int netns_enter(const char *path, struct err *err)
+{
+    int fd = netns_open(path, err), r;
+
+    if (fd < 0)
+        return fd;
+    r = setns(fd, CLONE_NEWNET) < 0 ? err_errno(err, errno, "enter '%s'", path) : 0;
+    (void)close(fd);
+    return r;
+}

@@ -11,6 +11,8 @@ int netns_create(const char *path, struct err *err);
 int netns_remove(const char *path, struct err *err);
 int netns_open(const char *path, struct err *err); /* descriptor of a namespace's file */
 
+/* This process moves inside for good; before it has threads. */
+int netns_enter(const char *path, struct err *err);
 /* Runs fn(arg) inside, on a thread of its own, and waits; its result, or -errno of getting there.
  */
 int netns_run(int netns_fd, int (*fn)(void *arg), void *arg);

@@ -1,0 +1,55 @@
+/* pintle proxy --kubeconfig FILE: Services in the kernel of one node. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/flags.h"
+#include "net/netns.h"
+#include "proxy/proxy.h"
+
+static int fail(const char *text)
+{
+    (void)fprintf(stderr, "pintle proxy: %s\n", text);
+    return 2;
+}
+
+int cmd_proxy(int argc, char **argv)
+{
+    struct proxy_options o = { .table = "pintle" };
+    const char *netns = NULL;
+    uint32_t verbosity = 0;
+    const struct flag flags[] = {
+        { "kubeconfig", FLAG_STRING, &o.kubeconfig, "how to reach the API server" },
+        { "hostname-override", FLAG_STRING, &o.node_name, "name of the node, else none" },
+        { "cluster-cidr", FLAG_STRING, &o.cluster_cidr,
+          "range of all Pods; they leave it under the node's address" },
+        { "nft-table", FLAG_STRING, &o.table, "table of nftables (default pintle)" },
+        { "netns", FLAG_STRING, &netns, "network namespace of the node, else ours" },
+        { "cleanup", FLAG_BOOL, &o.cleanup, "remove the table, and end" },
+        { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
+        { 0 },
+    };
+    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
+    struct err err;
+    size_t n;
+    int r = flags_parse(flags, argc, argv, words, &n, "pintle proxy --kubeconfig FILE", &err);
+
+    if (r == 1)
+        return 0;
+    if (r < 0 || n)
+        return fail(r < 0 ? err.text : "takes no words, only flags");
+    if (!o.kubeconfig && !o.cleanup)
+        return fail("--kubeconfig is needed");
+    if (geteuid() != 0)
+        return fail("must run as root: it changes the kernel's tables");
+    if (verbosity >= 4)
+        log_set_level(LOG_LEVEL_DEBUG);
+    if (netns && netns_enter(netns, &err) < 0) {
+        (void)fprintf(stderr, "pintle proxy: %s\n", err.text);
+        return 1;
+    }
+    return proxy_run(&o);
+}
