@@ -8,6 +8,7 @@ typedef int cmd_fn(int argc, char **argv);
 
 int cmd_apiserver(int argc, char **argv);
 int cmd_controller_manager(int argc, char **argv);
+int cmd_dns(int argc, char **argv);
 int cmd_kubelet(int argc, char **argv);
 int cmd_pki(int argc, char **argv);
 int cmd_proxy(int argc, char **argv);

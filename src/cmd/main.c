@@ -17,6 +17,7 @@ static const struct {
       "serve the Kubernetes API" },
     { STR_INIT("controller-manager"), STR_INIT("kube-controller-manager"), cmd_controller_manager,
       "run the control loops" },
+    { STR_INIT("dns"), STR_INIT(""), cmd_dns, "answer for the cluster's names" },
     { STR_INIT("kubelet"), STR_INIT("kubelet"), cmd_kubelet, "run a node's Pods" },
     { STR_INIT("pki"), STR_INIT(""), cmd_pki, "make a cluster's certificates and kubeconfig" },
     { STR_INIT("proxy"), STR_INIT("kube-proxy"), cmd_proxy, "put Services into a node's kernel" },

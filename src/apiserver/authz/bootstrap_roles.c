@@ -1,8 +1,8 @@
 /* Upstream's default roles and bindings, as rows. Four differences: the controller manager is one
  * user here, so that what upstream binds to the account of each controller is bound to it, too;
  * system:node is bound to the group of nodes, because there is no node authorizer; system:kube-dns
- * may read what our DNS reads (upstream's has a role of its own); rules of features that are off
- * are left out.
+ * may read what our DNS reads (upstream's has a role of its own) and keeps its own Service; rules
+ * of features that are off are left out.
  */
 #include "apiserver/authz/bootstrap_policy.h"
 
@@ -657,6 +657,10 @@ const struct bootstrap_role bootstrap_roles[] = {
       "delete,get,list,watch" },
     { "kube-system", "system:controller:token-cleaner", NULL, NULL, "'',events.k8s.io", "events",
       NULL, NULL, "create,patch,update" },
+    { "kube-system", "system:kube-dns", NULL, NULL, "''", "services", NULL, NULL,
+      "create,patch,update" },
+    { "kube-system", "system:kube-dns", NULL, NULL, "discovery.k8s.io", "endpointslices", NULL,
+      NULL, "create,patch,update" },
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };
 
@@ -801,6 +805,8 @@ const struct bootstrap_binding bootstrap_bindings[] = {
     { "kube-system", "system::leader-locking-kube-controller-manager",
       "Role:system::leader-locking-kube-controller-manager",
       "User:system:kube-controller-manager|ServiceAccount:kube-system/kube-controller-manager|ServiceAccount:kube-system/leader-election-controller" },
+    { "kube-system", "system:kube-dns", "Role:system:kube-dns",
+      "ServiceAccount:kube-system/kube-dns" },
     { "kube-system", "system::leader-locking-kube-scheduler",
       "Role:system::leader-locking-kube-scheduler",
       "User:system:kube-scheduler|ServiceAccount:kube-system/kube-scheduler" },

@@ -1,0 +1,48 @@
+/* pintle dns --kubeconfig FILE --address IP: the names of the cluster. */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/flags.h"
+#include "dns/dns.h"
+
+static int fail(const char *text)
+{
+    (void)fprintf(stderr, "pintle dns: %s\n", text);
+    return 2;
+}
+
+int cmd_dns(int argc, char **argv)
+{
+    struct dns_options o = { .address = "127.0.0.1", .port = 1053, .domain = "cluster.local" };
+    uint32_t verbosity = 0;
+    const struct flag flags[] = {
+        { "kubeconfig", FLAG_STRING, &o.kubeconfig, "how to reach the API server" },
+        { "address", FLAG_STRING, &o.address,
+          "where to answer, reachable by Pods (default 127.0.0.1)" },
+        { "port", FLAG_PORT, &o.port, "UDP and TCP (default 1053)" },
+        { "cluster-dns", FLAG_STRING, &o.cluster_dns,
+          "address of the Service kube-dns, else none" },
+        { "cluster-domain", FLAG_STRING, &o.domain, "domain (default cluster.local)" },
+        { "upstream", FLAG_STRING, &o.upstream,
+          "who knows the rest, IP or IP:PORT (default /etc/resolv.conf)" },
+        { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
+        { 0 },
+    };
+    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
+    struct err err;
+    size_t n;
+    int r = flags_parse(flags, argc, argv, words, &n, "pintle dns --kubeconfig FILE", &err);
+
+    if (r == 1)
+        return 0;
+    if (r < 0 || n)
+        return fail(r < 0 ? err.text : "takes no words, only flags");
+    if (!o.kubeconfig)
+        return fail("--kubeconfig is needed");
+    if (verbosity >= 4)
+        log_set_level(LOG_LEVEL_DEBUG);
+    return dns_run(&o);
+}
