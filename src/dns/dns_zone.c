@@ -300,16 +300,26 @@ static void answer_zone(struct asking *k)
 
 /* --- addresses to names --- */
 
+/* "4.3.2.1.in-addr.arpa" to "1.2.3.4". */
 static bool reverse_v4(struct str name, char ret[INET_ADDRSTRLEN])
 {
-    unsigned a, b, c, d;
-    char end;
+    static const struct str suffix = STR_INIT(".in-addr.arpa");
+    struct str rest, label;
+    uint64_t parts[4];
+    int n = 0;
 
-    if (!str_has_suffix(name, STR(".in-addr.arpa")) ||
-        sscanf(name.p, "%3u.%3u.%3u.%3u.in-addr.arp%c", &d, &c, &b, &a, &end) != 5 || a > 255 ||
-        b > 255 || c > 255 || d > 255)
+    if (!str_has_suffix(name, suffix))
         return false;
-    (void)snprintf(ret, INET_ADDRSTRLEN, "%u.%u.%u.%u", a, b, c, d);
+    rest = str_sub(name, 0, name.len - suffix.len);
+    while (n < 4 && str_next(&rest, '.', &label)) {
+        if (!str_to_u64(label, &parts[n]) || parts[n] > 255)
+            return false;
+        n++;
+    }
+    if (n != 4 || rest.p)
+        return false;
+    (void)snprintf(ret, INET_ADDRSTRLEN, "%u.%u.%u.%u", (unsigned)parts[3], (unsigned)parts[2],
+                   (unsigned)parts[1], (unsigned)parts[0]);
     return true;
 }
 
