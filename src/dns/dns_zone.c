@@ -167,8 +167,9 @@ static bool is_port(struct str name, struct str protocol, struct str label_port,
            str_eq_nocase(protocol.len ? protocol : STR("TCP"), str_tail(label_protocol, 1));
 }
 
+/* Records of the answer first, then the addresses beside it: sections follow each other. */
 static void srv_of_endpoints(struct asking *k, const struct api_object *o, struct str port,
-                             struct str protocol)
+                             struct str protocol, enum dns_section section)
 {
     struct endpoint *eps;
     size_t n = endpoints_of(k, o, &eps);
@@ -183,11 +184,11 @@ static void srv_of_endpoints(struct asking *k, const struct api_object *o, struc
             k->exists = true;
             target = arena_printf(&k->arena, "%.*s.%.*s", STR_ARG(eps[i].host),
                                   STR_ARG(service_name(k, o)));
-            if (!wants(k, DNS_SRV))
-                continue;
-            dns_answer_srv(&k->answer, STR_NULL, TTL_S, (uint16_t)(100 / n), (uint16_t)*ep->port,
-                           target);
-            add_address(k, DNS_ADDITIONAL, target, eps[i].address);
+            if (section == DNS_ADDITIONAL)
+                add_address(k, DNS_ADDITIONAL, target, eps[i].address);
+            else if (wants(k, DNS_SRV))
+                dns_answer_srv(&k->answer, STR_NULL, TTL_S, (uint16_t)(100 / n),
+                               (uint16_t)*ep->port, target);
         }
 }
 
@@ -198,7 +199,9 @@ static void answer_srv(struct asking *k, const struct api_object *o, struct str 
     const struct core_v1_service *s = API_OBJECT(o, struct core_v1_service);
 
     if (is_headless(s)) {
-        srv_of_endpoints(k, o, port, protocol);
+        srv_of_endpoints(k, o, port, protocol, DNS_ANSWER);
+        if (wants(k, DNS_SRV))
+            srv_of_endpoints(k, o, port, protocol, DNS_ADDITIONAL);
         return;
     }
     for (uint32_t i = 0; i < s->spec.ports.len; i++) {

@@ -1,0 +1,103 @@
+#include "dns/dns_message.h"
+
+#include <criterion/criterion.h>
+
+/* The question "web.shop.svc.cluster.local A IN", mixed case. */
+#define QUESTION                                                                                   \
+    "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"                                             \
+    "\x03WeB\x04shop\x03svc\x07"                                                                   \
+    "cluster\x05local\x00\x00\x01\x00\x01"
+
+static struct str message(const char *p, size_t n)
+{
+    return str_n(p, n);
+}
+
+Test(dns_message, reads_a_question)
+{
+    struct dns_query q;
+
+    cr_assert_eq(dns_query_parse(message(QUESTION, sizeof(QUESTION) - 1), &q), DNS_NOERROR);
+    cr_expect_eq(q.id, 0x1234);
+    cr_expect(q.recursion_desired);
+    cr_expect_eq(q.type, DNS_A);
+    cr_expect_str_eq(q.name, "web.shop.svc.cluster.local");
+    cr_expect_eq(q.udp_bytes, DNS_UDP_BYTES);
+}
+
+Test(dns_message, knows_what_the_asker_takes)
+{
+    static const char edns[] = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01"
+                               "\x01"
+                               "a\x00\x00\x01\x00\x01"
+                               "\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
+    struct dns_query q;
+
+    cr_assert_eq(dns_query_parse(message(edns, sizeof(edns) - 1), &q), DNS_NOERROR);
+    cr_expect(q.has_edns);
+    cr_expect_eq(q.udp_bytes, 1232);
+}
+
+Test(dns_message, refuses_what_is_broken)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        int code;
+    } cases[] = {
+        { "\x12\x34", 2, -1 },
+        { "\x12\x34\x81\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12, -1 },          /* an answer */
+        { "\x12\x34\x10\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12, DNS_NOTIMP },  /* STATUS */
+        { "\x12\x34\x01\x00\x00\x02\x00\x00\x00\x00\x00\x00", 12, DNS_FORMERR }, /* two */
+        { "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x05"
+          "ab",
+          15, DNS_FORMERR }, /* a label cut off */
+        { "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01", 18,
+          DNS_FORMERR }, /* a pointer to itself */
+        { "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x01"
+          "a\x00\x00\x01\x00\x01\x00\x00\x29\x04\xd0\x00\x00\x00\x00\xff\xff",
+          30, DNS_FORMERR }, /* an additional record longer than the message */
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct dns_query q;
+
+        cr_expect_eq(dns_query_parse(message(cases[i].bytes, cases[i].len), &q), cases[i].code,
+                     "case %zu", i);
+    }
+}
+
+Test(dns_message, an_answer_repeats_the_question_as_it_was_asked)
+{
+    CLEANUP(buf_done) struct buf out = { 0 };
+    static const unsigned char ip[] = { 10, 96, 0, 7 };
+    static const char wanted[] = "\x12\x34\x85\x80\x00\x01\x00\x01\x00\x00\x00\x00"
+                                 "\x03WeB\x04shop\x03svc\x07"
+                                 "cluster\x05local\x00\x00\x01\x00\x01"
+                                 "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\x0a\x60\x00\x07";
+    struct dns_answer a;
+    struct dns_query q;
+
+    cr_assert_eq(dns_query_parse(message(QUESTION, sizeof(QUESTION) - 1), &q), DNS_NOERROR);
+    dns_answer_begin(&a, &out, &q, 512);
+    dns_answer_address(&a, DNS_ANSWER, STR_NULL, 5, DNS_A, ip);
+    dns_answer_end(&a, &q, DNS_NOERROR, true);
+    cr_expect(str_eq(buf_str(&out), str_n(wanted, sizeof(wanted) - 1)));
+}
+
+Test(dns_message, what_does_not_fit_is_said_to_be_cut)
+{
+    CLEANUP(buf_done) struct buf out = { 0 };
+    static const unsigned char ip[] = { 10, 96, 0, 7 };
+    struct dns_answer a;
+    struct dns_query q;
+
+    cr_assert_eq(dns_query_parse(message(QUESTION, sizeof(QUESTION) - 1), &q), DNS_NOERROR);
+    dns_answer_begin(&a, &out, &q, q.udp_bytes);
+    for (int i = 0; i < 100; i++)
+        dns_answer_address(&a, DNS_ANSWER, STR_NULL, 5, DNS_A, ip);
+    dns_answer_end(&a, &q, DNS_NOERROR, true);
+    cr_expect_leq(out.len, 512);
+    cr_expect(out.p[2] & 2, "not marked as cut");
+    cr_expect_eq(a.counts[DNS_ANSWER], (512 - sizeof(QUESTION) + 1) / 16);
+}
