@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 
+struct arena;
 struct leader_election;
 struct loop;
 struct rest_client;
@@ -22,6 +23,9 @@ struct leader_election_options {
 };
 
 struct leader_election *leader_election_new(const struct leader_election_options *o); /* starts */
+enum { LEADER_ELECTION_GOODBYE_MS = 50 }; /* run the loop on for so long after _free() */
 /* Lets go of the Lease, so that another need not wait for its end, without waiting for the answer;
  * accepts NULL. */
 void leader_election_free(struct leader_election *e);
+/* "host_uuid", as client-go's components call themselves. */
+struct str leader_election_identity(struct arena *a);

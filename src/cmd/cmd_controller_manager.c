@@ -31,7 +31,8 @@ int cmd_controller_manager(int argc, char **argv)
           "authority that Pods verify the API server by, else the kubeconfig's" },
         { "node-monitor-grace-period", FLAG_STRING, &grace,
           "how long a node may be silent (default 50s)" },
-        { "leader-elect", FLAG_BOOL, &o.leader_elect, "refused: not supported yet" },
+        { "leader-elect", FLAG_BOOL, &o.leader_elect,
+          "act only while holding the Lease kube-system/kube-controller-manager" },
         { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
         { 0 },
     };
@@ -45,8 +46,6 @@ int cmd_controller_manager(int argc, char **argv)
         return 0;
     if (r < 0 || n)
         return fail(r < 0 ? err.text : "takes no words, only flags");
-    if (o.leader_elect)
-        return fail("--leader-elect is not supported yet");
     if (mask < 8 || mask > 30)
         return fail("--node-cidr-mask-size must be between 8 and 30");
     if (!time_text_parse_duration(str_from_cstr(grace), &grace_ns) || grace_ns < 1000000)

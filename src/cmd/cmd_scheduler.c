@@ -17,13 +17,13 @@ static int fail(const char *text)
 int cmd_scheduler(int argc, char **argv)
 {
     struct scheduler_options o = { 0 };
-    bool leader_elect = false;
     uint32_t verbosity = 0;
     const struct flag flags[] = {
         { "kubeconfig", FLAG_STRING, &o.kubeconfig,
           "how to reach the API server, else as a Pod does" },
         { "scheduler-name", FLAG_STRING, &o.name, "Pods of this name (default default-scheduler)" },
-        { "leader-elect", FLAG_BOOL, &leader_elect, "refused: not supported yet" },
+        { "leader-elect", FLAG_BOOL, &o.leader_elect,
+          "act only while holding the Lease kube-system/kube-scheduler" },
         { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
         { 0 },
     };
@@ -36,8 +36,6 @@ int cmd_scheduler(int argc, char **argv)
         return 0;
     if (r < 0 || n)
         return fail(r < 0 ? err.text : "takes no words, only flags");
-    if (leader_elect)
-        return fail("--leader-elect is not supported yet");
     if (verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
     return scheduler_run(&o);

@@ -4,6 +4,7 @@
 
 #include "client/rest_client.h"
 #include "controller/controller.h"
+#include "io/loop.h"
 
 struct workqueue;
 
@@ -30,7 +31,10 @@ struct controller_manager {
     size_t n_synced;
     struct managed_controller controllers[MAX_CONTROLLERS];
     size_t n_controllers;
-    bool is_running; /* all informers are synced */
+    bool is_running;                  /* all informers are synced */
+    struct leader_election *election; /* NULL: always leads */
+    bool has_lost;                    /* the lease */
+    struct loop_timer goodbye;
 };
 
 /* Starts one run of a key that the queue has handed out; it ends with controller_run_ended(). */

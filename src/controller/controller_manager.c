@@ -11,6 +11,7 @@
 #include "client/api_object.h"
 #include "client/informer.h"
 #include "client/kube_config.h"
+#include "client/leader_election.h"
 #include "client/rest_client.h"
 #include "client/workqueue.h"
 #include "controller/controller_internal.h"
@@ -267,10 +268,20 @@ static void add_controllers(struct controller_manager *m)
     }
 }
 
+static void on_goodbye(struct loop_timer *t)
+{
+    loop_stop(CONTAINER_OF(t, struct controller_manager, goodbye)->loop);
+}
+
+/* The lease is let go of, which takes a moment to send. */
 static void on_signal(int signum, void *arg)
 {
+    struct controller_manager *m = arg;
+
     (void)signum;
-    loop_stop(((struct controller_manager *)arg)->loop);
+    m->is_running = false;
+    loop_timer_start(&m->goodbye, m->election ? LEADER_ELECTION_GOODBYE_MS : 0);
+    leader_election_free(TAKE(m->election));
 }
 
 static int open_client(struct controller_manager *m, struct err *err)
@@ -286,6 +297,24 @@ static int open_client(struct controller_manager *m, struct err *err)
     return rest_client_new(m->loop, &config, STR("kube-controller-manager"), &m->rest, err);
 }
 
+/* Nothing is read before: who waits costs the server one request in a while. */
+static void on_leading(void *arg)
+{
+    struct controller_manager *m = arg;
+
+    add_controllers(m);
+    for (size_t i = 0; i < m->n_informers; i++)
+        informer_start(m->informers[i]);
+}
+
+static void on_lease_lost(void *arg)
+{
+    struct controller_manager *m = arg;
+
+    m->has_lost = true;
+    loop_stop(m->loop);
+}
+
 static int start(struct controller_manager *m, struct err *err)
 {
     int r = open_client(m, err);
@@ -296,9 +325,18 @@ static int start(struct controller_manager *m, struct err *err)
         r = loop_on_signal(m->loop, SIGINT, on_signal, m, err);
     if (r < 0)
         return r;
-    add_controllers(m);
-    for (size_t i = 0; i < m->n_informers; i++)
-        informer_start(m->informers[i]);
+    if (m->options->leader_elect)
+        m->election = leader_election_new(
+            &(struct leader_election_options){ .loop = m->loop,
+                                               .client = m->rest,
+                                               .namespace = STR("kube-system"),
+                                               .name = STR("kube-controller-manager"),
+                                               .identity = leader_election_identity(&m->arena),
+                                               .on_started = on_leading,
+                                               .on_stopped = on_lease_lost,
+                                               .arg = m });
+    else
+        on_leading(m);
     return 0;
 }
 
@@ -309,6 +347,7 @@ int controller_manager_run(const struct controller_manager_options *o)
     int r;
 
     m.loop = loop_new(&clock_system);
+    loop_timer_init(&m.goodbye, m.loop, on_goodbye);
     r = start(&m, &err);
     if (r >= 0)
         loop_run(m.loop);
@@ -316,12 +355,13 @@ int controller_manager_run(const struct controller_manager_options *o)
         (void)fprintf(stderr, "pintle controller-manager: %s\n", err.text);
     for (size_t i = 0; i < m.n_informers; i++)
         informer_free(m.informers[i]);
+    leader_election_free(m.election);
     rest_client_free(m.rest);
     for (size_t i = 0; i < m.n_controllers; i++)
         workqueue_free(m.controllers[i].queue);
     loop_free(m.loop);
     arena_done(&m.arena);
-    return r < 0 ? 1 : 0;
+    return r < 0 || m.has_lost ? 1 : 0;
 }
 
 const struct controller_manager_options *controller_options(const struct controller_manager *m)

@@ -22,6 +22,7 @@
 #include "client/event_recorder.h"
 #include "client/informer.h"
 #include "client/kube_config.h"
+#include "client/leader_election.h"
 #include "client/rest_client.h"
 #include "codec/json_writer.h"
 #include "codec/time_text.h"
@@ -46,7 +47,10 @@ struct scheduler {
     struct loop_task task;
     struct loop_timer timer;
     size_t n_synced, next_row, bindings;
-    struct list under_way; /* of struct binding */
+    struct list under_way;            /* of struct binding */
+    struct leader_election *election; /* NULL: always leads */
+    bool has_lost;                    /* the lease */
+    struct loop_timer goodbye;
 };
 
 struct binding {
@@ -379,10 +383,36 @@ static void on_synced(void *arg)
 
 /* --- life --- */
 
+static void on_goodbye(struct loop_timer *t)
+{
+    loop_stop(CONTAINER_OF(t, struct scheduler, goodbye)->loop);
+}
+
+/* The lease is let go of, which takes a moment to send. */
 static void on_signal(int signum, void *arg)
 {
+    struct scheduler *s = arg;
+
     (void)signum;
-    loop_stop(((struct scheduler *)arg)->loop);
+    s->n_synced = 0; /* no cycle begins */
+    loop_timer_start(&s->goodbye, s->election ? LEADER_ELECTION_GOODBYE_MS : 0);
+    leader_election_free(TAKE(s->election));
+}
+
+static void on_leading(void *arg)
+{
+    struct scheduler *s = arg;
+
+    informer_start(s->nodes);
+    informer_start(s->pods);
+}
+
+static void on_lease_lost(void *arg)
+{
+    struct scheduler *s = arg;
+
+    s->has_lost = true;
+    loop_stop(s->loop);
 }
 
 static struct informer *open_informer(struct scheduler *s, const char *resource,
@@ -418,8 +448,18 @@ static int start(struct scheduler *s, const struct scheduler_options *o, struct 
         .loop = s->loop, .client = s->rest, .component = s->name });
     s->pods = open_informer(s, "pods", on_pod);
     s->nodes = open_informer(s, "nodes", on_node);
-    informer_start(s->nodes);
-    informer_start(s->pods);
+    if (o->leader_elect)
+        s->election = leader_election_new(
+            &(struct leader_election_options){ .loop = s->loop,
+                                               .client = s->rest,
+                                               .namespace = STR("kube-system"),
+                                               .name = STR("kube-scheduler"),
+                                               .identity = leader_election_identity(&s->arena),
+                                               .on_started = on_leading,
+                                               .on_stopped = on_lease_lost,
+                                               .arg = s });
+    else
+        on_leading(s);
     return 0;
 }
 
@@ -432,6 +472,7 @@ int scheduler_run(const struct scheduler_options *o)
     s.loop = loop_new(&clock_system);
     loop_task_init(&s.task, on_task);
     loop_timer_init(&s.timer, s.loop, on_timer);
+    loop_timer_init(&s.goodbye, s.loop, on_goodbye);
     list_init(&s.under_way);
     scheduling_queue_init(&s.queue);
     r = start(&s, o, &err);
@@ -442,6 +483,7 @@ int scheduler_run(const struct scheduler_options *o)
     informer_free(s.pods);
     informer_free(s.nodes);
     event_recorder_free(s.events);
+    leader_election_free(s.election);
     rest_client_free(s.rest);
     LIST_FOREACH_SAFE(n, &s.under_way)
         binding_free(CONTAINER_OF(n, struct binding, link));
@@ -449,5 +491,5 @@ int scheduler_run(const struct scheduler_options *o)
     scheduler_cache_done(&s.cache);
     loop_free(s.loop);
     arena_done(&s.arena);
-    return r < 0 ? 1 : 0;
+    return r < 0 || s.has_lost ? 1 : 0;
 }
