@@ -135,7 +135,9 @@ static int open_store(struct run *run, struct err *err)
 {
     struct apiserver *s = &run->server;
     const struct apiserver_options *o = s->options;
-    struct store_options so = { .ephemeral = o->ephemeral, .clock = s->clock };
+    struct store_options so = { .soft_dir = o->soft_dir,
+                                .ephemeral = o->ephemeral,
+                                .clock = s->clock };
     int r;
 
     if (mkdir(o->data_dir, 0700) < 0 && errno != EEXIST)

@@ -19,6 +19,7 @@ struct apiserver_options {
     int (*prepare)(void *arg, struct err *err);
     void *prepare_arg;
     unsigned threads;     /* I/O loops; 0: one per core */
+    const char *soft_dir; /* of what a reboot may lose; NULL: on a tmpfs, by data_dir */
     bool ephemeral;       /* nothing is kept */
     bool plain_http;      /* tests and benches: no TLS; every client is an administrator */
     uint32_t event_ttl_s; /* 0: 3600 */

@@ -115,6 +115,8 @@ int cmd_apiserver(int argc, char **argv)
           "names, by commas (ServiceAccount, Priority ...)" },
         { "event-ttl-seconds", FLAG_UINT, &w.o.event_ttl_s,
           "how long Events are kept (default 3600)" },
+        { "soft-dir", FLAG_STRING, &w.o.soft_dir,
+          "where Events and Leases live, which a reboot may lose (default on a tmpfs)" },
         { "ephemeral", FLAG_BOOL, &w.o.ephemeral, "keep nothing on disk" },
         { "etcd-servers", FLAG_STRING, &w.etcd_servers, "refused: not supported yet" },
         { "threads", FLAG_UINT, &w.o.threads, "I/O threads (default one per core)" },

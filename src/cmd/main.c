@@ -23,6 +23,9 @@ static const struct {
     { STR_INIT("proxy"), STR_INIT("kube-proxy"), cmd_proxy, "put Services into a node's kernel" },
     { STR_INIT("scheduler"), STR_INIT("kube-scheduler"), cmd_scheduler, "give Pods their nodes" },
     { STR_INIT("up"), STR_INIT(""), cmd_up, "run a cluster's components under one supervisor" },
+    { STR_INIT("down"), STR_INIT(""), cmd_down, "stop a cluster and remove what it made" },
+    { STR_INIT("status"), STR_INIT(""), cmd_status, "show a cluster's components and nodes" },
+    { STR_INIT("image"), STR_INIT(""), cmd_image, "load, pull, list and remove images" },
     { STR_INIT("version"), STR_INIT(""), cmd_version, "print the version" },
 };
 

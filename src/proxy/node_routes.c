@@ -37,18 +37,22 @@ void node_routes_free(struct node_routes *r)
     mem_free(r);
 }
 
-/* The link whose network an address is on. */
+/* The link that an address is behind without a next hop, by the narrowest route. */
 struct search {
     struct ip wanted;
     int link;
+    uint8_t len;
 };
 
-static int on_address(int link_index, const struct ip_prefix *address, void *arg)
+static int on_route(const struct route *route, void *arg)
 {
     struct search *s = arg;
 
-    if (address->len < ip_bits(&address->ip) && ip_prefix_contains(address, &s->wanted))
-        s->link = link_index;
+    if (!route->via.family && route->to.len && ip_prefix_contains(&route->to, &s->wanted) &&
+        (!s->link || route->to.len > s->len)) {
+        s->link = route->link_index;
+        s->len = route->to.len;
+    }
     return 0;
 }
 
@@ -75,7 +79,7 @@ static void set_route(struct node_routes *r, const struct api_object *o, struct 
 
     if (!ip_prefix_parse(cidr, &route.to) || !internal_ip(node, route.to.ip.family, &s.wanted))
         return;
-    rc = route_list_addresses(r->netlink, 0, on_address, &s, &err);
+    rc = route_list(r->netlink, s.wanted.family, on_route, &s, &err);
     if (rc >= 0 && !s.link) {
         LOG_WARNING("no route to a node's Pods: it is on no network of ours",
                     KV("node", o->meta->name), KV("podCIDR", cidr));

@@ -7,11 +7,14 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "net/ip_prefix.h"
+
+#define TMPFS_MAGIC 0x01021994
 
 const char *cluster_path(struct arena *a, const struct cluster *c, const char *below_root)
 {
@@ -55,6 +58,23 @@ static uint32_t id_of(const char *text)
     return (h ^ h >> 24) & 0xffffffU;
 }
 
+static bool is_tmpfs(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+static const char *soft_directory(struct arena *a, const struct cluster *c)
+{
+    static const char *const places[] = { "/run", "/dev/shm" };
+
+    for (size_t i = 0; i < ARRAY_LEN(places) && !c->o->ephemeral; i++)
+        if (is_tmpfs(places[i]))
+            return arena_printf(a, "%s/pintle-%s.store", places[i], c->id).p;
+    return cluster_path(a, c, "soft");
+}
+
 static int name_directories(struct arena *a, struct cluster *c, struct err *err)
 {
     int r = absolute(a, c->o->root, &c->root, err);
@@ -70,6 +90,7 @@ static int name_directories(struct arena *a, struct cluster *c, struct err *err)
     c->nft_table = c->is_default ? "pintle" : arena_printf(a, "pintle-%s", c->id).p;
     c->log_dir = c->is_default ? "/var/log/pods" : cluster_path(a, c, "log/pods");
     c->image_dir = cluster_path(a, c, "images");
+    c->soft_dir = soft_directory(a, c);
     return r;
 }
 
@@ -177,9 +198,8 @@ static void name_node(struct arena *a, const struct cluster *c, struct cluster_n
 {
     node->root_dir = arena_printf(a, "%s/nodes/%s", c->root, node->name).p;
     node->state_dir = arena_printf(a, "%s/nodes/%s", c->run_dir, node->name).p;
-    node->cgroup_root = c->is_default && !node->netns
-                            ? "/"
-                            : arena_printf(a, "/pintle-%s-%s", c->id, node->name).p;
+    node->cgroup_root =
+        c->is_default && !node->netns ? "/" : arena_printf(a, "/pintle-%s-%s", c->id, node->name).p;
 }
 
 static int plan_single(struct arena *a, struct cluster *c, struct err *err)
@@ -205,8 +225,7 @@ static int plan_many(struct arena *a, struct cluster *c, struct err *err)
     for (size_t i = 0; i < c->n_nodes && r >= 0; i++) {
         struct cluster_node *node = &c->nodes[i];
 
-        node->name =
-            arena_printf(a, "%s-%zu", c->o->node_name ? c->o->node_name : "node", i + 1).p;
+        node->name = arena_printf(a, "%s-%zu", c->o->node_name ? c->o->node_name : "node", i + 1).p;
         node->netns = arena_printf(a, "%s/netns/%s", c->run_dir, node->name).p;
         node->link = arena_printf(a, "pn%s-%zu", c->id, i + 1).p;
         name_node(a, c, node);

@@ -24,11 +24,11 @@ struct cluster_options {
     const char *run_dir; /* sockets, pids, namespaces; NULL: follows from root */
     const char *bind_address, *advertise_address; /* NULL: all; the (first) node's network */
     const char *service_cidr, *cluster_cidr, *node_cidr;
-    const char *node_ports;        /* NULL: the API server's default */
-    const char *node_name;         /* of a single node; of more, what comes before "-1" */
-    const char *node_ip;           /* of a single node; NULL: found */
-    const char *registries_file;   /* NULL: none */
-    const char *dns_upstream;      /* NULL: the host's */
+    const char *node_ports;      /* NULL: the API server's default */
+    const char *node_name;       /* of a single node; of more, what comes before "-1" */
+    const char *node_ip;         /* of a single node; NULL: found */
+    const char *registries_file; /* NULL: none */
+    const char *dns_upstream;    /* NULL: the host's */
     uint16_t secure_port, kubelet_port, dns_port;
     uint32_t n_nodes;
     bool ephemeral; /* the root is a tmpfs */
@@ -51,6 +51,7 @@ struct cluster {
     const char *gateway;     /* the host's address towards nodes in namespaces; NULL: none */
     const char *cluster_dns; /* the tenth Service address */
     const char *nft_table, *log_dir, *image_dir;
+    const char *soft_dir; /* in memory where there is a place: what a reboot may lose */
     struct cluster_node *nodes;
     size_t n_nodes;
 };

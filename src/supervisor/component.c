@@ -44,7 +44,9 @@ static void apiserver_words(struct component_words *w, const struct cluster *c,
     };
 
     (void)node;
-    flag(w, "data-dir", c->root);
+    flag(w, "data-dir",
+         c->root); /* of an ephemeral cluster a tmpfs, so that a restart loses nothing */
+    flag(w, "soft-dir", c->soft_dir);
     number(w, "secure-port", c->o->secure_port);
     flag(w, "bind-address", c->o->bind_address);
     flag(w, "advertise-address", c->server);
@@ -52,8 +54,6 @@ static void apiserver_words(struct component_words *w, const struct cluster *c,
     flag(w, "service-node-port-range", c->o->node_ports);
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         file(w, c, files[i][0], files[i][1]);
-    if (c->o->ephemeral)
-        word(w, "--ephemeral");
 }
 
 static void controller_manager_words(struct component_words *w, const struct cluster *c,
@@ -94,20 +94,46 @@ static void kubelet_words(struct component_words *w, const struct cluster *c,
     flag(w, "registries-file", c->o->registries_file);
 }
 
+static void proxy_words(struct component_words *w, const struct cluster *c,
+                        const struct cluster_node *node)
+{
+    file(w, c, "kubeconfig", "proxy.conf");
+    flag(w, "hostname-override", node ? node->name : NULL);
+    flag(w, "cluster-cidr", c->o->cluster_cidr);
+    flag(w, "nft-table", c->nft_table);
+    flag(w, "netns", node ? node->netns : NULL);
+}
+
+static void dns_words(struct component_words *w, const struct cluster *c,
+                      const struct cluster_node *node)
+{
+    (void)node;
+    file(w, c, "kubeconfig", "dns.conf");
+    flag(w, "address", c->gateway ? c->gateway : c->nodes[0].ip);
+    number(w, "port", c->o->dns_port);
+    flag(w, "cluster-dns", c->cluster_dns);
+    flag(w, "cluster-domain", "cluster.local");
+    flag(w, "upstream", c->o->dns_upstream);
+}
+
+/* clang-format off */
 const struct component_row component_rows[] = {
-    { "apiserver", COMPONENT_OF_CLUSTER, true, true, apiserver_words },
-    { "controller-manager", COMPONENT_OF_CLUSTER, false, false, controller_manager_words },
-    { "kubelet", COMPONENT_OF_NODE, false, false, kubelet_words },
-    { "scheduler", COMPONENT_OF_CLUSTER, false, false, scheduler_words },
+    { "apiserver", COMPONENT_OF_CLUSTER, .has_ready_line = true, .is_first = true, .words = apiserver_words },
+    { "controller-manager", COMPONENT_OF_CLUSTER, .words = controller_manager_words },
+    { "kubelet", COMPONENT_OF_NODE, .has_cleanup = true, .words = kubelet_words },
+    { "scheduler", COMPONENT_OF_CLUSTER, .words = scheduler_words },
+    { "proxy", COMPONENT_OF_NODE, .has_cleanup = true, .words = proxy_words },
+    { "proxy", COMPONENT_OF_GATEWAY, .has_cleanup = true, .words = proxy_words },
+    { "dns", COMPONENT_OF_CLUSTER, .words = dns_words },
     { 0 },
 };
+/* clang-format on */
 
 const char *const *component_argv(struct arena *a, const struct component_row *row,
                                   const struct cluster *c, const struct cluster_node *node,
                                   const char *extra)
 {
-    struct component_words w = { .arena = a,
-                                 .argv = ARENA_NEW_ARRAY(a, const char *, MAX_WORDS) };
+    struct component_words w = { .arena = a, .argv = ARENA_NEW_ARRAY(a, const char *, MAX_WORDS) };
 
     word(&w, c->o->program);
     word(&w, row->command);

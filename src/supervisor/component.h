@@ -10,9 +10,9 @@ struct cluster;
 struct cluster_node;
 
 enum component_place {
-    COMPONENT_OF_CLUSTER,  /* once */
-    COMPONENT_OF_NODE,     /* on every node */
-    COMPONENT_OF_GATEWAY,  /* once, where nodes are in namespaces: for the host itself */
+    COMPONENT_OF_CLUSTER, /* once */
+    COMPONENT_OF_NODE,    /* on every node */
+    COMPONENT_OF_GATEWAY, /* once, where nodes are in namespaces: for the host itself */
 };
 
 struct component_words {
@@ -24,8 +24,10 @@ struct component_words {
 struct component_row {
     const char *command; /* the subcommand */
     enum component_place place;
-    bool has_ready_line; /* prints "serving ..." on standard output; else it is ready when it runs */
-    bool is_first;       /* the others start when it is ready */
+    bool
+        has_ready_line; /* prints "serving ..." on standard output; else it is ready when it runs */
+    bool is_first;      /* the others start when it is ready */
+    bool has_cleanup;   /* takes --cleanup: removes what it made in the kernel, and ends */
     /* node: NULL for those that are not of a node */
     void (*words)(struct component_words *w, const struct cluster *c,
                   const struct cluster_node *node);

@@ -49,8 +49,7 @@ static int set_up_inside(const struct cluster *c, const struct cluster_node *nod
                          struct netlink *n, struct err *err)
 {
     struct ip_prefix address = whole(node->ip), range = { 0 };
-    struct route world = { .to = { .ip = { .family = AF_INET } },
-                           .via = whole(c->gateway).ip };
+    struct route world = { .to = { .ip = { .family = AF_INET } }, .via = whole(c->gateway).ip };
     int index = link_index(n, "eth0", err), r;
 
     (void)ip_prefix_parse(str_from_cstr(c->o->node_cidr), &range); /* the plan read it */
@@ -64,11 +63,12 @@ static int set_up_inside(const struct cluster *c, const struct cluster_node *nod
     return r < 0 ? r : route_add(n, &world, err);
 }
 
-static int set_sysctl(const char *link, const char *format, const char *value, struct err *err)
+static int set_sysctl(const char *where, const char *link, const char *what, const char *value,
+                      struct err *err)
 {
     char key[128];
 
-    (void)snprintf(key, sizeof(key), format, link);
+    (void)snprintf(key, sizeof(key), "net/ipv4/%s/%s/%s", where, link, what);
     return netns_sysctl(-1, key, value, err);
 }
 
@@ -84,9 +84,9 @@ static int set_up_outside(const struct cluster *c, const struct cluster_node *no
     if (index < 0)
         return index;
     to_node.link_index = index;
-    r = set_sysctl(node->link, "net/ipv4/conf/%s/proxy_arp", "1", err);
+    r = set_sysctl("conf", node->link, "proxy_arp", "1", err);
     if (r >= 0)
-        r = set_sysctl(node->link, "net/ipv4/neigh/%s/proxy_delay", "0", err);
+        r = set_sysctl("neigh", node->link, "proxy_delay", "0", err);
     if (r >= 0)
         r = route_add_address(n, index, &gateway, err);
     return r < 0 ? r : route_add(n, &to_node, err);
@@ -143,21 +143,20 @@ int node_network_make_host(const struct cluster *c, struct err *err)
     static const char *const argv[] = { "nft", "-f", "-", NULL };
     CLEANUP(arena_done) struct arena a = { 0 };
     const char *name = table_name(&a, c), *own = c->o->node_cidr;
+    struct str rules;
     int r;
 
     if (!c->gateway)
         return 0;
+    rules = arena_printf(&a,
+                         "table ip %s\ndelete table ip %s\ntable ip %s {\n"
+                         "  chain postrouting {\n"
+                         "    type nat hook postrouting priority srcnat;\n"
+                         "    ip saddr %s ip daddr != { %s, %s } masquerade\n"
+                         "  }\n}\n",
+                         name, name, name, own, own, c->o->cluster_cidr);
     r = netns_sysctl(-1, "net/ipv4/ip_forward", "1", err);
-    return r < 0 ? r
-                 : program_feed(argv,
-                                arena_printf(&a,
-                                             "table ip %s\ndelete table ip %s\ntable ip %s {\n"
-                                             "  chain postrouting {\n"
-                                             "    type nat hook postrouting priority srcnat;\n"
-                                             "    ip saddr %s ip daddr != { %s, %s } masquerade\n"
-                                             "  }\n}\n",
-                                             name, name, name, own, own, c->o->cluster_cidr),
-                                err);
+    return r < 0 ? r : program_feed(argv, rules.p, err);
 }
 
 static int remove_table(const struct cluster *c, struct err *err)
@@ -178,19 +177,17 @@ static int remove_table(const struct cluster *c, struct err *err)
 int node_network_remove(const struct cluster *c, struct err *err)
 {
     struct netlink *n = NULL;
-    int r = 0, worst = 0;
+    int r;
 
     if (!c->gateway)
         return 0;
-    worst = netlink_new(-1, NETLINK_OF_ROUTE, &n, err);
-    for (size_t i = 0; i < c->n_nodes; i++) {
+    r = netlink_new(-1, NETLINK_OF_ROUTE, &n, err);
+    for (size_t i = 0; i < c->n_nodes && r >= 0; i++) {
         /* The cable first: a namespace goes when the kernel comes to it, its links with it. */
-        r = n ? link_delete(n, c->nodes[i].link, err) : 0;
-        worst = MIN(worst, r);
-        r = netns_remove(c->nodes[i].netns, err);
-        worst = MIN(worst, r);
+        r = link_delete(n, c->nodes[i].link, err);
+        if (r >= 0)
+            r = netns_remove(c->nodes[i].netns, err);
     }
     netlink_free(n);
-    r = remove_table(c, err);
-    return MIN(worst, r);
+    return r < 0 ? r : remove_table(c, err);
 }

@@ -428,10 +428,11 @@ static const struct client clients[] = {
 /* Port 0 is not known yet: nothing is written for it. */
 static int ensure_kubeconfigs(struct pki *p)
 {
+    struct str host = str_from_cstr(p->o->server ? p->o->server : "127.0.0.1");
     int r = 0;
 
     for (size_t i = 0; p->o->secure_port && i < ARRAY_LEN(clients) && r >= 0; i++)
-        r = ensure_kubeconfig(p, &clients[i], STR("127.0.0.1"));
+        r = ensure_kubeconfig(p, &clients[i], host);
     return r;
 }
 

@@ -17,6 +17,7 @@ struct pki_options {
     const char *dir;               /* made when it is not there, 0700 */
     uint16_t secure_port;          /* 0: not known yet, no kubeconfig is written */
     const char *advertise_address; /* NULL: 127.0.0.1 only */
+    const char *server;            /* what kubeconfigs name; NULL: 127.0.0.1 */
     const char *service_cidr;      /* ranges, by commas; the first address of each goes into the
                                       server's certificate */
 };

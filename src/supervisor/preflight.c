@@ -154,8 +154,9 @@ static int check_ports(const struct cluster *c, struct err *err)
 
     if (r >= 0 && !c->gateway)
         r = check_port("kubelet-port", NULL, o->kubelet_port, SOCK_STREAM, err);
-    if (r >= 0)
-        r = check_port("dns-port", c->gateway ? NULL : c->server, o->dns_port, SOCK_DGRAM, err);
+    if (r >= 0) /* the gateway's address is not there yet */
+        r = check_port("dns-port", c->gateway ? NULL : c->nodes[0].ip, o->dns_port, SOCK_DGRAM,
+                       err);
     return r;
 }
 

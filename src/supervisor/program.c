@@ -28,9 +28,9 @@ static void on_done(struct command *c, const struct command_result *res, void *a
     if (res->code < 0)
         p->code = err_set(p->err, res->code, "%s: %s", p->name, err_name(res->code));
     else if (res->status != 0)
-        p->code = err_set(p->err, ERR_INVALID, "%s: %.*s (exit code %d)", p->name,
-                          STR_ARG(str_tail(text, (size_t)(str_rfind(text, '\n') + 1))),
-                          res->status);
+        p->code =
+            err_set(p->err, ERR_INVALID, "%s: %.*s (exit code %d)", p->name,
+                    STR_ARG(str_tail(text, (size_t)(str_rfind(text, '\n') + 1))), res->status);
     loop_stop(p->loop);
 }
 

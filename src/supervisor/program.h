@@ -5,8 +5,8 @@
 
 struct err;
 
-/* argv[0] is looked up in PATH. Fails unless it exits with 0; what it said on standard error last is
- * then the reason. */
+/* argv[0] is looked up in PATH. Fails unless it exits with 0; what it said on standard error last
+ * is then the reason. */
 int program_run(const char *const *argv, struct err *err);
 int program_feed(const char *const *argv, const char *input, struct err *err);
 bool program_is_there(const char *name); /* in PATH */

@@ -83,10 +83,10 @@ int readiness_new(struct loop *l, const struct cluster *c, void (*on_ready)(void
         readiness_free(r);
         return code;
     }
-    r->nodes = informer_new(&(struct informer_options){
-        .loop = l,
-        .client = r->rest,
-        .resource = resource_find(STR(""), STR("v1"), STR("nodes")) });
+    r->nodes = informer_new(
+        &(struct informer_options){ .loop = l,
+                                    .client = r->rest,
+                                    .resource = resource_find(STR(""), STR("v1"), STR("nodes")) });
     informer_add_handler(r->nodes, &(struct informer_handler){ .on_change = on_node, .arg = r });
     informer_start(r->nodes);
     *ret = r;

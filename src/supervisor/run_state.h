@@ -14,7 +14,8 @@
 struct arena;
 struct err;
 
-/* The lock's descriptor, which holds it until it is closed; ERR_EXISTS when somebody else has it. */
+/* The lock's descriptor, which holds it until it is closed; ERR_EXISTS when somebody else has it.
+ */
 int run_state_lock(const char *run_dir, struct err *err);
 pid_t run_state_supervisor(const char *run_dir); /* 0: none runs */
 /* In one step. */
