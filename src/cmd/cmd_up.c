@@ -140,7 +140,7 @@ static int run(struct cluster_flags *f, const char *log_path, bool is_detached)
 
     if (f->o.verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
-    if (geteuid() == 0 && cluster_plan(&a, &f->o, &c, &err) < 0)
+    if (cluster_plan(&a, &f->o, &c, &err) < 0)
         return fail(err.text, err.code == ERR_INVALID ? 2 : 1);
     if (geteuid() != 0)
         return fail("must run as root: nodes make namespaces, mounts and control groups", 1);
