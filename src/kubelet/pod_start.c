@@ -175,19 +175,17 @@ static void create(struct pod_start *s)
         pod_env_make(&s->arena, &w->k->env_sources, pod, s->container.spec, &ips, &in.env, &err);
 
     if (r >= 0)
-        r = volume_manager_mounts(w->k->volumes, &s->arena, pod, s->container.spec, &in.env, &ips,
-                                  &mounts, &in.n_mounts, &err);
+        r = volume_manager_mounts(w->k->volumes, &s->arena, pod, s->container.spec, in.attempt,
+                                  &in.env, &ips, &mounts, &in.n_mounts, &err);
     in.mounts = mounts;
     if (r >= 0)
         r = pod_config_container(&s->arena, &w->k->config, pod, &in, &config, &err);
     if (r < 0) {
-        volume_manager_close_mounts(mounts, in.n_mounts);
         config_failed(s, r, &err);
         return;
     }
     s->call = w->k->runtime->ops->create_container(w->k->runtime, str_from_cstr(w->sandbox_id),
                                                    &config, on_created, s);
-    volume_manager_close_mounts(mounts, in.n_mounts);
 }
 
 /* --- the image --- */

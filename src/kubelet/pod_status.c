@@ -97,11 +97,12 @@ static struct str read_tail(struct arena *a, const char *path, size_t max)
 static struct str termination_message(const struct maker *m, const struct core_v1_container *spec,
                                       const struct runtime_container_status *c)
 {
-    struct str text = read_tail(
-        m->arena,
-        volume_manager_termination_log(m->arena, m->worker->k->volumes, m->worker->uid, spec->name)
-            .p,
-        TERMINATION_MESSAGE_BYTES);
+    struct str text =
+        read_tail(m->arena,
+                  volume_manager_termination_log(m->arena, m->worker->k->volumes, m->worker->uid,
+                                                 spec->name, c->attempt)
+                      .p,
+                  TERMINATION_MESSAGE_BYTES);
 
     if (text.len || c->exit_code == 0 ||
         !str_eq(spec->termination_message_policy, STR("FallbackToLogsOnError")))
@@ -121,7 +122,7 @@ static struct str container_id(const struct maker *m, struct str id)
 
 static struct core_v1_container_state_terminated *
 terminated(const struct maker *m, const struct core_v1_container *spec,
-           const struct runtime_container_status *c, bool is_latest)
+           const struct runtime_container_status *c)
 {
     struct core_v1_container_state_terminated *t =
         ARENA_NEW(m->arena, struct core_v1_container_state_terminated);
@@ -132,7 +133,7 @@ terminated(const struct maker *m, const struct core_v1_container *spec,
     t->finished_at = time_of(c->finished_at_ns);
     t->container_id = container_id(m, c->id);
     t->message = c->message;
-    if (is_latest && !t->message.len)
+    if (!t->message.len)
         t->message = termination_message(m, spec, c);
     return t;
 }
@@ -186,14 +187,14 @@ static void set_ended(const struct maker *m, const struct pod_container *c,
                       const struct runtime_container_status *status, struct pod_slot *s,
                       struct core_v1_container_status *ret)
 {
-    struct core_v1_container_state_terminated *t = terminated(m, c->spec, status, true);
+    struct core_v1_container_state_terminated *t = terminated(m, c->spec, status);
     const struct runtime_container_status *before;
 
     if (!will_restart(m, c, status)) {
         ret->state.terminated = t;
         before = run_before(m->worker, status);
         if (before)
-            ret->last_state.terminated = terminated(m, c->spec, before, false);
+            ret->last_state.terminated = terminated(m, c->spec, before);
         return;
     }
     if (s->waiting_reason)
@@ -267,7 +268,7 @@ static void make_container(const struct maker *m, const struct pod_container *c,
                      : s->probed_id && prober_is_ready(w->k->prober, status->id);
     before = run_before(w, status);
     if (before)
-        ret->last_state.terminated = terminated(m, c->spec, before, false);
+        ret->last_state.terminated = terminated(m, c->spec, before);
 }
 
 /* --- the whole --- */

@@ -78,8 +78,6 @@ struct runtime_mount {
     bool readonly;
     bool recursive_readonly;
     enum runtime_propagation propagation;
-    int host_fd_plus_1; /* when not 0: this descriptor + 1 is mounted, host_path is for show. For
-                           subPath: opened without following what a container could have changed */
 };
 struct runtime_device {
     struct str container_path;

@@ -115,45 +115,59 @@ static bool is_up_to_date(int dir_fd, const struct atomic_file *files, size_t n,
 
 /* --- writing --- */
 
-static int make_parents(int dir_fd, struct str path, gid_t gid)
+/* The umask does not count; a group of its own may enter. */
+static int own_directory(int fd, gid_t gid)
 {
-    char name[PATH_BYTES];
+    if (gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) < 0)
+        return -errno;
+    return fchmod(fd, gid != (gid_t)-1 ? 02755 : 0755) < 0 ? -errno : 0;
+}
 
-    for (size_t i = 1; i < path.len; i++) {
-        if (path.p[i] != '/')
+/* Made when absent; a descriptor. */
+static int open_directory(int dir_fd, struct str part, gid_t gid)
+{
+    char name[NAME_MAX + 1];
+    int fd, r;
+
+    (void)snprintf(name, sizeof(name), "%.*s", STR_ARG(part));
+    if (mkdirat(dir_fd, name, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    fd = open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY, 0, false);
+    if (fd < 0)
+        return -errno;
+    r = own_directory(fd, gid);
+    if (r < 0)
+        (void)close(fd);
+    return r < 0 ? r : fd;
+}
+
+static int write_bytes(int fd, struct str data)
+{
+    while (data.len) {
+        ssize_t n = write(fd, data.p, data.len);
+
+        if (n < 0 && errno == EINTR)
             continue;
-        memcpy(name, path.p, i);
-        name[i] = '\0';
-        if (mkdirat(dir_fd, name, 0755) < 0 && errno != EEXIST)
-            return -errno;
-        if (gid != (gid_t)-1 && fchownat(dir_fd, name, (uid_t)-1, gid, AT_SYMLINK_NOFOLLOW) < 0)
-            return -errno;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        data = str_tail(data, (size_t)n);
     }
     return 0;
 }
 
-static int write_file(int dir_fd, const struct atomic_file *f, gid_t gid)
+/* A name without slashes. */
+static int write_leaf(int dir_fd, const struct atomic_file *f, struct str part, gid_t gid)
 {
-    char name[PATH_BYTES];
-    size_t done = 0;
-    int fd, r = make_parents(dir_fd, f->path, gid);
+    bool is_owned = gid != (gid_t)-1 || f->uid != (uid_t)-1;
+    char name[NAME_MAX + 1];
+    int fd, r;
 
-    if (r < 0)
-        return r;
-    (void)snprintf(name, sizeof(name), "%.*s", STR_ARG(f->path));
+    (void)snprintf(name, sizeof(name), "%.*s", STR_ARG(part));
     fd = open_beneath(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, false);
     if (fd < 0)
         return -errno;
-    while (done < f->data.len) {
-        ssize_t w = write(fd, f->data.p + done, f->data.len - done);
-
-        if (w <= 0) {
-            r = w < 0 ? -errno : -EIO;
-            break;
-        }
-        done += (size_t)w;
-    }
-    if (r == 0 && gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) < 0)
+    r = write_bytes(fd, f->data);
+    if (r == 0 && is_owned && fchown(fd, f->uid, gid) < 0)
         r = -errno;
     if (r == 0 && fchmod(fd, f->mode | (gid != (gid_t)-1 ? 0440 : 0)) < 0)
         r = -errno;
@@ -161,20 +175,39 @@ static int write_file(int dir_fd, const struct atomic_file *f, gid_t gid)
     return r;
 }
 
+static int write_file(int dir_fd, const struct atomic_file *f, gid_t gid)
+{
+    int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0), r;
+    struct str rest = f->path, part;
+
+    if (fd < 0)
+        return -errno;
+    while (str_next(&rest, '/', &part) && rest.p) {
+        int below = open_directory(fd, part, gid);
+
+        (void)close(fd);
+        if (below < 0)
+            return below;
+        fd = below;
+    }
+    r = write_leaf(fd, f, part, gid);
+    (void)close(fd);
+    return r;
+}
+
 static int write_all(int dir_fd, const char *name, const struct atomic_file *files, size_t n,
                      gid_t gid, struct err *err)
 {
-    int fd, r = 0;
+    int fd, r;
 
     if (mkdirat(dir_fd, name, 0755) < 0)
         return err_errno(err, errno, "make '%s'", name);
     fd = open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY, 0, false);
     if (fd < 0)
         return err_errno(err, errno, "open '%s'", name);
-    /* The umask does not count; a group of its own may enter. */
-    if (fchmod(fd, gid != (gid_t)-1 ? 02755 : 0755) < 0 ||
-        (gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) < 0))
-        r = -errno;
+    r = own_directory(fd, gid);
+    if (r < 0)
+        (void)err_errno(err, -r, "own '%s'", name);
     for (size_t i = 0; r == 0 && i < n; i++) {
         r = write_file(fd, &files[i], gid);
         if (r < 0)
@@ -254,8 +287,10 @@ int atomic_writer_write(int dir_fd, const struct atomic_file *files, size_t n, g
     (void)snprintf(name, sizeof(name), "..%s.%010llu", stamp,
                    (unsigned long long)(random_u64() % 10000000000ULL));
     r = write_all(dir_fd, name, files, n, gid, err);
-    if (r < 0)
+    if (r < 0) {
+        (void)runtime_files_remove(dir_fd, name, &(struct err){ 0 }); /* what there is of it */
         return r;
+    }
     (void)unlinkat(dir_fd, "..data_tmp", 0);
     if (symlinkat(name, dir_fd, "..data_tmp") < 0 ||
         renameat(dir_fd, "..data_tmp", dir_fd, "..data") < 0)

@@ -16,6 +16,7 @@ struct atomic_file {
     struct str path; /* relative, without ".."; "a/b" makes directories */
     struct str data;
     mode_t mode;
+    uid_t uid; /* (uid_t)-1: ours */
 };
 
 /* Writes nothing when the directory holds just this. gid: of everything, (gid_t)-1: ours; then the

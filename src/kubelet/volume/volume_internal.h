@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -30,8 +31,28 @@ struct volume_manager {
     struct map tokens; /* of struct volume_token, by "uid/volume/source" */
 };
 
-/* Files of one source, appended to t->files; 0, ERR_AGAIN, or negative with t->err. */
+/* The files of the volume, into t->files; 0, ERR_AGAIN, or negative with t->err. */
 int volume_payload(struct volume_task *t);
+
+/* --- kinds with a file of their own --- */
+int volume_empty_dir_sync(struct volume_task *t);
+int volume_host_path_sync(struct volume_task *t);
+/* Bytes that a tmpfs of the Pod may hold: no more than its memory's limit, the node's memory and
+ * size_limit (unset: none). 0: unknown. */
+int64_t volume_empty_dir_limit(const struct core_v1_pod *pod, const struct pod_node *node,
+                               struct str size_limit);
+
+/* --- directories and mounts --- */
+bool volume_mount_point_is(const char *path);
+int volume_mount_point_tmpfs(const char *path, int64_t limit_bytes, struct err *err);
+/* Mode 0777, and the group with the set-group-id bit unless it is (gid_t)-1. */
+int volume_mount_point_own(const char *path, gid_t gid, struct err *err);
+/* Detaches everything mounted below, also what containers have mounted in there. */
+void volume_mount_point_clear(const char *path);
+
+/* What stands at sub below root, opened beneath it, made when absent, and mounted at target (which
+ * is made), so that nobody can swap it afterwards. err says nothing of the node's files. */
+int volume_sub_path_bind(const char *root, const char *sub, const char *target, struct err *err);
 
 /* A service account token: asked for when it is not there, kept fresh. 0 with *ret borrowed;
  * ERR_AGAIN: under way. */

@@ -4,9 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <sys/mount.h>
-#include <unistd.h>
+#include <limits.h>
+#include <stdlib.h>
 
 #include "api/core_v1.h"
 #include "base/err.h"
@@ -40,13 +39,16 @@ int volume_manager_new(const struct volume_manager_options *o, struct volume_man
                        struct err *err)
 {
     struct volume_manager *m;
+    char real[PATH_MAX];
     int r = runtime_files_make_directory(o->pods_directory, 0750, err);
 
     if (r < 0)
         return r;
+    if (!realpath(o->pods_directory, real)) /* the mount table has it so */
+        return err_errno(err, errno, "look at '%s'", o->pods_directory);
     m = NEW(struct volume_manager);
     m->o = *o;
-    m->pods_directory = str_heap_cstr(str_from_cstr(o->pods_directory));
+    m->pods_directory = str_heap_cstr(str_from_cstr(real));
     *ret = m;
     return 0;
 }
@@ -81,11 +83,12 @@ static int sync_one(struct volume_manager *m, struct arena *a, const struct core
     };
     int r;
 
-    if (!k)
-        return err_set(err, ERR_UNSUPPORTED, "no volume plugin matched volume \"%.*s\"",
-                       STR_ARG(v->name));
-    t.path = volume_path(a, m, pod, v);
-    r = k->sync(&t);
+    if (k) {
+        t.path = volume_path(a, m, pod, v);
+        r = k->sync(&t);
+    } else {
+        r = volume_kind_refuse(v, err);
+    }
     VEC_DONE(&t.files);
     if (r < 0 && r != ERR_AGAIN)
         (void)err_wrap(err, "MountVolume.SetUp failed for volume \"%.*s\" ", STR_ARG(v->name));
@@ -112,35 +115,14 @@ int volume_manager_sync(struct volume_manager *m, const struct core_v1_pod *pod,
 }
 
 struct str volume_manager_termination_log(struct arena *a, const struct volume_manager *m,
-                                          struct str pod_uid, struct str container)
+                                          struct str pod_uid, struct str container,
+                                          uint32_t attempt)
 {
-    return arena_printf(a, "%s/%.*s/containers/%.*s/termination-log", m->pods_directory,
-                        STR_ARG(pod_uid), STR_ARG(container));
+    return arena_printf(a, "%s/%.*s/containers/%.*s/termination-log.%u", m->pods_directory,
+                        STR_ARG(pod_uid), STR_ARG(container), attempt);
 }
 
 /* --- the end --- */
-
-/* Mounts below a directory of a Pod's volumes: two levels down. */
-static void unmount_below(const char *path, int depth)
-{
-    CLEANUP(arena_done) struct arena a = { 0 };
-    DIR *d = opendir(path);
-    const struct dirent *e;
-
-    while (d && (e = readdir(d))) {
-        const char *below;
-
-        if (e->d_type != DT_DIR || e->d_name[0] == '.')
-            continue;
-        below = arena_printf(&a, "%s/%s", path, e->d_name).p;
-        if (depth > 0)
-            unmount_below(below, depth - 1);
-        else
-            (void)umount2(below, MNT_DETACH | UMOUNT_NOFOLLOW); /* mostly there is none */
-    }
-    if (d)
-        (void)closedir(d);
-}
 
 int volume_manager_remove_pod(struct volume_manager *m, struct str pod_uid, struct err *err)
 {
@@ -149,7 +131,7 @@ int volume_manager_remove_pod(struct volume_manager *m, struct str pod_uid, stru
     volume_token_forget_pod(m, pod_uid);
     object_cache_release_pod(m->o.config_maps, pod_uid);
     object_cache_release_pod(m->o.secrets, pod_uid);
-    unmount_below(volume_pod_path(&a, m, pod_uid, "/volumes"), 1);
+    volume_mount_point_clear(volume_pod_path(&a, m, pod_uid, ""));
     return runtime_files_remove(AT_FDCWD, volume_pod_path(&a, m, pod_uid, ""), err);
 }
 

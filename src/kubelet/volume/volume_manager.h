@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 #include "runtime/runtime_types.h"
@@ -42,18 +43,17 @@ void volume_manager_free(struct volume_manager *m); /* mounts stay; accepts NULL
  * FailedMount) and on_change tells when it may be better. */
 int volume_manager_sync(struct volume_manager *m, const struct core_v1_pod *pod, struct err *err);
 
-/* The mounts of one container, after a sync that was 0: volumes with subPath and subPathExpr (env
- * for it), /etc/hosts (made by us unless the Pod is on the node's network or mounts it itself), the
- * termination log. Descriptors of sub paths are the manager's until volume_manager_close_mounts().
- */
+/* The mounts of one container's run, after a sync that was 0: volumes with subPath and subPathExpr
+ * (env for it; bound below PODS/UID/volume-subpaths until the Pod is removed), /etc/hosts (made by
+ * us unless the container mounts something there), the termination log. */
 int volume_manager_mounts(struct volume_manager *m, struct arena *a, const struct core_v1_pod *pod,
-                          const struct core_v1_container *container, const struct runtime_map *env,
-                          const struct runtime_strs *pod_ips, struct runtime_mount **ret,
-                          size_t *ret_len, struct err *err);
-void volume_manager_close_mounts(struct runtime_mount *mounts, size_t len);
-/* Where the container's termination message is read from; in a. */
+                          const struct core_v1_container *container, uint32_t attempt,
+                          const struct runtime_map *env, const struct runtime_strs *pod_ips,
+                          struct runtime_mount **ret, size_t *ret_len, struct err *err);
+/* Where the termination message of the container's run is read from; in a. */
 struct str volume_manager_termination_log(struct arena *a, const struct volume_manager *m,
-                                          struct str pod_uid, struct str container);
+                                          struct str pod_uid, struct str container,
+                                          uint32_t attempt);
 
 /* Unmounts and removes all that a Pod had, after its containers are gone. Known by directory alone,
  * so that Pods which ended while no kubelet ran are cleaned, too. */

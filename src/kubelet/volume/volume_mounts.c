@@ -2,27 +2,27 @@
  * and the termination log. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "api/core_v1.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "kubelet/pod_env.h"
 #include "kubelet/pod_field.h"
 #include "kubelet/volume/volume_internal.h"
+#include "kubelet/volume/volume_kinds.h"
 #include "runtime/runtime_files.h"
 
-enum { MAX_MOUNTS = 1024 };
+enum { MAX_MOUNTS = 1024, HOSTS_MAX_BYTES = 1 << 20 };
 
 struct mounts {
     struct volume_manager *manager;
     struct arena *arena;
     const struct core_v1_pod *pod;
     const struct core_v1_container *container;
+    uint32_t attempt;
     const struct runtime_map *env;
     struct runtime_mount *items;
     size_t len;
@@ -37,62 +37,78 @@ static const struct core_v1_volume *find_volume(const struct core_v1_pod *pod, s
     return NULL;
 }
 
-/* --- sub paths: opened beneath the volume, following links that stay inside, and mounted by the
- * descriptor, so that nothing can be put in between --- */
+/* --- sub paths --- */
 
-static int open_beneath(int fd, const char *path)
+/* $(NAME) of the container's environment; what is unset or empty would mean another directory. */
+static int expand(struct mounts *m, struct str text, struct str *ret)
 {
-    struct open_how how = { .flags = O_PATH | O_CLOEXEC,
-                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+    struct str rest = text, missing = STR_NULL;
 
-    return (int)syscall(SYS_openat2, fd, path, &how, sizeof(how));
-}
+    for (size_t i = 0; i + 1 < rest.len; i++) {
+        struct str name;
+        bool is_set = false;
 
-/* Directories that are not there are made, one after the other. */
-static int make_beneath(int root_fd, struct str path)
-{
-    int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0), next;
-    char name[NAME_MAX + 1];
-    struct str part;
-
-    while (fd >= 0 && str_next(&path, '/', &part)) {
-        if (!part.len || str_eq(part, STR(".")))
+        if (rest.p[i] == '$' && rest.p[i + 1] == '$') {
+            i++;
             continue;
-        if (part.len > NAME_MAX || str_eq(part, STR(".."))) {
-            (void)close(fd);
-            errno = EINVAL;
-            return -1;
         }
-        memcpy(name, part.p, part.len);
-        name[part.len] = '\0';
-        if (mkdirat(fd, name, 0750) < 0 && errno != EEXIST) {
-            (void)close(fd);
-            return -1;
-        }
-        next = open_beneath(fd, name);
-        (void)close(fd);
-        fd = next;
+        if (rest.p[i] != '$' || rest.p[i + 1] != '(' ||
+            !str_cut(str_tail(rest, i + 2), ')', &name, &(struct str){ 0 }))
+            continue;
+        for (size_t k = 0; k < m->env->len; k++)
+            is_set |= str_eq(m->env->items[k].key, name) && m->env->items[k].value.len;
+        if (!is_set)
+            missing = name;
     }
-    return fd;
+    if (missing.p)
+        return err_set(m->err, ERR_INVALID, "missing value for %.*s", STR_ARG(missing));
+    *ret = pod_env_expand(m->arena, text, m->env);
+    return 0;
 }
 
-static int open_sub_path(struct mounts *m, const char *root, struct str sub)
+static int sub_path_of(struct mounts *m, const struct core_v1_volume_mount *vm, struct str *ret)
 {
-    int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
-    int saved;
+    struct str rest, part;
+    int r = 0;
 
-    if (root_fd < 0)
-        return err_errno(m->err, errno, "open '%s'", root);
-    fd = open_beneath(root_fd, str_cstr(m->arena, sub));
-    if (fd < 0 && errno == ENOENT)
-        fd = make_beneath(root_fd, sub);
-    saved = errno;
-    (void)close(root_fd);
-    return fd < 0 ? err_errno(m->err, saved,
-                              "failed to prepare subPath for volumeMount \"%.*s\" of container "
-                              "\"%.*s\"",
-                              STR_ARG(sub), STR_ARG(m->container->name))
-                  : fd;
+    *ret = vm->sub_path;
+    if (vm->sub_path_expr.len)
+        r = expand(m, vm->sub_path_expr, ret);
+    if (r < 0)
+        return r;
+    if (str_has_prefix(*ret, STR("/")))
+        return err_set(m->err, ERR_INVALID, "error SubPath `%.*s` must not be an absolute path",
+                       STR_ARG(*ret));
+    rest = *ret;
+    while (str_next(&rest, '/', &part))
+        if (str_eq(part, STR("..")))
+            return err_set(m->err, ERR_INVALID,
+                           "unable to provision SubPath `%.*s`: must not contain '..'",
+                           STR_ARG(*ret));
+    return 0;
+}
+
+/* Changes the mount's host path. The node's files are none of the user's business: they are logged.
+ */
+static int bind_sub_path(struct mounts *m, const struct core_v1_volume_mount *vm, struct str sub,
+                         struct runtime_mount *mount)
+{
+    struct str target =
+        arena_printf(m->arena, "%s/%.*s/volume-subpaths/%.*s/%.*s/%td", m->manager->pods_directory,
+                     STR_ARG(m->pod->metadata.uid), STR_ARG(vm->name), STR_ARG(m->container->name),
+                     vm - m->container->volume_mounts.items);
+
+    if (volume_sub_path_bind(mount->host_path.p, str_cstr(m->arena, sub), target.p, m->err) < 0) {
+        LOG_WARNING("cannot mount a subPath", KV("pod", m->pod->metadata.uid),
+                    KV("container", m->container->name), KV("volume", vm->name),
+                    KV("err", str_from_cstr(m->err->text)));
+        return err_set(m->err, ERR_INVALID,
+                       "failed to prepare subPath for volumeMount \"%.*s\" of container "
+                       "\"%.*s\"",
+                       STR_ARG(vm->name), STR_ARG(m->container->name));
+    }
+    mount->host_path = target;
+    return 0;
 }
 
 /* --- one mount --- */
@@ -108,31 +124,28 @@ static int add_volume(struct mounts *m, const struct core_v1_volume_mount *vm)
 {
     const struct core_v1_volume *v = find_volume(m->pod, vm->name);
     const char *path = v ? volume_path(m->arena, m->manager, m->pod, v) : NULL;
-    struct str sub =
-        vm->sub_path_expr.len ? pod_env_expand(m->arena, vm->sub_path_expr, m->env) : vm->sub_path;
     struct runtime_mount *mount = &m->items[m->len];
-    int fd;
+    struct str sub;
+    int r = sub_path_of(m, vm, &sub);
 
+    if (r < 0)
+        return r;
     if (!path)
-        return err_set(m->err, ERR_NOT_FOUND, "no volume \"%.*s\"", STR_ARG(vm->name));
+        return err_set(m->err, ERR_NOT_FOUND,
+                       "cannot find volume \"%.*s\" to mount into container \"%.*s\"",
+                       STR_ARG(vm->name), STR_ARG(m->container->name));
     *mount = (struct runtime_mount){
         .container_path = vm->mount_path.len && vm->mount_path.p[0] == '/'
                               ? vm->mount_path
                               : arena_printf(m->arena, "/%.*s", STR_ARG(vm->mount_path)),
         .host_path = str_from_cstr(path),
-        .readonly = vm->read_only,
+        .readonly = vm->read_only || volume_kind_of(v)->is_readonly,
         .recursive_readonly = str_eq(vm->recursive_read_only, STR("Enabled")) ||
                               str_eq(vm->recursive_read_only, STR("IfPossible")),
         .propagation = propagation_of(vm->mount_propagation),
     };
-    if (sub.len) {
-        fd = open_sub_path(m, path, sub);
-        if (fd < 0)
-            return fd;
-        mount->host_fd_plus_1 = fd + 1;
-    }
     m->len++;
-    return 0;
+    return sub.len ? bind_sub_path(m, vm, sub, mount) : 0;
 }
 
 /* --- /etc/hosts --- */
@@ -145,21 +158,39 @@ static bool has_mount_at(const struct core_v1_container *c, struct str path)
     return false;
 }
 
+static void add_pod_hosts(struct buf *b, const struct runtime_strs *pod_ips, struct str host)
+{
+    buf_append_lit(b, "# Kubernetes-managed hosts file.\n"
+                      "127.0.0.1\tlocalhost\n"
+                      "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                      "fe00::0\tip6-localnet\n"
+                      "fe00::0\tip6-mcastprefix\n"
+                      "fe00::1\tip6-allnodes\n"
+                      "fe00::2\tip6-allrouters\n");
+    for (size_t i = 0; i < pod_ips->len; i++)
+        buf_printf(b, "%.*s\t%.*s\n", STR_ARG(pod_ips->items[i]), STR_ARG(host));
+}
+
+static void add_node_hosts(struct buf *b, struct arena *a)
+{
+    struct str text = STR_NULL;
+    struct err err;
+
+    (void)runtime_files_read(a, AT_FDCWD, "/etc/hosts", HOSTS_MAX_BYTES, &text, &err); /* or none */
+    buf_append_lit(b, "# Kubernetes-managed hosts file (host network).\n");
+    buf_append_str(b, text);
+}
+
 static struct str hosts_text(struct mounts *m, const struct runtime_strs *pod_ips, struct str host)
 {
     const struct core_v1_pod_spec *s = &m->pod->spec;
     struct buf b;
 
     buf_init_arena(&b, m->arena, 512);
-    buf_append_lit(&b, "# Kubernetes-managed hosts file.\n"
-                       "127.0.0.1\tlocalhost\n"
-                       "::1\tlocalhost ip6-localhost ip6-loopback\n"
-                       "fe00::0\tip6-localnet\n"
-                       "fe00::0\tip6-mcastprefix\n"
-                       "fe00::1\tip6-allnodes\n"
-                       "fe00::2\tip6-allrouters\n");
-    for (size_t i = 0; i < pod_ips->len; i++)
-        buf_printf(&b, "%.*s\t%.*s\n", STR_ARG(pod_ips->items[i]), STR_ARG(host));
+    if (s->host_network)
+        add_node_hosts(&b, m->arena);
+    else
+        add_pod_hosts(&b, pod_ips, host);
     if (s->host_aliases.len)
         buf_append_lit(&b, "\n# Entries added by HostAliases.\n");
     for (uint32_t i = 0; i < s->host_aliases.len; i++) {
@@ -192,7 +223,7 @@ static int add_hosts(struct mounts *m, const struct runtime_strs *pod_ips)
     const char *path = volume_pod_path(m->arena, m->manager, m->pod->metadata.uid, "/etc-hosts");
     int r;
 
-    if (m->pod->spec.host_network || has_mount_at(m->container, STR("/etc/hosts")))
+    if (has_mount_at(m->container, STR("/etc/hosts")))
         return 0;
     r = runtime_files_write(path, hosts_text(m, pod_ips, host_names(m)), 0644, m->err);
     if (r < 0)
@@ -204,8 +235,8 @@ static int add_hosts(struct mounts *m, const struct runtime_strs *pod_ips)
 
 static int add_termination_log(struct mounts *m)
 {
-    struct str path = volume_manager_termination_log(m->arena, m->manager, m->pod->metadata.uid,
-                                                     m->container->name);
+    struct str uid = m->pod->metadata.uid, name = m->container->name;
+    struct str path = volume_manager_termination_log(m->arena, m->manager, uid, name, m->attempt);
     struct str at = m->container->termination_message_path;
     ptrdiff_t slash = str_rfind(path, '/');
     int r, fd;
@@ -216,8 +247,11 @@ static int add_termination_log(struct mounts *m)
                                      m->err);
     if (r < 0)
         return r;
-    /* A new one for each run: the one before may still be open. */
-    (void)unlink(path.p);
+    /* Each run has its own; that of the one before is still told of. */
+    if (m->attempt > 1)
+        (void)unlink(
+            volume_manager_termination_log(m->arena, m->manager, uid, name, m->attempt - 2).p);
+    (void)unlink(path.p); /* of a try that came to nothing */
     fd = open(path.p, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return err_errno(m->err, errno, "make '%.*s'", STR_ARG(path));
@@ -229,10 +263,11 @@ static int add_termination_log(struct mounts *m)
 
 int volume_manager_mounts(struct volume_manager *manager, struct arena *a,
                           const struct core_v1_pod *pod, const struct core_v1_container *container,
-                          const struct runtime_map *env, const struct runtime_strs *pod_ips,
-                          struct runtime_mount **ret, size_t *ret_len, struct err *err)
+                          uint32_t attempt, const struct runtime_map *env,
+                          const struct runtime_strs *pod_ips, struct runtime_mount **ret,
+                          size_t *ret_len, struct err *err)
 {
-    struct mounts m = { manager, a, pod, container, env, NULL, 0, err };
+    struct mounts m = { manager, a, pod, container, attempt, env, NULL, 0, err };
     int r =
         runtime_files_make_directory(volume_pod_path(a, manager, pod->metadata.uid, ""), 0750, err);
 
@@ -245,18 +280,9 @@ int volume_manager_mounts(struct volume_manager *manager, struct arena *a,
         r = add_hosts(&m, pod_ips);
     if (r >= 0)
         r = add_termination_log(&m);
-    if (r < 0) {
-        volume_manager_close_mounts(m.items, m.len);
+    if (r < 0)
         return r;
-    }
     *ret = m.items;
     *ret_len = m.len;
     return 0;
-}
-
-void volume_manager_close_mounts(struct runtime_mount *mounts, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (mounts[i].host_fd_plus_1)
-            (void)close(mounts[i].host_fd_plus_1 - 1);
 }

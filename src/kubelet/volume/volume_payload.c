@@ -2,6 +2,7 @@
  * them put together (projected). */
 #include "api/core_v1.h"
 #include "api/text_map.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "client/api_object.h"
 #include "kubelet/object_cache.h"
@@ -22,9 +23,34 @@ struct source {
 
 enum { DEFAULT_MODE = 0644 };
 
-static void add_file(struct volume_task *t, struct str path, struct str data, mode_t mode)
+/* Without empty parts and "."; what is absolute stays so, for the writer to refuse. */
+static struct str clean_path(struct arena *a, struct str path)
 {
-    VEC_PUSH(&t->files, (struct atomic_file){ .path = path, .data = data, .mode = mode & 0777 });
+    struct str rest = path, part;
+    struct buf b;
+
+    if (str_has_prefix(path, STR("/")))
+        return path;
+    buf_init_arena(&b, a, path.len);
+    while (str_next(&rest, '/', &part))
+        if (part.len && !str_eq(part, STR(".")))
+            buf_printf(&b, "%s%.*s", b.len ? "/" : "", STR_ARG(part));
+    return buf_str(&b);
+}
+
+/* Of two files with the same path the later one counts. */
+static struct atomic_file *add_file(struct volume_task *t, struct str path, struct str data,
+                                    mode_t mode)
+{
+    struct atomic_file f = { clean_path(t->arena, path), data, mode & 0777, (uid_t)-1 };
+
+    for (size_t i = 0; i < t->files.len; i++)
+        if (str_eq(t->files.items[i].path, f.path)) {
+            t->files.items[i] = f;
+            return &t->files.items[i];
+        }
+    VEC_PUSH(&t->files, f);
+    return &VEC_LAST(&t->files);
 }
 
 static const struct schema_str_entry *find_key(const struct api_object *o, bool is_secret,
@@ -41,7 +67,7 @@ static const struct schema_str_entry *find_key(const struct api_object *o, bool 
 static void add_map(struct volume_task *t, const void *map, mode_t mode)
 {
     for (uint32_t i = 0; i < text_map_len(map); i++)
-        add_file(t, text_map_items(map)[i].key, text_map_items(map)[i].value, mode);
+        (void)add_file(t, text_map_items(map)[i].key, text_map_items(map)[i].value, mode);
 }
 
 static int add_keys(struct volume_task *t, const struct source *s, const struct api_object *o,
@@ -60,11 +86,11 @@ static int add_keys(struct volume_task *t, const struct source *s, const struct 
         const struct schema_str_entry *e = find_key(o, is_secret, s->items[i].key);
 
         if (e)
-            add_file(t, s->items[i].path, e->value,
-                     s->items[i].mode ? (mode_t)*s->items[i].mode : mode);
+            (void)add_file(t, s->items[i].path, e->value,
+                           s->items[i].mode ? (mode_t)*s->items[i].mode : mode);
         else if (!s->is_optional)
-            return err_set(t->err, ERR_NOT_FOUND, "references non-existent %s key: %.*s", s->kind,
-                           STR_ARG(s->items[i].key));
+            return err_set(t->err, ERR_NOT_FOUND, "%sreferences non-existent %s key: %.*s",
+                           is_secret ? "" : "configmap ", s->kind, STR_ARG(s->items[i].key));
     }
     return 0;
 }
@@ -97,19 +123,48 @@ static int add_fields(struct volume_task *t, const struct core_v1_downward_api_v
                                    items[i].resource_field_ref, &text, t->err);
         if (r < 0)
             return r;
-        add_file(t, items[i].path, text, items[i].mode ? (mode_t)*items[i].mode : mode);
+        (void)add_file(t, items[i].path, text, items[i].mode ? (mode_t)*items[i].mode : mode);
     }
     return 0;
 }
 
-static int add_token(struct volume_task *t, uint32_t i,
-                     const struct core_v1_service_account_token_projection *p)
+static const int64_t *user_of(const struct core_v1_pod *pod, const struct core_v1_container *c)
 {
+    if (c->security_context && c->security_context->run_as_user)
+        return c->security_context->run_as_user;
+    return pod->spec.security_context ? pod->spec.security_context->run_as_user : NULL;
+}
+
+/* The one user that all containers run as by the spec; (uid_t)-1: there is none. */
+static uid_t only_user(const struct core_v1_pod *pod)
+{
+    const struct core_v1_pod_spec *s = &pod->spec;
+    uint32_t n = s->init_containers.len + s->containers.len;
+    int64_t user = -1;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const int64_t *u = user_of(pod, i < s->init_containers.len
+                                            ? &s->init_containers.items[i]
+                                            : &s->containers.items[i - s->init_containers.len]);
+
+        if (!u || (user >= 0 && user != *u))
+            return (uid_t)-1;
+        user = *u;
+    }
+    return (uid_t)user;
+}
+
+/* Nobody but its user and group may read a token, where these are known. */
+static int add_token(struct volume_task *t, uint32_t i,
+                     const struct core_v1_service_account_token_projection *p, mode_t mode)
+{
+    uid_t uid = only_user(t->pod);
     struct str token;
     int r = volume_token_get(t, i, p, &token);
 
     if (r == 0)
-        add_file(t, p->path, token, t->gid == (gid_t)-1 ? 0644 : 0600);
+        add_file(t, p->path, token, t->gid == (gid_t)-1 && uid == (uid_t)-1 ? mode : (mode_t)0600)
+            ->uid = uid;
     return r;
 }
 
@@ -139,24 +194,34 @@ static int add_projection(struct volume_task *t, uint32_t i,
     if (p->downward_api)
         return add_fields(t, p->downward_api->items.items, p->downward_api->items.len, mode);
     if (p->service_account_token)
-        return add_token(t, i, p->service_account_token);
-    return err_set(t->err, ERR_UNSUPPORTED,
-                   "projected source %u is of a kind that this kubelet does not support", i);
+        return add_token(t, i, p->service_account_token, mode);
+    return err_set(t->err, ERR_UNSUPPORTED, "projected source %u: %s is not supported", i,
+                   p->cluster_trust_bundle ? "clusterTrustBundle"
+                   : p->pod_certificate    ? "podCertificate"
+                                           : "a source of this kind");
 }
 
 static int add_projected(struct volume_task *t, const struct core_v1_projected_volume_source *p)
 {
     mode_t mode = p->default_mode ? (mode_t)*p->default_mode : DEFAULT_MODE;
-    int worst = 0;
+    int first = 0, n = 0;
+    bool is_early = false;
+    struct buf all;
 
-    /* Every source is asked for what it needs before the first that lacks something is told of. */
+    buf_init_arena(&all, t->arena, 256);
+    /* Every source is asked, so that all begin to look for what they need. */
     for (uint32_t i = 0; i < p->sources.len; i++) {
         int r = add_projection(t, i, &p->sources.items[i], mode);
 
-        if (r < 0 && (worst == 0 || worst == ERR_AGAIN))
-            worst = r;
+        is_early |= r == ERR_AGAIN;
+        if (r == 0 || r == ERR_AGAIN)
+            continue;
+        first = n++ ? first : r;
+        buf_printf(&all, "%s%s", n > 1 ? ", " : "", t->err->text);
     }
-    return worst;
+    if (n)
+        return err_set(t->err, first, n > 1 ? "[%.*s]" : "%.*s", STR_ARG(buf_str(&all)));
+    return is_early ? err_set(t->err, ERR_AGAIN, "not all sources are known yet") : 0;
 }
 
 int volume_payload(struct volume_task *t)

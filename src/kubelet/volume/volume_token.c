@@ -22,6 +22,7 @@ struct volume_token {
     struct str pod_uid, pod_name, namespace, account, audience;
     int64_t life_s;
     char *token; /* NULL: none yet */
+    int64_t until_s;
     struct rest_call *call;
     struct loop_timer timer;
     struct err err; /* why there is none */
@@ -68,6 +69,7 @@ static void on_answer(const struct rest_result *res, void *arg)
     } else {
         mem_free(t->token);
         t->token = str_heap_cstr(token);
+        t->until_s = until;
         left_s = MIN((until - now_s) * 4 / 5, (int64_t)MAX_AGE_S);
         loop_timer_start(&t->timer, MAX(left_s, (int64_t)1) * 1000);
     }
@@ -145,9 +147,9 @@ int volume_token_get(struct volume_task *task, uint32_t source,
         t = token_new(task, p);
         (void)map_put(tokens, key, t);
     }
-    if (!t->token) {
+    if (!t->token || t->until_s <= clock_wall_s(loop_clock(task->manager->o.loop))) {
         *task->err = t->err;
-        return t->err.code;
+        return t->err.code ? t->err.code : ERR_AGAIN;
     }
     *ret = str_from_cstr(t->token);
     return 0;
