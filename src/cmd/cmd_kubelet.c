@@ -2,6 +2,7 @@
  * one is named, and a mount namespace of its own before it has threads. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -32,6 +33,31 @@ static int enter(const struct kubelet_options *o, const char *netns, struct err 
         r = node_mounts_enter(arena_printf(&a, "%s/mounts", o->state_directory).p, err);
     arena_done(&a);
     return r;
+}
+
+/* The mount namespace can be let go of from outside alone: the work is a child's. */
+static int clean_up(const struct kubelet_options *o, const char *netns)
+{
+    struct arena a = { 0 };
+    const char *path = arena_printf(&a, "%s/mounts", o->state_directory).p;
+    pid_t pid = fork(); /* nobody has threads yet */
+    int status = 1;
+    struct err err;
+
+    if (pid == 0) {
+        if (enter(o, netns, &err) < 0) {
+            (void)fprintf(stderr, "pintle kubelet: %s\n", err.text);
+            _exit(1);
+        }
+        _exit(kubelet_run(o));
+    }
+    if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 &&
+        node_mounts_remove(path, &err) < 0) {
+        (void)fprintf(stderr, "pintle kubelet: %s\n", err.text);
+        status = 1;
+    }
+    arena_done(&a);
+    return status ? 1 : 0;
 }
 
 int cmd_kubelet(int argc, char **argv)
@@ -98,6 +124,8 @@ int cmd_kubelet(int argc, char **argv)
     }
     if (verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
+    if (o.cleanup)
+        return clean_up(&o, netns);
     if (enter(&o, netns, &err) < 0) {
         (void)fprintf(stderr, "pintle kubelet: %s\n", err.text);
         return 1;

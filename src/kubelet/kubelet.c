@@ -20,7 +20,7 @@
 #include "client/rest_client.h"
 #include "cni/cni_network.h"
 #include "kubelet/kubelet_internal.h"
-#include "kubelet/node_address.h"
+#include "kubelet/node/node_address.h"
 #include "kubelet/object_cache.h"
 #include "kubelet/volume/volume_manager.h"
 #include "runtime/runtime_files.h"
@@ -40,94 +40,7 @@ static void on_runtime_event(const struct runtime_event *event, void *arg)
         pod_worker_ask_sandbox(w);
 }
 
-static void on_ignored(const struct runtime_result *res, void *arg)
-{
-    (void)res;
-    (void)arg;
-}
-
-/* Sandboxes and directories of Pods that are nobody's any more. */
-static void on_orphan_sandboxes(const struct runtime_result *res, void *arg)
-{
-    struct kubelet *k = arg;
-
-    for (size_t i = 0; res->code == 0 && i < res->n_sandboxes; i++) {
-        const struct runtime_sandbox_status *s = &res->sandboxes[i];
-        const struct pod_worker *w = map_get(&k->workers, s->uid);
-
-        if (w && w->sandbox_id && str_eq(str_from_cstr(w->sandbox_id), s->id))
-            continue;
-        LOG_INFO("removing the sandbox of a Pod that is gone", KV("pod", s->name));
-        (void)k->runtime->ops->remove_pod_sandbox(k->runtime, s->id, on_ignored, k);
-    }
-}
-
-static void remove_orphan_volumes(struct str uid, void *arg)
-{
-    struct kubelet *k = arg;
-    struct err err;
-
-    if (!map_has(&k->workers, uid) && volume_manager_remove_pod(k->volumes, uid, &err) < 0)
-        LOG_WARNING("cannot remove a Pod's directory", KV("uid", uid),
-                    KV("err", str_from_cstr(err.text)));
-}
-
-static void look_for_orphans(struct kubelet *k)
-{
-    if (k->is_orphans_looked_for || !k->is_runtime_listed || !informer_is_synced(k->pods))
-        return;
-    k->is_orphans_looked_for = true;
-    (void)k->runtime->ops->list_pod_sandboxes(k->runtime, on_orphan_sandboxes, k);
-    volume_manager_each_pod(k->volumes, remove_orphan_volumes, k);
-}
-
-static void on_sandboxes(const struct runtime_result *res, void *arg)
-{
-    struct kubelet *k = arg;
-
-    for (size_t i = 0; res->code == 0 && i < res->n_sandboxes; i++) {
-        struct pod_worker *w = map_get(&k->workers, res->sandboxes[i].uid);
-
-        if (w)
-            pod_worker_adopt(w, &res->sandboxes[i]);
-    }
-    k->is_runtime_listed = true;
-    MAP_FOREACH(it, &k->workers)
-        pod_worker_wake(it->value);
-    look_for_orphans(k);
-}
-
-/* --- the API's word --- */
-
-static void on_pod(const struct api_object *old, const struct api_object *new, void *arg)
-{
-    struct kubelet *k = arg;
-    const struct api_object *o = new ? new : old;
-    struct pod_worker *w;
-
-    /* The same name with another uid is another Pod. */
-    if (old && new && !str_eq(old->meta->uid, new->meta->uid)) {
-        on_pod(old, NULL, arg);
-        on_pod(NULL, new, arg);
-        return;
-    }
-    if (!o)
-        return;
-    w = map_get(&k->workers, o->meta->uid);
-    if (w)
-        pod_worker_update(w, new);
-    else if (new)
-        (void)pod_worker_new(k, new);
-}
-
-static void on_pods_synced(void *arg)
-{
-    struct kubelet *k = arg;
-
-    if (!k->is_runtime_listed)
-        (void)k->runtime->ops->list_pod_sandboxes(k->runtime, on_sandboxes, k);
-    look_for_orphans(k);
-}
+/* --- the caches' word --- */
 
 /* A ConfigMap or Secret: whoever uses it is few enough to be asked. */
 static void on_object(struct str key, void *arg)
@@ -143,9 +56,9 @@ static void on_object(struct str key, void *arg)
             MAP_FOREACH(s, &w->slots) {
                 struct pod_slot *slot = s->value;
 
-                if (slot->waiting_reason &&
-                    strcmp(slot->waiting_reason, "CreateContainerConfigError") == 0)
-                    slot->restart_at_ms = 0; /* this may heal it */
+                if (slot->is_healed_by_objects)
+                    slot->restart_at_ms = 0;
+                slot->is_healed_by_objects = false;
             }
             pod_worker_wake(w);
         }
@@ -183,12 +96,6 @@ static void on_probe_failure(struct str pod_uid, struct str container_id, enum p
         if (str_eq(w->statuses[i].id, container_id))
             pod_worker_event(w, w->statuses[i].name, "Warning", "Unhealthy", "%.*s",
                              STR_ARG(message));
-}
-
-void kubelet_worker_gone(struct kubelet *k, struct pod_worker *w)
-{
-    (void)map_remove(&k->workers, w->uid);
-    pod_worker_free(w);
 }
 
 /* --- opening --- */
@@ -324,15 +231,8 @@ static struct object_cache *open_cache(struct kubelet *k, struct str resource)
                                         .arg = k });
 }
 
-static void open_informers(struct kubelet *k)
+static void open_services(struct kubelet *k)
 {
-    k->pods = informer_new(&(struct informer_options){
-        .loop = k->loop,
-        .client = k->rest,
-        .resource = resource_find(STR(""), STR("v1"), STR("pods")),
-        .field_selector = arena_printf(&k->arena, "spec.nodeName=%s", k->o->node_name) });
-    informer_add_handler(k->pods, &(struct informer_handler){
-                                      .on_change = on_pod, .on_synced = on_pods_synced, .arg = k });
     k->services = informer_new(&(struct informer_options){
         .loop = k->loop,
         .client = k->rest,
@@ -342,7 +242,24 @@ static void open_informers(struct kubelet *k)
                                                .services = k->services,
                                                .node = &k->node };
     informer_start(k->services);
-    informer_start(k->pods);
+}
+
+int kubelet_open_volumes(struct kubelet *k, struct err *err)
+{
+    k->config_maps = open_cache(k, STR("configmaps"));
+    k->secrets = open_cache(k, STR("secrets"));
+    return volume_manager_new(
+        &(struct volume_manager_options){
+            .loop = k->loop,
+            .client = k->rest,
+            .pods_directory = arena_printf(&k->arena, "%s/pods", k->o->root_directory).p,
+            .cluster_domain = k->config.cluster_domain,
+            .config_maps = k->config_maps,
+            .secrets = k->secrets,
+            .node = &k->node,
+            .on_change = on_volume,
+            .arg = k },
+        &k->volumes, err);
 }
 
 static void on_signal(int signum, void *arg)
@@ -364,20 +281,7 @@ static int open_all(struct kubelet *k, struct err *err)
         r = open_client(k, err);
     if (r < 0)
         return r;
-    k->config_maps = open_cache(k, STR("configmaps"));
-    k->secrets = open_cache(k, STR("secrets"));
-    r = volume_manager_new(
-        &(struct volume_manager_options){
-            .loop = k->loop,
-            .client = k->rest,
-            .pods_directory = arena_printf(&k->arena, "%s/pods", k->o->root_directory).p,
-            .cluster_domain = k->config.cluster_domain,
-            .config_maps = k->config_maps,
-            .secrets = k->secrets,
-            .node = &k->node,
-            .on_change = on_volume,
-            .arg = k },
-        &k->volumes, err);
+    r = kubelet_open_volumes(k, err);
     if (r < 0)
         return r;
     k->prober = prober_new(&(struct prober_options){ .loop = k->loop,
@@ -388,16 +292,13 @@ static int open_all(struct kubelet *k, struct err *err)
                                                      .arg = k });
     k->runtime->ops->set_listener(k->runtime, on_runtime_event, k);
     k->node_agent = node_agent_new(k);
-    open_informers(k);
-    return 0;
+    open_services(k);
+    return kubelet_pods_open(k, err);
 }
 
 static void close_all(struct kubelet *k)
 {
-    MAP_FOREACH(it, &k->workers)
-        pod_worker_free(it->value);
-    map_done(&k->workers);
-    informer_free(k->pods);
+    kubelet_pods_close(k);
     informer_free(k->services);
     node_agent_free(k->node_agent);
     prober_free(k->prober);

@@ -22,8 +22,8 @@ struct kubelet_options {
     const char *registries_file;
     const char *cni_conf_directory; /* NULL: our own network */
     const char *cni_bin_directory;
-    const char *node_labels; /* "a=b,c=d" */
-    const char *node_taints; /* "a=b:NoSchedule,c:NoExecute"; of a new Node */
+    const char *node_labels;        /* "a=b,c=d" */
+    const char *node_taints;        /* "a=b:NoSchedule,c:NoExecute"; of a new Node */
     const char *manifest_directory; /* of static Pods; NULL: none */
     uint32_t max_pods;
     bool cleanup; /* removes everything of this node and ends */

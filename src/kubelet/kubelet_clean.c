@@ -43,8 +43,20 @@ static void remove_groups(struct loop_timer *t)
     loop_stop(c->k->loop);
 }
 
+static void remove_volumes(struct str uid, void *arg)
+{
+    struct cleaning *c = arg;
+    struct err err;
+
+    if (volume_manager_remove_pod(c->k->volumes, uid, &err) < 0) {
+        (void)fprintf(stderr, "pintle kubelet: clean up: %s\n", err.text);
+        c->k->exit_code = 1;
+    }
+}
+
 static void finish(struct cleaning *c)
 {
+    volume_manager_each_pod(c->k->volumes, remove_volumes, c);
     remove_groups(&c->timer);
 }
 
@@ -79,6 +91,8 @@ int kubelet_clean(struct kubelet *k, struct err *err)
     struct cleaning *c = ARENA_NEW(&k->arena, struct cleaning);
     int r = kubelet_open_runtime(k, err);
 
+    if (r >= 0)
+        r = kubelet_open_volumes(k, err);
     if (r < 0)
         return r;
     c->k = k;

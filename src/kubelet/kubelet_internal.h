@@ -18,6 +18,8 @@
 struct cni_network;
 struct event_recorder;
 struct informer;
+struct manifest_source;
+struct mirror_pods;
 struct node_agent;
 struct object_cache;
 struct pod_worker;
@@ -40,8 +42,11 @@ struct kubelet {
     struct pod_config_node config;
     struct pod_node node;
     struct pod_env_sources env_sources;
-    struct map workers;     /* of struct pod_worker by uid */
-    bool is_runtime_listed; /* what ran before us is known */
+    struct map workers;                /* of struct pod_worker by uid */
+    struct manifest_source *manifests; /* NULL: no static Pods */
+    struct mirror_pods *mirrors;
+    struct map statics;     /* of the static Pods that are wanted, by key; api_objects */
+    bool is_runtime_listed; /* what ran before us is known, and all Pods of the API were */
     bool is_orphans_looked_for;
     int exit_code;
 };
@@ -58,10 +63,11 @@ struct pod_slot {
     char *waiting_reason; /* why it does not run; NULL: nothing special */
     char *waiting_message;
     int64_t pull_backoff_ms;
-    bool is_told;          /* the waiting reason has gone into a status */
-    struct pod_kill *kill; /* under way */
-    char *probed_id;       /* the run that the prober has; NULL: none */
-    char *backed_off_id;   /* the run whose end has set restart_at_ms */
+    bool is_told;              /* the waiting reason has gone into a status */
+    bool is_healed_by_objects; /* a ConfigMap or Secret may end the wait */
+    struct pod_kill *kill;     /* under way */
+    char *probed_id;           /* the run that the prober has; NULL: none */
+    char *backed_off_id;       /* the run whose end has set restart_at_ms */
 };
 
 enum pod_phase {
@@ -77,10 +83,14 @@ struct pod_worker {
     char *uid_text;
     const struct api_object *pod; /* the newest */
     enum pod_phase phase;
+    bool is_static;         /* of a manifest, shown to the API by a mirror */
+    bool is_adopted;        /* what an earlier kubelet has left of it is known */
     bool is_deleted_in_api; /* nothing is to be told any more */
     bool is_final;          /* the phase was Succeeded or Failed once */
     bool is_deadline_over;
-    const char *final_reason; /* "DeadlineExceeded", ...; NULL: none */
+    char *final_reason; /* "DeadlineExceeded", ...; NULL: none */
+    char *final_message;
+    bool is_admitted; /* has been asked whether it fits */
     int64_t grace_ms;
     struct arena statuses_arena;
     struct runtime_container_status *statuses; /* of the sandbox's containers */
@@ -116,10 +126,14 @@ void pod_worker_wake(struct pod_worker *w);
 void pod_worker_refresh(struct pod_worker *w);
 /* Asks about its sandbox as well. */
 void pod_worker_ask_sandbox(struct pod_worker *w);
-struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *pod);
+struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *pod, bool is_static);
 void pod_worker_free(struct pod_worker *w);
 /* The API has a newer object, or none any more (NULL). */
 void pod_worker_update(struct pod_worker *w, const struct api_object *pod);
+/* Its manifest is gone. */
+void pod_worker_end(struct pod_worker *w);
+/* The object in the API that shows it: itself, or its mirror; NULL: none. */
+const struct api_object *pod_worker_shown(const struct pod_worker *w);
 /* A sandbox of it was found at the start. */
 void pod_worker_adopt(struct pod_worker *w, const struct runtime_sandbox_status *s);
 const struct core_v1_pod *pod_worker_spec(const struct pod_worker *w);
@@ -132,6 +146,11 @@ void pod_worker_event(struct pod_worker *w, struct str container, const char *ty
                       const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 void pod_slot_wait(struct pod_slot *s, const char *reason, struct str message);
+
+/* It has failed for good, without its containers' doing. */
+void pod_worker_fail(struct pod_worker *w, const char *reason, struct str message);
+/* Is it one that a newcomer has to share the node with? */
+bool pod_worker_is_active(const struct pod_worker *w);
 
 /* --- pod_start.c: one container from its image to its postStart hook --- */
 void pod_start_begin(struct pod_worker *w, const struct pod_container *c);
@@ -158,7 +177,19 @@ void pod_status_send(struct pod_worker *w, struct str patch);
 void pod_status_delete(struct pod_worker *w);
 void pod_status_stop(struct pod_worker *w);
 
+/* --- pod_admission.c --- */
+/* Asks once, before anything is done for it. */
+void pod_admission_check(struct pod_worker *w);
+
+/* --- pod_pull.c: the Pod's pull secrets --- */
+void pod_pull_retain(struct pod_worker *w);
+/* 0 and credentials to be tried in turn, in a; ERR_AGAIN: a Secret is not known yet. */
+int pod_pull_auths(struct arena *a, struct pod_worker *w, struct str image,
+                   struct runtime_auth *ret, size_t max, size_t *ret_n);
+
 /* --- node_agent.c: the Node object and its Lease --- */
+/* The Node as the API has it; NULL: not known. */
+const struct core_v1_node *node_agent_node(const struct node_agent *n);
 struct node_agent *node_agent_new(struct kubelet *k);
 void node_agent_free(struct node_agent *n);
 /* Something that the Node's conditions tell of has changed. */
@@ -166,6 +197,10 @@ void node_agent_wake(struct node_agent *n);
 
 /* Directories, runtime and network of the node, for the agent and for --cleanup. */
 int kubelet_open_runtime(struct kubelet *k, struct err *err);
+int kubelet_open_volumes(struct kubelet *k, struct err *err);
 void kubelet_worker_gone(struct kubelet *k, struct pod_worker *w); /* frees it */
+/* --- kubelet_pods.c: where Pods come from --- */
+int kubelet_pods_open(struct kubelet *k, struct err *err);
+void kubelet_pods_close(struct kubelet *k);
 /* --cleanup; the loop stops when it is done. */
 int kubelet_clean(struct kubelet *k, struct err *err);

@@ -33,3 +33,6 @@ struct str pod_qos_name(enum pod_qos q); /* "BestEffort" */
 
 /* "cpu" or "memory" in thousandths or bytes; -1: not set. */
 long long pod_resource(const void *map, struct str name, bool is_milli);
+/* What the Pod as a whole asks for, as the scheduler counts it: main containers and sidecars
+ * together or the largest moment of its start, or the Pod's own word; and its overhead. */
+long long pod_request(const struct core_v1_pod *pod, struct str name, bool is_milli);

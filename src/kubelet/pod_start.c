@@ -11,6 +11,7 @@ enum {
     PULL_BACKOFF_MAX_MS = 300000,
     ERROR_RETRY_MS = 10000, /* of what an event may heal before */
     HOOK_TIMEOUT_MS = 30000,
+    PULL_AUTHS = 8,
 };
 
 struct pod_start {
@@ -24,6 +25,8 @@ struct pod_start {
     struct str id;
     struct runtime_image image;
     int64_t pull_began_ms;
+    struct runtime_auth auths[PULL_AUTHS]; /* tried in turn */
+    size_t n_auths, auth;
 };
 
 struct str pod_start_name(const struct pod_start *s)
@@ -61,7 +64,16 @@ static void end(struct pod_start *s)
 static void fail(struct pod_start *s, const char *reason, struct str message, int64_t retry_ms)
 {
     pod_slot_wait(s->slot, reason, message);
+    s->slot->is_healed_by_objects = strcmp(reason, "CreateContainerConfigError") == 0;
     s->slot->restart_at_ms = loop_now_ms(s->worker->k->loop) + retry_ms;
+    end(s);
+}
+
+/* Something is not known yet: the cache's on_change brings us back, or the clock. */
+static void wait_for_objects(struct pod_start *s)
+{
+    s->slot->is_healed_by_objects = true;
+    s->slot->restart_at_ms = loop_now_ms(s->worker->k->loop) + ERROR_RETRY_MS;
     end(s);
 }
 
@@ -150,8 +162,8 @@ static void config_failed(struct pod_start *s, int code, const struct err *err)
 {
     struct str text = str_dup(&s->arena, str_from_cstr(err->text));
 
-    if (code == ERR_AGAIN) { /* on_change of the cache brings us back */
-        end(s);
+    if (code == ERR_AGAIN) {
+        wait_for_objects(s);
         return;
     }
     pod_worker_event(s->worker, s->container.spec->name, "Warning", "Failed", "Error: %.*s",
@@ -219,6 +231,8 @@ static void on_image_after_pull(const struct runtime_result *res, void *arg)
     take_image(s, &res->images[0]);
 }
 
+static void pull_once(struct pod_start *s);
+
 static void on_pulled(const struct runtime_result *res, void *arg)
 {
     struct pod_start *s = arg;
@@ -231,6 +245,10 @@ static void on_pulled(const struct runtime_result *res, void *arg)
         s->call = w->k->runtime->ops->image_status(w->k->runtime, c->image, on_image_after_pull, s);
         return;
     }
+    if (++s->auth < s->n_auths) { /* another secret may know better */
+        pull_once(s);
+        return;
+    }
     slot->pull_backoff_ms = slot->pull_backoff_ms
                                 ? MIN(slot->pull_backoff_ms * 2, (int64_t)PULL_BACKOFF_MAX_MS)
                                 : PULL_BACKOFF_MS;
@@ -240,14 +258,26 @@ static void on_pulled(const struct runtime_result *res, void *arg)
     fail(s, "ErrImagePull", str_from_cstr(res->err->text), slot->pull_backoff_ms);
 }
 
+static void pull_once(struct pod_start *s)
+{
+    struct runtime *rt = s->worker->k->runtime;
+
+    s->call = rt->ops->pull_image(rt, s->container.spec->image,
+                                  s->auth < s->n_auths ? &s->auths[s->auth] : NULL, on_pulled, s);
+}
+
 static void pull(struct pod_start *s)
 {
     struct pod_worker *w = s->worker;
     const struct core_v1_container *c = s->container.spec;
 
+    if (pod_pull_auths(&s->arena, w, c->image, s->auths, PULL_AUTHS, &s->n_auths) == ERR_AGAIN) {
+        wait_for_objects(s);
+        return;
+    }
     pod_worker_event(w, c->name, "Normal", "Pulling", "Pulling image \"%.*s\"", STR_ARG(c->image));
     s->pull_began_ms = loop_now_ms(w->k->loop);
-    s->call = w->k->runtime->ops->pull_image(w->k->runtime, c->image, NULL, on_pulled, s);
+    pull_once(s);
 }
 
 static void on_image(const struct runtime_result *res, void *arg)

@@ -20,6 +20,7 @@ struct maker {
     struct arena *arena;
     struct pod_worker *worker;
     const struct core_v1_pod *pod;
+    const struct core_v1_pod_status *told; /* what the API has */
     const struct plan *plan;
     int64_t now_s;
     struct core_v1_pod_status *status;
@@ -318,9 +319,9 @@ static struct str phase_of(const struct maker *m)
 
 static const struct core_v1_pod_condition *old_condition(const struct maker *m, struct str type)
 {
-    for (uint32_t i = 0; i < m->pod->status.conditions.len; i++)
-        if (str_eq(m->pod->status.conditions.items[i].type, type))
-            return &m->pod->status.conditions.items[i];
+    for (uint32_t i = 0; i < m->told->conditions.len; i++)
+        if (str_eq(m->told->conditions.items[i].type, type))
+            return &m->told->conditions.items[i];
     return NULL;
 }
 
@@ -365,11 +366,16 @@ static struct str closed_gate(const struct maker *m)
         struct str type = m->pod->spec.readiness_gates.items[i].condition_type;
         const struct core_v1_pod_condition *c = old_condition(m, type);
 
-        if (!c || !str_eq(c->status, STR("True")))
+        if (!c)
+            return arena_printf(m->arena,
+                                "corresponding condition of pod readiness gate \"%.*s\" does not "
+                                "exist.",
+                                STR_ARG(type));
+        if (!str_eq(c->status, STR("True")))
             return arena_printf(m->arena,
                                 "the status of pod readiness gate \"%.*s\" is not "
                                 "\"True\", but %.*s",
-                                STR_ARG(type), STR_ARG(c ? c->status : STR("False")));
+                                STR_ARG(type), STR_ARG(c->status));
     }
     return STR_NULL;
 }
@@ -436,12 +442,15 @@ static void append_nulls(struct buf *b, const struct core_v1_pod_status *s)
 
 struct str pod_status_patch(struct arena *a, struct pod_worker *w, const struct plan *plan)
 {
+    static const struct core_v1_pod_status nothing = { 0 };
     const struct schema_type *t =
         schema_find_type(&schema_builtin, STR(""), STR("v1"), STR("PodStatus"));
+    const struct api_object *shown = pod_worker_shown(w);
     struct object o = object_new(a, &schema_builtin, t);
     struct maker m = { .arena = a,
                        .worker = w,
                        .pod = pod_worker_spec(w),
+                       .told = shown ? &API_OBJECT(shown, struct core_v1_pod)->status : &nothing,
                        .plan = plan,
                        .now_s = clock_wall_s(loop_clock(w->k->loop)),
                        .status = o.data };
@@ -457,15 +466,11 @@ struct str pod_status_patch(struct arena *a, struct pod_worker *w, const struct 
     m.status->qos_class = pod_qos_name(pod_qos_of(m.pod));
     m.status->start_time = (struct ktime){ .sec = w->started_s, .set = true };
     m.status->observed_generation = m.pod->metadata.generation;
-    if (w->final_reason) {
-        m.status->reason = str_from_cstr(w->final_reason);
-        m.status->message = w->is_deadline_over ? STR("Pod was active on the node longer than the "
-                                                      "specified deadline")
-                                                : STR_NULL;
-    }
+    m.status->reason = str_from_cstr(w->final_reason);
+    m.status->message = str_from_cstr(w->final_message);
     buf_init_arena(&b, a, 2048);
     buf_append_lit(&b, "{\"metadata\":{\"uid\":");
-    json_write_string(&b, w->uid);
+    json_write_string(&b, shown ? shown->meta->uid : w->uid);
     buf_append_lit(&b, "},\"status\":{");
     append_nulls(&b, m.status);
     at = b.len;

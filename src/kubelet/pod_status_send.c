@@ -58,7 +58,9 @@ static void on_told(const struct rest_result *res, void *arg)
 
 void pod_status_send(struct pod_worker *w, struct str patch)
 {
-    if (w->status_call || w->is_deleted_in_api ||
+    const struct api_object *shown = pod_worker_shown(w);
+
+    if (w->status_call || w->is_deleted_in_api || !shown ||
         (w->status_sent && str_eq(patch, str_from_cstr(w->status_sent))))
         return;
     if (!w->status_timer.loop)
@@ -67,8 +69,8 @@ void pod_status_send(struct pod_worker *w, struct str patch)
     w->status_call = rest_call_start(w->k->rest,
                                      &(struct rest_request){ .verb = REST_STRATEGIC_MERGE_PATCH,
                                                              .resource = pods(),
-                                                             .namespace = w->pod->meta->namespace,
-                                                             .name = w->pod->meta->name,
+                                                             .namespace = shown->meta->namespace,
+                                                             .name = shown->meta->name,
                                                              .subresource = STR("status"),
                                                              .patch = patch },
                                      on_told, w);

@@ -1,5 +1,6 @@
 /* A Pod's life on this node. The worker is woken by whatever may matter, looks at all there is,
  * lets pod_plan() decide, and does one thing of that; what it began wakes it again. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,8 +12,10 @@
 #include "client/api_object.h"
 #include "client/event_recorder.h"
 #include "kubelet/kubelet_internal.h"
+#include "kubelet/manifest/mirror_pods.h"
 #include "kubelet/volume/volume_manager.h"
 #include "runtime/cgroup.h"
+#include "runtime/runtime_files.h"
 
 enum {
     DEFAULT_GRACE_MS = 30000,
@@ -67,6 +70,21 @@ void pod_worker_event(struct pod_worker *w, struct str container, const char *ty
         about.field_path =
             arena_printf(&a, "spec.%s{%.*s}", list_of(w, container), STR_ARG(container));
     event_recorder_event(w->k->events, &about, type, str_from_cstr(reason), "%.*s", STR_ARG(text));
+}
+
+void pod_worker_fail(struct pod_worker *w, const char *reason, struct str message)
+{
+    w->is_final = true;
+    mem_free(w->final_reason);
+    mem_free(w->final_message);
+    w->final_reason = str_heap_cstr(str_from_cstr(reason));
+    w->final_message = message.len ? str_heap_cstr(message) : NULL;
+    pod_worker_wake(w);
+}
+
+bool pod_worker_is_active(const struct pod_worker *w)
+{
+    return w->is_admitted && w->phase != POD_IS_GONE && !w->is_final;
 }
 
 /* --- slots --- */
@@ -268,10 +286,8 @@ static void make_sandbox(struct pod_worker *w)
     int r = pod_config_sandbox(&a, &w->k->config, pod, w->sandbox_attempt, &config, &err);
 
     if (r < 0) {
-        w->is_final = true;
-        w->final_reason = "SysctlForbidden";
         pod_worker_event(w, STR_NULL, "Warning", "SysctlForbidden", "%s", err.text);
-        pod_worker_wake(w);
+        pod_worker_fail(w, "SysctlForbidden", arena_printf(&a, "Pod was rejected: %s", err.text));
         return;
     }
     pod_config_cgroup_limits(pod, &limits);
@@ -557,8 +573,9 @@ static void check_deadline(struct pod_worker *w)
         retry_after(w, left_ms);
         return;
     }
-    w->is_final = w->is_deadline_over = true;
-    w->final_reason = "DeadlineExceeded";
+    w->is_deadline_over = true;
+    pod_worker_fail(w, "DeadlineExceeded",
+                    STR("Pod was active on the node longer than the specified deadline"));
     pod_worker_event(w, STR_NULL, "Normal", "DeadlineExceeded",
                      "Pod was active on the node longer than the specified deadline");
 }
@@ -571,6 +588,7 @@ static void sync_running(struct pod_worker *w)
     struct plan_input in;
     struct plan plan;
 
+    pod_admission_check(w);
     check_deadline(w);
     note_ends(w);
     tell_backoffs(w);
@@ -592,6 +610,7 @@ static void clean_up(struct pod_worker *w)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     struct str cgroup = pod_config_cgroup(&a, &w->k->config, pod_worker_spec(w));
+    struct str logs = pod_config_log_directory(&a, &w->k->config, pod_worker_spec(w));
     struct err err;
 
     if (w->sandbox_id) {
@@ -599,7 +618,8 @@ static void clean_up(struct pod_worker *w)
         return;
     }
     if (cgroup_remove(cgroup, &err) < 0 ||
-        volume_manager_remove_pod(w->k->volumes, w->uid, &err) < 0) {
+        volume_manager_remove_pod(w->k->volumes, w->uid, &err) < 0 ||
+        runtime_files_remove(AT_FDCWD, logs.p, &err) < 0) {
         LOG_DEBUG("cannot clean up a Pod yet", KV("pod", w->pod->key),
                   KV("err", str_from_cstr(err.text)));
         retry_after(w, CLEAN_RETRY_MS);
@@ -607,7 +627,7 @@ static void clean_up(struct pod_worker *w)
     }
     w->phase = POD_IS_GONE;
     LOG_INFO("a Pod is gone", KV("pod", w->pod->key));
-    if (w->is_deleted_in_api)
+    if (w->is_deleted_in_api || w->is_static)
         kubelet_worker_gone(w->k, w);
     else
         pod_status_delete(w);
@@ -637,7 +657,7 @@ static void on_wake(struct loop_task *t)
 {
     struct pod_worker *w = CONTAINER_OF(t, struct pod_worker, task);
 
-    if (!w->is_listed || w->refresh || !w->k->is_runtime_listed)
+    if (!w->is_listed || w->refresh || !w->is_adopted)
         return;
     loop_timer_stop(&w->timer);
     w->wake_at_ms = 0;
@@ -712,6 +732,17 @@ void pod_worker_update(struct pod_worker *w, const struct api_object *pod)
     pod_worker_wake(w);
 }
 
+void pod_worker_end(struct pod_worker *w)
+{
+    terminate(w);
+    pod_worker_wake(w);
+}
+
+const struct api_object *pod_worker_shown(const struct pod_worker *w)
+{
+    return w->is_static ? mirror_pods_find(w->k->mirrors, w->pod) : w->pod;
+}
+
 /* --- life --- */
 
 /* What an earlier kubelet has told: counts of restarts, when it began, how it ended. */
@@ -734,12 +765,14 @@ static void take_over_status(struct pod_worker *w)
         }
 }
 
-struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *pod)
+struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *pod, bool is_static)
 {
     struct pod_worker *w = NEW(struct pod_worker);
     const struct core_v1_pod *spec = API_OBJECT(pod, struct core_v1_pod);
 
     w->k = k;
+    w->is_static = is_static;
+    w->is_adopted = k->is_runtime_listed; /* else a list of sandboxes is to come */
     w->uid_text = str_heap_cstr(pod->meta->uid);
     w->uid = str_from_cstr(w->uid_text);
     w->pod = api_object_ref(pod);
@@ -750,6 +783,7 @@ struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *po
     if (!w->started_s)
         w->started_s = clock_wall_s(loop_clock(k->loop));
     pod_env_retain(&k->env_sources, spec);
+    pod_pull_retain(w);
     if (pod->meta->deletion_timestamp.set)
         terminate(w);
     w->is_listed = true; /* unless a sandbox is found */
@@ -782,6 +816,8 @@ void pod_worker_free(struct pod_worker *w)
     arena_done(&w->ips_arena);
     mem_free(w->sandbox_id);
     mem_free(w->volume_error);
+    mem_free(w->final_reason);
+    mem_free(w->final_message);
     mem_free(w->uid_text);
     mem_free(w);
 }

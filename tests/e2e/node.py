@@ -105,7 +105,6 @@ class Node:
         self.stop()
         done = subprocess.run(self.command("--cleanup"), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
-        subprocess.run(["umount", "-l", str(self.state / "mounts")], capture_output=True)
         left = self.leftovers()
         assert not left, left
 

@@ -1,4 +1,4 @@
-#include "kubelet/node_address.h"
+#include "kubelet/node/node_address.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>

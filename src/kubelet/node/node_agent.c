@@ -23,6 +23,7 @@
 #include "codec/json_writer.h"
 #include "codec/time_text.h"
 #include "kubelet/kubelet_internal.h"
+#include "kubelet/manifest/mirror_pods.h"
 #include "runtime/runtime_files.h"
 
 enum {
@@ -329,6 +330,11 @@ static void tell(struct loop_task *t)
         make_node(n, &a, status);
 }
 
+const struct core_v1_node *node_agent_node(const struct node_agent *n)
+{
+    return n->node ? API_OBJECT(n->node, struct core_v1_node) : NULL;
+}
+
 void node_agent_wake(struct node_agent *n)
 {
     loop_task_post(n->k->loop, &n->task);
@@ -369,8 +375,10 @@ static void on_node(const struct api_object *old, const struct api_object *new, 
     (void)old;
     api_object_unref(n->node);
     n->node = new ? api_object_ref(new) : NULL;
-    if (new)
+    if (new) {
         take_ranges(n);
+        mirror_pods_wake(n->k->mirrors, STR_NULL); /* they name it as their owner */
+    }
     node_agent_wake(n);
 }
 

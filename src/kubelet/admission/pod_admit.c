@@ -1,0 +1,174 @@
+#include "kubelet/admission/pod_admit.h"
+
+#include "api/core_v1.h"
+#include "api/text_map.h"
+#include "base/arena.h"
+#include "base/macros.h"
+#include "kubelet/pod_containers.h"
+
+/* --- node selector and affinity --- */
+
+typedef const struct core_v1_node_selector_requirement requirement;
+
+static bool is_among(requirement *r, struct str value)
+{
+    for (uint32_t i = 0; i < r->values.len; i++)
+        if (str_eq(r->values.items[i], value))
+            return true;
+    return false;
+}
+
+/* value NULL: the node has none of that key. */
+static bool holds(requirement *r, const struct str *value)
+{
+    int64_t have, want;
+
+    if (str_eq(r->operator, STR("Exists")) || str_eq(r->operator, STR("DoesNotExist")))
+        return (value != NULL) == str_eq(r->operator, STR("Exists"));
+    if (str_eq(r->operator, STR("In")))
+        return value && is_among(r, *value);
+    if (str_eq(r->operator, STR("NotIn")))
+        return !value || !is_among(r, *value);
+    if (!value || r->values.len != 1 || !str_to_i64(*value, &have) ||
+        !str_to_i64(r->values.items[0], &want))
+        return false;
+    return str_eq(r->operator, STR("Gt")) ? have > want : have < want;
+}
+
+static bool term_matches(const struct core_v1_node_selector_term *t,
+                         const struct core_v1_node *node)
+{
+    if (!t->match_expressions.len && !t->match_fields.len)
+        return false; /* an empty term matches nothing */
+    for (uint32_t i = 0; i < t->match_expressions.len; i++) {
+        const struct schema_str_entry *e =
+            text_map_find(&node->metadata.labels, t->match_expressions.items[i].key);
+
+        if (!holds(&t->match_expressions.items[i], e ? &e->value : NULL))
+            return false;
+    }
+    for (uint32_t i = 0; i < t->match_fields.len; i++)
+        if (!str_eq(t->match_fields.items[i].key, STR("metadata.name")) ||
+            !holds(&t->match_fields.items[i], &node->metadata.name))
+            return false;
+    return true;
+}
+
+static bool is_wanted_node(const struct core_v1_pod *pod, const struct core_v1_node *node)
+{
+    const struct core_v1_node_affinity *f =
+        pod->spec.affinity ? pod->spec.affinity->node_affinity : NULL;
+    const struct core_v1_node_selector *s =
+        f ? f->required_during_scheduling_ignored_during_execution : NULL;
+
+    for (uint32_t i = 0; i < pod->spec.node_selector.len; i++) {
+        const struct schema_str_entry *want = &pod->spec.node_selector.items[i];
+        const struct schema_str_entry *have = text_map_find(&node->metadata.labels, want->key);
+
+        if (!have || !str_eq(have->value, want->value))
+            return false;
+    }
+    for (uint32_t i = 0; s && i < s->node_selector_terms.len; i++)
+        if (term_matches(&s->node_selector_terms.items[i], node))
+            return true;
+    return !s;
+}
+
+/* --- ports --- */
+
+static bool is_any_address(struct str ip)
+{
+    return !ip.len || str_eq(ip, STR("0.0.0.0")) || str_eq(ip, STR("::"));
+}
+
+static bool clash(const struct core_v1_container_port *a, const struct core_v1_container_port *b)
+{
+    struct str pa = a->protocol.len ? a->protocol : STR("TCP");
+    struct str pb = b->protocol.len ? b->protocol : STR("TCP");
+
+    return a->host_port && a->host_port == b->host_port && str_eq(pa, pb) &&
+           (is_any_address(a->host_ip) || is_any_address(b->host_ip) ||
+            str_eq(a->host_ip, b->host_ip));
+}
+
+static bool has_port_like(struct arena *a, const struct core_v1_pod *pod,
+                          const struct core_v1_container_port *port)
+{
+    const struct pod_container *cs;
+    size_t n = pod_containers(a, pod, &cs);
+
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < cs[i].spec->ports.len; k++)
+            if (cs[i].kind != POD_CONTAINER_INIT && clash(&cs[i].spec->ports.items[k], port))
+                return true;
+    return false;
+}
+
+static bool ports_are_free(struct arena *a, const struct core_v1_pod *pod,
+                           const struct core_v1_pod *const *others, size_t n_others)
+{
+    const struct pod_container *cs;
+    size_t n = pod_containers(a, pod, &cs);
+
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < cs[i].spec->ports.len; k++)
+            for (size_t o = 0; cs[i].spec->ports.items[k].host_port && o < n_others; o++)
+                if (cs[i].kind != POD_CONTAINER_INIT &&
+                    has_port_like(a, others[o], &cs[i].spec->ports.items[k]))
+                    return false;
+    return true;
+}
+
+/* --- resources --- */
+
+static struct pod_rejection fits(struct arena *a, const struct pod_admit_node *n,
+                                 const struct core_v1_pod *pod,
+                                 const struct core_v1_pod *const *others, size_t n_others)
+{
+    const struct {
+        struct str name;
+        bool is_milli;
+        long long capacity;
+    } rows[] = {
+        { STR("cpu"), true, n->cpu_milli },
+        { STR("memory"), false, n->memory_bytes },
+        { STR("ephemeral-storage"), false, n->ephemeral_bytes },
+    };
+    static const char format[] =
+        "Node didn't have enough resource: %.*s, requested: %lld, used: %lld, capacity: %lld";
+
+    if (n_others + 1 > n->pods)
+        return (struct pod_rejection){ STR("OutOfpods"),
+                                       arena_printf(a, format, STR_ARG(STR("pods")), 1LL,
+                                                    (long long)n_others, (long long)n->pods) };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        long long wanted = pod_request(pod, rows[i].name, rows[i].is_milli), used = 0;
+
+        for (size_t o = 0; o < n_others; o++)
+            used += pod_request(others[o], rows[i].name, rows[i].is_milli);
+        if (wanted > 0 && used + wanted > rows[i].capacity)
+            return (struct pod_rejection){ arena_printf(a, "OutOf%.*s", STR_ARG(rows[i].name)),
+                                           arena_printf(a, format, STR_ARG(rows[i].name), wanted,
+                                                        used, rows[i].capacity) };
+    }
+    return (struct pod_rejection){ 0 };
+}
+
+struct pod_rejection pod_admit(struct arena *a, const struct pod_admit_node *n,
+                               const struct core_v1_pod *pod,
+                               const struct core_v1_pod *const *others, size_t n_others)
+{
+    struct pod_rejection r = fits(a, n, pod, others, n_others);
+
+    if (r.reason.len)
+        return r;
+    if (n->node && !is_wanted_node(pod, n->node))
+        return (struct pod_rejection){ STR("NodeAffinity"),
+                                       STR("Predicate NodeAffinity failed: node(s) didn't match "
+                                           "Pod's node affinity/selector") };
+    if (!ports_are_free(a, pod, others, n_others))
+        return (struct pod_rejection){ STR("NodePorts"),
+                                       STR("Predicate NodePorts failed: node(s) didn't have free "
+                                           "ports for the requested pod ports") };
+    return (struct pod_rejection){ 0 };
+}
