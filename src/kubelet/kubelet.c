@@ -293,12 +293,16 @@ static int open_all(struct kubelet *k, struct err *err)
     k->runtime->ops->set_listener(k->runtime, on_runtime_event, k);
     k->node_agent = node_agent_new(k);
     open_services(k);
+    log_keeper_start(k);
     return kubelet_pods_open(k, err);
 }
 
 static void close_all(struct kubelet *k)
 {
     kubelet_pods_close(k);
+    if (k->log_timer.loop)
+        loop_timer_stop(&k->log_timer);
+    VEC_DONE(&k->viewed);
     informer_free(k->services);
     node_agent_free(k->node_agent);
     prober_free(k->prober);

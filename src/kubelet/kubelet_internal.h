@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/map.h"
+#include "base/vec.h"
 #include "io/loop.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/pod_config.h"
@@ -48,6 +49,9 @@ struct kubelet {
     struct map statics;     /* of the static Pods that are wanted, by key; api_objects */
     bool is_runtime_listed; /* what ran before us is known, and all Pods of the API were */
     bool is_orphans_looked_for;
+    struct loop_timer log_timer;
+    int64_t log_bytes; /* of all logs that are written to, when last looked at */
+    struct VEC(const struct api_object *) viewed; /* what the port was shown last */
     int exit_code;
 };
 
@@ -64,6 +68,7 @@ struct pod_slot {
     char *waiting_message;
     int64_t pull_backoff_ms;
     bool is_told;              /* the waiting reason has gone into a status */
+    bool must_restart;         /* was ended for a change of its spec */
     bool is_healed_by_objects; /* a ConfigMap or Secret may end the wait */
     struct pod_kill *kill;     /* under way */
     char *probed_id;           /* the run that the prober has; NULL: none */
@@ -141,6 +146,9 @@ struct pod_slot *pod_worker_slot(struct pod_worker *w, struct str name);
 /* The container's latest run; NULL: none. */
 const struct runtime_container_status *pod_worker_latest(const struct pod_worker *w,
                                                          struct str name);
+/* The container's run before that one; NULL: none. */
+const struct runtime_container_status *
+pod_worker_run_before(const struct pod_worker *w, const struct runtime_container_status *c);
 struct runtime_strs pod_worker_ips(const struct pod_worker *w);
 void pod_worker_event(struct pod_worker *w, struct str container, const char *type,
                       const char *reason, const char *fmt, ...)
@@ -160,7 +168,7 @@ struct str pod_start_name(const struct pod_start *s);
 /* --- pod_kill.c --- */
 /* preStop, TERM, KILL of the slot's running container; the worker is woken when it has ended. */
 void pod_kill_begin(struct pod_slot *s, const struct pod_container *c, int64_t grace_ms,
-                    const char *why);
+                    struct str why /* of the Event; unset: it is stopped */);
 void pod_kill_cancel(struct pod_kill *k);
 /* A shorter grace for one that is under way. */
 void pod_kill_hurry(struct pod_kill *k, int64_t grace_ms);
@@ -194,6 +202,15 @@ struct node_agent *node_agent_new(struct kubelet *k);
 void node_agent_free(struct node_agent *n);
 /* Something that the Node's conditions tell of has changed. */
 void node_agent_wake(struct node_agent *n);
+/* The image store has changed. */
+void node_agent_look_at_images(struct node_agent *n);
+
+/* --- log/log_keeper.c: turns over what has grown too large --- */
+void log_keeper_start(struct kubelet *k);
+
+/* --- kubelet_view.c --- */
+struct kubelet_view;
+struct kubelet_view kubelet_view_of(struct kubelet *k);
 
 /* Directories, runtime and network of the node, for the agent and for --cleanup. */
 int kubelet_open_runtime(struct kubelet *k, struct err *err);

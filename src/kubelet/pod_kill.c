@@ -68,7 +68,7 @@ static void on_hook(const struct probe_action_result *res, void *arg)
 }
 
 void pod_kill_begin(struct pod_slot *s, const struct pod_container *c, int64_t grace_ms,
-                    const char *why)
+                    struct str why)
 {
     struct pod_worker *w = s->worker;
     const struct runtime_container_status *status = pod_worker_latest(w, c->spec->name);
@@ -91,9 +91,11 @@ void pod_kill_begin(struct pod_slot *s, const struct pod_container *c, int64_t g
     } else if (s->probed_id) {
         prober_stop_liveness(w->k->prober, str_from_cstr(s->probed_id));
     }
-    pod_worker_event(w, c->spec->name, "Normal", "Killing",
-                     why ? "Container %.*s %s, will be restarted" : "Stopping container %.*s%s",
-                     STR_ARG(c->spec->name), why ? why : "");
+    if (why.len)
+        pod_worker_event(w, c->spec->name, "Normal", "Killing", "%.*s", STR_ARG(why));
+    else
+        pod_worker_event(w, c->spec->name, "Normal", "Killing", "Stopping container %.*s",
+                         STR_ARG(c->spec->name));
     if (!l || !l->pre_stop || !grace_ms) {
         stop(k);
         return;

@@ -2,8 +2,33 @@
  * ephemeral ones, each by itself. */
 #include "kubelet/pod_plan.h"
 
+#include "api/core_v1.h"
+
+/* A container's own rules come first, then its own policy, then the Pod's. */
+static bool rule_restarts(const struct core_v1_container_restart_rule *r, int exit_code)
+{
+    bool is_among = false;
+
+    if (!r->exit_codes || !str_has_prefix(r->action, STR("Restart")))
+        return false;
+    for (uint32_t i = 0; i < r->exit_codes->values.len; i++)
+        is_among |= r->exit_codes->values.items[i] == exit_code;
+    return is_among == str_eq(r->exit_codes->operator, STR("In"));
+}
+
 bool pod_plan_restarts(struct str policy, const struct plan_container *c)
 {
+    if (c->must_restart)
+        return true;
+    if (c->c.kind == POD_CONTAINER_INIT || c->c.kind == POD_CONTAINER_MAIN) {
+        const struct core_v1_container *s = c->c.spec;
+
+        for (uint32_t i = 0; i < s->restart_policy_rules.len; i++)
+            if (rule_restarts(&s->restart_policy_rules.items[i], c->exit_code))
+                return true;
+        if (s->restart_policy.len)
+            policy = s->restart_policy;
+    }
     switch (c->c.kind) {
     case POD_CONTAINER_SIDECAR:
         return true;
@@ -84,7 +109,7 @@ static bool consider(const struct plan_input *in, size_t i, struct plan *p)
     if (c->is_being_killed)
         return false;
     if (is_running(c)) {
-        if (!c->is_unhealthy)
+        if (!c->is_unhealthy && !c->is_changed)
             return false;
         p->action = PLAN_KILL;
         p->index = i;

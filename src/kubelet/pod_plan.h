@@ -17,6 +17,8 @@ struct plan_container {
     int exit_code;
     bool is_started;       /* startup probe passed, or none */
     bool is_unhealthy;     /* liveness or startup failed for good */
+    bool is_changed;       /* the spec wants another image than this run has */
+    bool must_restart;     /* was ended by us in order to run anew, whatever the policy says */
     bool is_being_killed;  /* somebody is at it */
     int64_t restart_at_ms; /* not to be started before; 0: at once */
 };
@@ -38,7 +40,7 @@ enum plan_action {
     PLAN_REMOVE_SANDBOX, /* it is no longer ready, or has nothing to do: with all its containers */
     PLAN_STOP_SANDBOX,   /* the Pod has ended: kills what is left, keeps what can be read */
     PLAN_START,          /* containers[index] */
-    PLAN_KILL,           /* containers[index], which is unhealthy */
+    PLAN_KILL,           /* containers[index], which is unhealthy or has changed */
 };
 struct plan {
     enum plan_action action;

@@ -5,6 +5,7 @@
 #include "client/api_object.h"
 #include "kubelet/kubelet_internal.h"
 #include "kubelet/volume/volume_manager.h"
+#include "runtime/image_reference.h"
 
 enum {
     PULL_BACKOFF_MS = 10000,
@@ -94,7 +95,7 @@ static void on_hook(const struct probe_action_result *res, void *arg)
         pod_worker_event(w, c.spec->name, "Warning", "FailedPostStartHook", "PostStartHook failed");
         pod_slot_wait(slot, "PostStartHookError", res->output);
         end(s);
-        pod_kill_begin(slot, &c, 0, "FailedPostStartHook");
+        pod_kill_begin(slot, &c, 0, STR("FailedPostStartHook"));
     }
     api_object_unref(pod);
 }
@@ -144,6 +145,7 @@ static void on_created(const struct runtime_result *res, void *arg)
     }
     pod_worker_event(w, name, "Normal", "Created", "Container created");
     s->slot->attempt++;
+    s->slot->must_restart = false;
     s->id = str_dup(&s->arena, res->id);
     s->call = w->k->runtime->ops->start_container(w->k->runtime, s->id, on_started, s);
 }
@@ -228,6 +230,7 @@ static void on_image_after_pull(const struct runtime_result *res, void *arg)
                      "Image size: %llu bytes.",
                      STR_ARG(c->image), (long long)took_ms, (long long)took_ms,
                      (unsigned long long)res->images[0].size_bytes);
+    node_agent_look_at_images(s->worker->k->node_agent);
     take_image(s, &res->images[0]);
 }
 
@@ -287,13 +290,7 @@ static void on_image(const struct runtime_result *res, void *arg)
     bool is_there = res->code == 0 && res->n_images;
 
     s->call = NULL;
-    if (res->code == ERR_INVALID) {
-        struct str text = arena_printf(&s->arena, "Failed to apply default image tag \"%.*s\": %s",
-                                       STR_ARG(c->image), res->err->text);
-
-        pod_worker_event(s->worker, c->name, "Warning", "InspectFailed", "%.*s", STR_ARG(text));
-        fail(s, "InvalidImageName", text, PULL_BACKOFF_MAX_MS);
-    } else if (is_there && !str_eq(c->image_pull_policy, STR("Always"))) {
+    if (is_there && !str_eq(c->image_pull_policy, STR("Always"))) {
         pod_worker_event(s->worker, c->name, "Normal", "Pulled",
                          "Container image \"%.*s\" already present on machine", STR_ARG(c->image));
         take_image(s, &res->images[0]);
@@ -304,10 +301,31 @@ static void on_image(const struct runtime_result *res, void *arg)
                                        STR_ARG(c->image));
 
         pod_worker_event(s->worker, c->name, "Warning", "ErrImageNeverPull", "%.*s", STR_ARG(text));
+        pod_worker_event(s->worker, c->name, "Warning", "Failed", "Error: ErrImageNeverPull");
         fail(s, "ErrImageNeverPull", text, ERROR_RETRY_MS);
     } else {
         pull(s);
     }
+}
+
+static bool has_valid_image(struct pod_start *s)
+{
+    struct str image = s->container.spec->image, text;
+    struct image_reference r;
+    struct err err;
+
+    if (image_reference_parse(&s->arena, image, &r, &err) >= 0)
+        return true;
+    text = arena_printf(&s->arena,
+                        "Failed to apply default image tag \"%.*s\": couldn't parse image name "
+                        "\"%.*s\": %s",
+                        STR_ARG(image), STR_ARG(image), err.text);
+    pod_worker_event(s->worker, s->container.spec->name, "Warning", "InspectFailed", "%.*s",
+                     STR_ARG(text));
+    pod_worker_event(s->worker, s->container.spec->name, "Warning", "Failed",
+                     "Error: InvalidImageName");
+    fail(s, "InvalidImageName", text, PULL_BACKOFF_MAX_MS);
+    return false;
 }
 
 /* While a pull is backed off the reason says so, as upstream's does. */
@@ -320,5 +338,7 @@ void pod_start_begin(struct pod_worker *w, const struct pod_container *c)
     s->pod = api_object_ref(w->pod);
     s->container = *c;
     w->start = s;
+    if (!has_valid_image(s))
+        return;
     s->call = w->k->runtime->ops->image_status(w->k->runtime, c->spec->image, on_image, s);
 }

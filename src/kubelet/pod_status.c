@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "client/api_object.h"
 #include "codec/json_writer.h"
+#include "codec/time_text.h"
 #include "kubelet/kubelet_internal.h"
 #include "kubelet/volume/volume_manager.h"
 
@@ -48,6 +49,8 @@ void pod_status_plan_input(struct arena *a, struct pod_worker *w, struct plan_in
         out[i].exit_code = c->exit_code;
         out[i].is_started = !s->probed_id || prober_is_started(w->k->prober, c->id);
         out[i].is_unhealthy = s->probed_id && prober_is_failed(w->k->prober, c->id);
+        out[i].must_restart = s->must_restart;
+        out[i].is_changed = c->image.len && !str_eq(c->image, cs[i].spec->image);
     }
     *ret = (struct plan_input){ .restart_policy = pod_worker_spec(w)->spec.restart_policy,
                                 .containers = out,
@@ -150,18 +153,6 @@ static struct core_v1_container_state_waiting *waiting(const struct maker *m, st
     return w;
 }
 
-static const struct runtime_container_status *run_before(const struct pod_worker *w,
-                                                         const struct runtime_container_status *c)
-{
-    const struct runtime_container_status *best = NULL;
-
-    for (size_t i = 0; i < w->n_statuses; i++)
-        if (str_eq(w->statuses[i].name, c->name) && w->statuses[i].attempt < c->attempt &&
-            (!best || w->statuses[i].attempt > best->attempt))
-            best = &w->statuses[i];
-    return best;
-}
-
 static struct core_v1_container_state_waiting *back_off(const struct maker *m,
                                                         const struct pod_slot *s)
 {
@@ -193,7 +184,7 @@ static void set_ended(const struct maker *m, const struct pod_container *c,
 
     if (!will_restart(m, c, status)) {
         ret->state.terminated = t;
-        before = run_before(m->worker, status);
+        before = pod_worker_run_before(m->worker, status);
         if (before)
             ret->last_state.terminated = terminated(m, c->spec, before);
         return;
@@ -228,6 +219,66 @@ static void set_not_there(const struct maker *m, const struct pod_container *c, 
     ret->restart_count = (int32_t)s->attempt;
 }
 
+static const struct core_v1_container_status *told_status(const struct maker *m,
+                                                          const struct pod_container *c)
+{
+    const struct core_v1_container_status *lists[] = {
+        [POD_CONTAINER_INIT] = m->told->init_container_statuses.items,
+        [POD_CONTAINER_SIDECAR] = m->told->init_container_statuses.items,
+        [POD_CONTAINER_MAIN] = m->told->container_statuses.items,
+        [POD_CONTAINER_EPHEMERAL] = m->told->ephemeral_container_statuses.items,
+    };
+    const uint32_t lens[] = {
+        [POD_CONTAINER_INIT] = m->told->init_container_statuses.len,
+        [POD_CONTAINER_SIDECAR] = m->told->init_container_statuses.len,
+        [POD_CONTAINER_MAIN] = m->told->container_statuses.len,
+        [POD_CONTAINER_EPHEMERAL] = m->told->ephemeral_container_statuses.len,
+    };
+
+    for (uint32_t i = 0; i < lens[c->kind]; i++)
+        if (str_eq(lists[c->kind][i].name, c->spec->name))
+            return &lists[c->kind][i];
+    return NULL;
+}
+
+/* What it ended with, as far as anybody knows: the runtime knows nothing of it any more. */
+static struct core_v1_container_state_terminated *
+lost_end(const struct maker *m, const struct core_v1_container_status *told)
+{
+    struct core_v1_container_state_terminated *t;
+
+    if (told->state.terminated)
+        return told->state.terminated;
+    t = ARENA_NEW(m->arena, struct core_v1_container_state_terminated);
+    t->exit_code = 137;
+    t->reason = STR("ContainerStatusUnknown");
+    t->message = STR("The container could not be located when the pod was terminated");
+    t->container_id = told->container_id;
+    return t;
+}
+
+/* A container that the API knows of and the runtime does not: a reboot, a sandbox that was made
+ * anew, or a Pod that has ended long ago. True: that is its status. */
+static bool set_lost(const struct maker *m, const struct pod_container *c,
+                     struct core_v1_container_status *ret)
+{
+    const struct core_v1_container_status *told = told_status(m, c);
+    struct core_v1_container_state_terminated *end;
+
+    if (!told || !told->container_id.len || (!told->state.terminated && !told->state.running))
+        return false;
+    end = lost_end(m, told);
+    if (m->worker->phase == POD_RUNS && !m->worker->is_final && !m->plan->is_over) {
+        ret->last_state.terminated = end;
+        return false;
+    }
+    *ret = *told;
+    ret->ready = c->kind == POD_CONTAINER_INIT && end->exit_code == 0;
+    ret->state.running = NULL;
+    ret->state.terminated = end;
+    return true;
+}
+
 static bool *bool_of(struct arena *a, bool b)
 {
     bool *p = ARENA_NEW(a, bool);
@@ -251,7 +302,11 @@ static void make_container(const struct maker *m, const struct pod_container *c,
                                          ? prober_is_started(w->k->prober, status->id)
                                          : is_running && !c->spec->startup_probe);
     s->is_told = true;
-    if (!status || status->state == RUNTIME_CONTAINER_IS_CREATED) {
+    if (!status && set_lost(m, c, ret))
+        return;
+    /* It has not started before its postStart hook has ended. */
+    if (!status || status->state == RUNTIME_CONTAINER_IS_CREATED ||
+        (is_running && w->start && str_eq(pod_start_name(w->start), c->spec->name))) {
         set_not_there(m, c, s, ret);
         return;
     }
@@ -267,7 +322,7 @@ static void make_container(const struct maker *m, const struct pod_container *c,
     ret->ready = !c->spec->readiness_probe && !c->spec->startup_probe
                      ? true
                      : s->probed_id && prober_is_ready(w->k->prober, status->id);
-    before = run_before(w, status);
+    before = pod_worker_run_before(w, status);
     if (before)
         ret->last_state.terminated = terminated(m, c->spec, before);
 }
@@ -288,6 +343,15 @@ static void make_containers(const struct maker *m, const struct pod_container *c
     m->status->container_statuses.len = (uint32_t)mains;
     m->status->ephemeral_container_statuses.items = n > inits + mains ? all + inits + mains : NULL;
     m->status->ephemeral_container_statuses.len = (uint32_t)(n - inits - mains);
+}
+
+/* Init containers are over once a main one has run. */
+static bool is_initialized(const struct maker *m)
+{
+    for (uint32_t i = 0; i < m->status->container_statuses.len; i++)
+        if (m->status->container_statuses.items[i].container_id.len)
+            return true;
+    return m->plan->is_initialized;
 }
 
 static struct str phase_of(const struct maker *m)
@@ -314,7 +378,7 @@ static struct str phase_of(const struct maker *m)
         }
         return failed ? STR("Failed") : STR("Succeeded");
     }
-    return waiting_n || !m->plan->is_initialized ? STR("Pending") : STR("Running");
+    return waiting_n || !is_initialized(m) ? STR("Pending") : STR("Running");
 }
 
 static const struct core_v1_pod_condition *old_condition(const struct maker *m, struct str type)
@@ -380,15 +444,6 @@ static struct str closed_gate(const struct maker *m)
     return STR_NULL;
 }
 
-/* Init containers are over once a main one has run. */
-static bool is_initialized(const struct maker *m)
-{
-    for (uint32_t i = 0; i < m->status->container_statuses.len; i++)
-        if (m->status->container_statuses.items[i].container_id.len)
-            return true;
-    return m->plan->is_initialized;
-}
-
 static void make_conditions(const struct maker *m)
 {
     struct str phase = m->status->phase, missing = unready(m), gate = closed_gate(m);
@@ -431,13 +486,117 @@ static void make_addresses(const struct maker *m)
         s->pod_ips.items[i].ip = ips.items[i];
 }
 
+/* --- as a patch --- */
+
+static void put_time(struct buf *b, const char *name, struct ktime t)
+{
+    buf_printf(b, "\"%s\":", name);
+    if (!t.set) {
+        buf_append_lit(b, "null");
+        return;
+    }
+    buf_append_char(b, '"');
+    time_text_print(b, t.sec);
+    buf_append_char(b, '"');
+}
+
+static void put_or_null(struct buf *b, const char *name, struct str value)
+{
+    buf_printf(b, "\"%s\":", name);
+    if (value.len)
+        json_write_string(b, value);
+    else
+        buf_append_lit(b, "null");
+}
+
+/* Merged by type, so that what an old one said must be taken back. */
+static void put_conditions(struct buf *b, const struct core_v1_pod_status *s)
+{
+    buf_append_lit(b, "\"conditions\":[");
+    for (uint32_t i = 0; i < s->conditions.len; i++) {
+        const struct core_v1_pod_condition *c = &s->conditions.items[i];
+
+        buf_printf(b, "%s{\"type\":\"%.*s\",\"status\":\"%.*s\",\"observedGeneration\":%lld,",
+                   i ? "," : "", STR_ARG(c->type), STR_ARG(c->status),
+                   (long long)c->observed_generation);
+        put_time(b, "lastTransitionTime", c->last_transition_time);
+        buf_append_char(b, ',');
+        put_or_null(b, "reason", c->reason);
+        buf_append_char(b, ',');
+        put_or_null(b, "message", c->message);
+        buf_append_char(b, '}');
+    }
+    buf_append_lit(b, "],");
+}
+
+static bool has_ip(const struct core_v1_pod_status *s, struct str ip)
+{
+    for (uint32_t i = 0; i < s->pod_ips.len; i++)
+        if (str_eq(s->pod_ips.items[i].ip, ip))
+            return true;
+    return false;
+}
+
+/* Merged by address: those of an earlier sandbox go. */
+static void put_ips(struct buf *b, const struct core_v1_pod_status *s,
+                    const struct core_v1_pod_status *told)
+{
+    buf_append_lit(b, "\"podIPs\":[");
+    for (uint32_t i = 0; i < s->pod_ips.len; i++) {
+        buf_printf(b, "%s{\"ip\":", i ? "," : "");
+        json_write_string(b, s->pod_ips.items[i].ip);
+        buf_append_char(b, '}');
+    }
+    for (uint32_t i = 0; i < told->pod_ips.len; i++) {
+        if (has_ip(s, told->pod_ips.items[i].ip))
+            continue;
+        buf_printf(b, "%s{\"$patch\":\"delete\",\"ip\":", b->p[b->len - 1] == '[' ? "" : ",");
+        json_write_string(b, told->pod_ips.items[i].ip);
+        buf_append_char(b, '}');
+    }
+    buf_append_lit(b, "],");
+}
+
 /* What a merge cannot take away by leaving it out is said to be null. */
-static void append_nulls(struct buf *b, const struct core_v1_pod_status *s)
+static void put_by_hand(struct buf *b, struct core_v1_pod_status *s,
+                        const struct core_v1_pod_status *told)
 {
     if (!s->reason.len)
         buf_append_lit(b, "\"reason\":null,");
     if (!s->message.len)
         buf_append_lit(b, "\"message\":null,");
+    if (!s->pod_ip.len)
+        buf_append_lit(b, "\"podIP\":null,");
+    put_conditions(b, s);
+    put_ips(b, s, told);
+    s->conditions.len = 0;
+    s->pod_ips.len = 0;
+}
+
+static bool any_runs(const struct pod_worker *w)
+{
+    for (size_t i = 0; i < w->n_statuses; i++)
+        if (w->statuses[i].state == RUNTIME_CONTAINER_IS_RUNNING)
+            return true;
+    return false;
+}
+
+/* A Pod has ended when nothing of it runs any more; until then it is what it was. */
+static void set_phase(const struct maker *m)
+{
+    const struct pod_worker *w = m->worker;
+    struct str phase = phase_of(m);
+    bool has_ended = str_eq(phase, STR("Succeeded")) || str_eq(phase, STR("Failed"));
+
+    if (has_ended && any_runs(w)) {
+        m->status->phase = m->told->phase.len ? m->told->phase : STR("Running");
+        m->status->reason = m->told->reason;
+        m->status->message = m->told->message;
+        return;
+    }
+    m->status->phase = phase;
+    m->status->reason = str_from_cstr(w->final_reason);
+    m->status->message = str_from_cstr(w->final_message);
 }
 
 struct str pod_status_patch(struct arena *a, struct pod_worker *w, const struct plan *plan)
@@ -460,19 +619,17 @@ struct str pod_status_patch(struct arena *a, struct pod_worker *w, const struct 
     size_t at;
 
     make_containers(&m, cs, n);
-    m.status->phase = phase_of(&m);
+    set_phase(&m);
     make_conditions(&m);
     make_addresses(&m);
     m.status->qos_class = pod_qos_name(pod_qos_of(m.pod));
     m.status->start_time = (struct ktime){ .sec = w->started_s, .set = true };
     m.status->observed_generation = m.pod->metadata.generation;
-    m.status->reason = str_from_cstr(w->final_reason);
-    m.status->message = str_from_cstr(w->final_message);
     buf_init_arena(&b, a, 2048);
     buf_append_lit(&b, "{\"metadata\":{\"uid\":");
     json_write_string(&b, shown ? shown->meta->uid : w->uid);
     buf_append_lit(&b, "},\"status\":{");
-    append_nulls(&b, m.status);
+    put_by_hand(&b, m.status, m.told);
     at = b.len;
     object_json_encode(&b, o, NULL);
     memmove(b.p + at, b.p + at + 1, b.len - at - 1); /* its brace is ours */

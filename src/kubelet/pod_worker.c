@@ -12,6 +12,7 @@
 #include "client/api_object.h"
 #include "client/event_recorder.h"
 #include "kubelet/kubelet_internal.h"
+#include "kubelet/log/container_log.h"
 #include "kubelet/manifest/mirror_pods.h"
 #include "kubelet/volume/volume_manager.h"
 #include "runtime/cgroup.h"
@@ -129,6 +130,18 @@ const struct runtime_container_status *pod_worker_latest(const struct pod_worker
 
     for (size_t i = 0; i < w->n_statuses; i++)
         if (str_eq(w->statuses[i].name, name) && (!best || w->statuses[i].attempt >= best->attempt))
+            best = &w->statuses[i];
+    return best;
+}
+
+const struct runtime_container_status *
+pod_worker_run_before(const struct pod_worker *w, const struct runtime_container_status *c)
+{
+    const struct runtime_container_status *best = NULL;
+
+    for (size_t i = 0; i < w->n_statuses; i++)
+        if (str_eq(w->statuses[i].name, c->name) && w->statuses[i].attempt < c->attempt &&
+            (!best || w->statuses[i].attempt > best->attempt))
             best = &w->statuses[i];
     return best;
 }
@@ -360,6 +373,11 @@ static void back_off(struct pod_worker *w, struct pod_slot *s,
         return;
     mem_free(s->backed_off_id);
     s->backed_off_id = str_heap_cstr(c->id);
+    if (s->must_restart) { /* what failed was another one */
+        s->backoff_ms = 0;
+        s->restart_at_ms = 0;
+        return;
+    }
     if (c->attempt == 0 || ran_ms > RESTART_FORGIVEN_MS) {
         s->backoff_ms = 0;
         s->restart_at_ms = 0;
@@ -436,8 +454,10 @@ static void remove_old_runs(struct pod_worker *w)
     for (size_t i = 0; i < w->n_statuses; i++) {
         const struct runtime_container_status *c = &w->statuses[i];
 
-        if (c->attempt + 2 <= pod_worker_latest(w, c->name)->attempt)
-            (void)ops->remove_container(w->k->runtime, c->id, on_removed, NULL);
+        if (c->attempt + 2 > pod_worker_latest(w, c->name)->attempt)
+            continue;
+        (void)ops->remove_container(w->k->runtime, c->id, on_removed, NULL);
+        container_log_remove(c->log_path);
     }
 }
 
@@ -522,16 +542,44 @@ static bool kill_running(struct pod_worker *w)
                 continue;
             mains_run |= pass == 0;
             if (!s->kill)
-                pod_kill_begin(s, &cs[i], w->grace_ms, NULL);
+                pod_kill_begin(s, &cs[i], w->grace_ms, STR_NULL);
         }
     }
     return any;
 }
 
+/* A probe that names a grace period of its own has it. */
+static int64_t grace_for_restart(const struct pod_worker *w, const struct plan_container *c)
+{
+    const struct core_v1_probe *p =
+        c->is_started ? c->c.spec->liveness_probe : c->c.spec->startup_probe;
+
+    return !c->is_changed && p && p->termination_grace_period_seconds
+               ? *p->termination_grace_period_seconds * 1000
+               : grace_of(w);
+}
+
+static void kill_for_restart(struct pod_worker *w, const struct plan_container *c)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct pod_slot *s = pod_worker_slot(w, c->c.spec->name);
+    const char *why = c->is_changed   ? "definition changed"
+                      : c->is_started ? "failed liveness probe"
+                                      : "failed startup probe";
+    struct plan_container after = *c;
+
+    after.exit_code = 137;
+    s->must_restart = c->is_changed;
+    after.must_restart = c->is_changed;
+    pod_kill_begin(s, &c->c, grace_for_restart(w, c),
+                   arena_printf(&a, "Container %.*s %s%s", STR_ARG(c->c.spec->name), why,
+                                pod_plan_restarts(pod_worker_spec(w)->spec.restart_policy, &after)
+                                    ? ", will be restarted"
+                                    : ""));
+}
+
 static void act(struct pod_worker *w, const struct plan_input *in, const struct plan *p)
 {
-    struct pod_slot *s;
-
     switch (p->action) {
     case PLAN_NOTHING:
         break;
@@ -552,8 +600,7 @@ static void act(struct pod_worker *w, const struct plan_input *in, const struct 
             pod_start_begin(w, planned(in, p));
         break;
     case PLAN_KILL:
-        s = pod_worker_slot(w, planned(in, p)->spec->name);
-        pod_kill_begin(s, planned(in, p), grace_of(w), "failed liveness probe");
+        kill_for_restart(w, &in->containers[p->index]);
         break;
     }
     if (p->again_at_ms)
@@ -713,6 +760,21 @@ static void terminate(struct pod_worker *w)
     }
 }
 
+/* Another image may do what the old one could not. */
+static void forget_waits(struct pod_worker *w, const struct core_v1_pod *new)
+{
+    MAP_FOREACH(it, &w->slots) {
+        struct pod_slot *s = it->value;
+        struct str name = str_from_cstr(s->name);
+        const struct core_v1_container *a = pod_find_container(pod_worker_spec(w), name),
+                                       *b = pod_find_container(new, name);
+
+        if (!s->waiting_reason || !a || !b || str_eq(a->image, b->image))
+            continue;
+        s->restart_at_ms = s->pull_backoff_ms = 0;
+    }
+}
+
 void pod_worker_update(struct pod_worker *w, const struct api_object *pod)
 {
     if (!pod) {
@@ -725,6 +787,7 @@ void pod_worker_update(struct pod_worker *w, const struct api_object *pod)
             pod_worker_wake(w);
         return;
     }
+    forget_waits(w, API_OBJECT(pod, struct core_v1_pod));
     api_object_unref(w->pod);
     w->pod = api_object_ref(pod);
     if (pod->meta->deletion_timestamp.set)

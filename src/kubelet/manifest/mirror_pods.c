@@ -23,6 +23,7 @@ struct entry {
     char *key;
     const struct api_object *mirror; /* NULL: the API has none */
     struct rest_call *call;
+    bool is_changed;  /* the watch has told since the call began */
     bool is_answered; /* what was asked for is done; the watch will tell */
     struct loop_timer timer;
     int64_t backoff_ms;
@@ -83,8 +84,9 @@ static void on_done(const struct rest_result *res, void *arg)
     e->call = NULL;
     if (res->result == 0 || res->result == ERR_NOT_FOUND || res->result == ERR_EXISTS) {
         e->backoff_ms = 0;
-        e->is_answered = true;
-        return; /* the watch tells */
+        e->is_answered = !e->is_changed;
+        reconcile(e);
+        return;
     }
     LOG_WARNING("cannot keep the mirror of a static Pod", KV("pod", str_from_cstr(e->key)),
                 KV("err", res->message.len ? res->message : STR("no answer")));
@@ -101,6 +103,7 @@ static void remove_mirror(struct entry *e)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
 
+    e->is_changed = false;
     e->call = rest_call_start(
         e->owner->o.client,
         &(struct rest_request){
@@ -155,6 +158,7 @@ static void make_mirror(struct entry *e, const struct api_object *pod)
 
     if (!node)
         return; /* whoever learns of it wakes us */
+    e->is_changed = false;
     e->call = rest_call_start(e->owner->o.client,
                               &(struct rest_request){ .verb = REST_CREATE,
                                                       .resource = pods(),
@@ -191,6 +195,7 @@ void mirror_pods_change(struct mirror_pods *m, const struct api_object *old,
     api_object_unref(e->mirror);
     e->mirror = new ? api_object_ref(new) : NULL;
     e->is_answered = false;
+    e->is_changed = true;
     if (is_another)
         m->o.on_mirror(key, m->o.arg);
     reconcile(e);

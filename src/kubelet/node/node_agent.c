@@ -11,6 +11,7 @@
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
 #include "api/resource.h"
+#include "api/text_map.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -32,6 +33,8 @@ enum {
     LEASE_SECONDS = 40,
     RETRY_MS = 200,
     RETRY_MAX_MS = 7000,
+    MAX_IMAGES = 50, /* as upstream shows */
+    MAX_NAMES = 5,
 };
 
 struct node_agent {
@@ -44,6 +47,10 @@ struct node_agent {
     int64_t retry_ms;
     int64_t told_at_ms; /* 0: never */
     char *told;         /* what matters of the last status */
+    char *images;       /* JSON of what is in the store; NULL: not known */
+    struct runtime_call *images_call;
+    bool is_known; /* the Node was seen, its labels looked at */
+    bool was_ready, was_told_ready;
     bool has_lease, has_ranges, is_wanted;
 };
 
@@ -109,18 +116,150 @@ static void put_info(struct arena *a, struct buf *b, const struct kubelet *k)
     buf_append_lit(b, "},");
 }
 
-static void put_resources(struct buf *b, const char *name, const struct kubelet *k)
+static const char *const own_resources[] = { "cpu",           "memory",        "ephemeral-storage",
+                                             "hugepages-1Gi", "hugepages-2Mi", "pods" };
+
+static bool is_own_resource(struct str name)
 {
+    for (size_t i = 0; i < ARRAY_LEN(own_resources); i++)
+        if (str_eq(str_from_cstr(own_resources[i]), name))
+            return true;
+    return false;
+}
+
+/* What others have put into capacity can be allocated; what they took away again can not. */
+static void put_extended(struct buf *b, const struct core_v1_node *node)
+{
+    for (uint32_t i = 0; i < node->status.capacity.len; i++) {
+        const struct schema_str_entry *e = &node->status.capacity.items[i];
+
+        if (is_own_resource(e->key))
+            continue;
+        buf_append_char(b, ',');
+        json_write_string(b, e->key);
+        buf_append_char(b, ':');
+        json_write_string(b, e->value);
+    }
+    for (uint32_t i = 0; i < node->status.allocatable.len; i++) {
+        struct str name = node->status.allocatable.items[i].key;
+
+        if (is_own_resource(name) || text_map_find(&node->status.capacity, name))
+            continue;
+        buf_append_char(b, ',');
+        json_write_string(b, name);
+        buf_append_lit(b, ":null");
+    }
+}
+
+static void put_resources(struct buf *b, const struct node_agent *n)
+{
+    const struct kubelet *k = n->k;
     struct statvfs fs;
     unsigned long long disk = 0;
+    struct buf own = { 0 };
 
     if (statvfs(k->o->root_directory, &fs) == 0)
         disk = (unsigned long long)fs.f_blocks * fs.f_frsize;
-    buf_printf(b,
-               "\"%s\":{\"cpu\":\"%d\",\"memory\":\"%lldKi\",\"ephemeral-storage\":\"%lluKi\","
-               "\"hugepages-1Gi\":\"0\",\"hugepages-2Mi\":\"0\",\"pods\":\"%u\"},",
-               name, get_nprocs(), (long long)k->config.memory_bytes / 1024, disk / 1024,
-               k->o->max_pods);
+    buf_printf(&own,
+               "{\"cpu\":\"%d\",\"memory\":\"%lldKi\",\"ephemeral-storage\":\"%lluKi\","
+               "\"hugepages-1Gi\":\"0\",\"hugepages-2Mi\":\"0\",\"pods\":\"%u\"",
+               get_nprocs(), (long long)k->config.memory_bytes / 1024, disk / 1024, k->o->max_pods);
+    buf_printf(b, "\"capacity\":%.*s},\"allocatable\":%.*s", STR_ARG(buf_str(&own)),
+               STR_ARG(buf_str(&own)));
+    if (n->node)
+        put_extended(b, API_OBJECT(n->node, struct core_v1_node));
+    buf_append_lit(b, "},");
+    buf_done(&own);
+}
+
+/* --- images --- */
+
+static void put_names(struct buf *b, const struct runtime_strs *names, size_t *n)
+{
+    for (size_t i = 0; i < names->len && *n < MAX_NAMES; i++, (*n)++) {
+        if (*n)
+            buf_append_char(b, ',');
+        json_write_string(b, names->items[i]);
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct runtime_image *x = a, *y = b;
+
+    if (x->size_bytes != y->size_bytes)
+        return x->size_bytes < y->size_bytes ? 1 : -1;
+    return str_cmp(x->id, y->id);
+}
+
+/* The largest ones, as the scheduler would rather have them where they are. */
+static void on_images(const struct runtime_result *res, void *arg)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct node_agent *n = arg;
+    struct runtime_image *all;
+    struct buf b;
+
+    n->images_call = NULL;
+    if (res->code < 0)
+        return;
+    all = ARENA_NEW_ARRAY(&a, struct runtime_image, res->n_images);
+    for (size_t i = 0; i < res->n_images; i++)
+        all[i] = res->images[i];
+    if (res->n_images)
+        qsort(all, res->n_images, sizeof(*all), by_size);
+    buf_init_arena(&b, &a, 1024);
+    buf_append_char(&b, '[');
+    for (size_t i = 0; i < MIN(res->n_images, (size_t)MAX_IMAGES); i++) {
+        size_t names = 0;
+
+        buf_printf(&b, "%s{\"names\":[", i ? "," : "");
+        put_names(&b, &all[i].digests, &names);
+        put_names(&b, &all[i].tags, &names);
+        buf_printf(&b, "],\"sizeBytes\":%llu}", (unsigned long long)all[i].size_bytes);
+    }
+    buf_append_char(&b, ']');
+    mem_free(n->images);
+    n->images = str_heap_cstr(buf_str(&b));
+    node_agent_wake(n);
+}
+
+void node_agent_look_at_images(struct node_agent *n)
+{
+    if (!n->images_call)
+        n->images_call = n->k->runtime->ops->list_images(n->k->runtime, on_images, n);
+}
+
+/* --- Events --- */
+
+static void event(const struct node_agent *n, const char *reason)
+{
+    /* Upstream's kubelets give the name for the uid, and kubectl looks for that. */
+    struct event_reference about = { .api_version = STR("v1"),
+                                     .kind = STR("Node"),
+                                     .name = n->k->node.name,
+                                     .uid = n->k->node.name };
+
+    if (strcmp(reason, "Starting") == 0)
+        event_recorder_event(n->k->events, &about, "Normal", STR("Starting"), "Starting kubelet.");
+    else
+        event_recorder_event(n->k->events, &about, "Normal", str_from_cstr(reason),
+                             "Node %.*s status is now: %s", STR_ARG(n->k->node.name), reason);
+}
+
+static void tell_readiness(struct node_agent *n)
+{
+    static const char *const fine[] = { "NodeHasSufficientMemory", "NodeHasNoDiskPressure",
+                                        "NodeHasSufficientPID" };
+    struct err err;
+    bool is_ready = cni_network_ready(n->k->network, &err) >= 0;
+
+    for (size_t i = 0; !n->was_told_ready && i < ARRAY_LEN(fine); i++)
+        event(n, fine[i]);
+    if (is_ready != n->was_ready)
+        event(n, is_ready ? "NodeReady" : "NodeNotReady");
+    n->was_told_ready = true;
+    n->was_ready = is_ready;
 }
 
 /* --- conditions --- */
@@ -204,8 +343,7 @@ static struct str status_json(struct arena *a, const struct node_agent *n, int64
 
     buf_init_arena(&b, a, 4096);
     buf_append_char(&b, '{');
-    put_resources(&b, "capacity", k);
-    put_resources(&b, "allocatable", k);
+    put_resources(&b, n);
     put_conditions(n, &b, now_s);
     put_info(a, &b, k);
     buf_printf(&b, "\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":%u}},", k->o->port);
@@ -213,7 +351,9 @@ static struct str status_json(struct arena *a, const struct node_agent *n, int64
     put(&b, "address", k->node.host_ip);
     buf_append_lit(&b, "},{\"type\":\"Hostname\",");
     put(&b, "address", k->node.name);
-    buf_append_lit(&b, "}]}");
+    buf_append_lit(&b, "}],\"images\":");
+    buf_append_str(&b, n->images ? str_from_cstr(n->images) : STR("[]"));
+    buf_append_char(&b, '}');
     return buf_str(&b);
 }
 
@@ -271,6 +411,31 @@ static void put_labels(struct arena *a, struct buf *b, const struct kubelet *k)
     buf_append_char(b, '}');
 }
 
+/* "key=value:Effect,key:Effect" */
+static void put_taints(struct buf *b, const struct kubelet *k)
+{
+    struct str rest = str_from_cstr(k->o->node_taints), part, key, value, effect;
+    bool any = false;
+
+    buf_append_lit(b, "\"taints\":[");
+    while (str_next(&rest, ',', &part)) {
+        if (!str_cut(part, ':', &key, &effect) || !key.len)
+            continue;
+        (void)str_cut(key, '=', &key, &value);
+        buf_append_str(b, any ? STR(",{\"key\":") : STR("{\"key\":"));
+        json_write_string(b, key);
+        if (value.len) {
+            buf_append_lit(b, ",\"value\":");
+            json_write_string(b, value);
+        }
+        buf_append_lit(b, ",\"effect\":");
+        json_write_string(b, effect);
+        buf_append_char(b, '}');
+        any = true;
+    }
+    buf_append_char(b, ']');
+}
+
 static void make_node(struct node_agent *n, struct arena *a, struct str status)
 {
     struct kubelet *k = n->k;
@@ -281,7 +446,9 @@ static void make_node(struct node_agent *n, struct arena *a, struct str status)
     put(&b, "name", k->node.name);
     buf_append_char(&b, ',');
     put_labels(a, &b, k);
-    buf_append_lit(&b, "},\"spec\":{},\"status\":");
+    buf_append_lit(&b, "},\"spec\":{");
+    put_taints(&b, k);
+    buf_append_lit(&b, "},\"status\":");
     buf_append_str(&b, status);
     buf_append_char(&b, '}');
     n->call = rest_call_start(
@@ -302,6 +469,47 @@ static void patch_status(struct node_agent *n, struct arena *a, struct str statu
         on_told, n);
 }
 
+/* A Node that was there before us has the labels that every node has. */
+static bool patch_labels(struct node_agent *n, struct arena *a)
+{
+    struct utsname u;
+    const struct {
+        struct str key, value;
+    } own[] = {
+        { STR("kubernetes.io/hostname"), n->k->node.name },
+        { STR("kubernetes.io/os"), STR("linux") },
+        { STR("kubernetes.io/arch"),
+          (uname(&u) == 0 ? str_from_cstr(architecture(&u)) : STR_NULL) },
+    };
+    struct buf b;
+    bool any = false;
+
+    n->is_known = true;
+    buf_init_arena(&b, a, 256);
+    buf_append_lit(&b, "{\"metadata\":{\"labels\":{");
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        const struct schema_str_entry *e = text_map_find(&n->node->meta->labels, own[i].key);
+
+        if (e && str_eq(e->value, own[i].value))
+            continue;
+        if (any)
+            buf_append_char(&b, ',');
+        put(&b, own[i].key.p, own[i].value);
+        any = true;
+    }
+    buf_append_lit(&b, "}}}");
+    if (!any)
+        return false;
+    n->is_wanted = true;
+    n->call = rest_call_start(n->k->rest,
+                              &(struct rest_request){ .verb = REST_MERGE_PATCH,
+                                                      .resource = nodes(),
+                                                      .name = n->k->node.name,
+                                                      .patch = buf_str(&b) },
+                              on_told, n);
+    return true;
+}
+
 static void tell(struct loop_task *t)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
@@ -310,7 +518,11 @@ static void tell(struct loop_task *t)
     int64_t now_ms = loop_now_ms(n->k->loop);
     struct str matters, status;
 
-    if (!informer_is_synced(n->nodes))
+    if (!informer_is_synced(n->nodes) || !n->images)
+        return; /* on_synced and on_images wake */
+    if (n->node)
+        tell_readiness(n);
+    if (n->node && !n->is_known && !n->call && patch_labels(n, &a))
         return;
     n->is_wanted = n->call != NULL;
     if (n->call)
@@ -342,6 +554,7 @@ void node_agent_wake(struct node_agent *n)
 
 static void on_timer(struct loop_timer *t)
 {
+    node_agent_look_at_images(CONTAINER_OF(t, struct node_agent, timer));
     node_agent_wake(CONTAINER_OF(t, struct node_agent, timer));
 }
 
@@ -456,6 +669,8 @@ struct node_agent *node_agent_new(struct kubelet *k)
                                        .on_change = on_node, .on_synced = on_synced, .arg = n });
     informer_start(n->nodes);
     loop_timer_start(&n->lease_timer, 0);
+    node_agent_look_at_images(n);
+    event(n, "Starting");
     return n;
 }
 
@@ -466,10 +681,13 @@ void node_agent_free(struct node_agent *n)
     loop_task_cancel(&n->task);
     loop_timer_stop(&n->timer);
     loop_timer_stop(&n->lease_timer);
+    if (n->images_call)
+        n->k->runtime->ops->cancel(n->images_call);
     rest_call_cancel(n->call);
     rest_call_cancel(n->lease_call);
     informer_free(n->nodes);
     api_object_unref(n->node);
     mem_free(n->told);
+    mem_free(n->images);
     mem_free(n);
 }
