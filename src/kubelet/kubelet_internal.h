@@ -185,9 +185,9 @@ void pod_status_send(struct pod_worker *w, struct str patch);
 void pod_status_delete(struct pod_worker *w);
 void pod_status_stop(struct pod_worker *w);
 
-/* --- pod_admission.c --- */
+/* --- admission/kubelet_admission.c --- */
 /* Asks once, before anything is done for it. */
-void pod_admission_check(struct pod_worker *w);
+void kubelet_admission_check(struct pod_worker *w);
 
 /* --- pod_pull.c: the Pod's pull secrets --- */
 void pod_pull_retain(struct pod_worker *w);

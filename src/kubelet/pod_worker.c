@@ -635,7 +635,7 @@ static void sync_running(struct pod_worker *w)
     struct plan_input in;
     struct plan plan;
 
-    pod_admission_check(w);
+    kubelet_admission_check(w);
     check_deadline(w);
     note_ends(w);
     tell_backoffs(w);

@@ -48,7 +48,6 @@ def node(server, raw, workdir):
     await_object(raw, f"/api/v1/nodes/{NODE}", is_ready_node)
     yield n
     report = n.stderr()
-    Path("/tmp/kubelet-last.log").write_text(report)
     for word in ("Sanitizer", "runtime error", "assertion"):
         assert word not in report, report[-8000:]
     n.clean()
@@ -181,7 +180,7 @@ def test_node_object(raw, node):
     for name in ("cpu", "memory", "pods", "ephemeral-storage"):
         assert name in o["status"]["capacity"] and name in o["status"]["allocatable"]
     assert any(IMAGE in n for i in o["status"]["images"] for n in i["names"]), o["status"]
-    lease = raw.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{NODE}").json()
+    lease = await_object(raw, f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{NODE}", lambda o: o)
     assert lease["spec"]["holderIdentity"] == NODE
     assert lease["metadata"]["ownerReferences"][0]["uid"] == o["metadata"]["uid"]
 

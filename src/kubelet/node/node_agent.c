@@ -51,7 +51,7 @@ struct node_agent {
     struct runtime_call *images_call;
     bool is_known; /* the Node was seen, its labels looked at */
     bool was_ready, was_told_ready;
-    bool has_lease, has_ranges, is_wanted;
+    bool is_leasing, has_lease, has_ranges, is_wanted;
 };
 
 /* --- what the machine is --- */
@@ -591,6 +591,9 @@ static void on_node(const struct api_object *old, const struct api_object *new, 
     if (new) {
         take_ranges(n);
         mirror_pods_wake(n->k->mirrors, STR_NULL); /* they name it as their owner */
+        if (!n->is_leasing)                        /* and so does the Lease */
+            loop_timer_start(&n->lease_timer, 0);
+        n->is_leasing = true;
     }
     node_agent_wake(n);
 }
@@ -668,7 +671,6 @@ struct node_agent *node_agent_new(struct kubelet *k)
     informer_add_handler(n->nodes, &(struct informer_handler){
                                        .on_change = on_node, .on_synced = on_synced, .arg = n });
     informer_start(n->nodes);
-    loop_timer_start(&n->lease_timer, 0);
     node_agent_look_at_images(n);
     event(n, "Starting");
     return n;

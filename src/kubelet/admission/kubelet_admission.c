@@ -5,7 +5,7 @@
 #include "kubelet/admission/pod_admit.h"
 #include "kubelet/kubelet_internal.h"
 
-void pod_admission_check(struct pod_worker *w)
+void kubelet_admission_check(struct pod_worker *w)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     struct kubelet *k = w->k;
