@@ -78,6 +78,7 @@ uv.h src/io/
 openssl/ src/io/tls src/codec/ src/store/store_fixture
 nghttp2/ src/http/ src/store/ bench/
 llhttp.h src/http/
+wslay/ src/http/
 yaml.h src/codec/
 lmdb.h src/store/ bench/
 zlib.h src/codec/
@@ -104,7 +105,7 @@ check_linked() {
     objdump -p "$build/pintle" | awk '
         /NEEDED/ {
             n++
-            if ($2 !~ /^lib(c|uv|nghttp2|ssl|crypto|lmdb|pcre2-8|yaml-0|mnl|z)\.so\./) {
+            if ($2 !~ /^lib(c|uv|nghttp2|ssl|crypto|lmdb|pcre2-8|yaml-0|mnl|wslay|z)\.so\./) {
                 print "pintle links " $2; bad = 1
             }
         }

@@ -12,6 +12,11 @@ static void digest(const EVP_MD *md, struct str bytes, unsigned char *ret)
         abort(); /* only without memory */
 }
 
+void digest_sha1(struct str bytes, unsigned char ret[DIGEST_SHA1_BYTES])
+{
+    digest(EVP_sha1(), bytes, ret);
+}
+
 void digest_sha256(struct str bytes, unsigned char ret[DIGEST_SHA256_BYTES])
 {
     digest(EVP_sha256(), bytes, ret);

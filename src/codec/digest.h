@@ -1,12 +1,13 @@
-/* SHA-2 digests, by OpenSSL. */
+/* SHA-2 digests, and the SHA-1 that WebSockets greet with, by OpenSSL. */
 #pragma once
 
 #include "base/str.h"
 
 struct buf;
 
-enum { DIGEST_SHA256_BYTES = 32, DIGEST_SHA512_BYTES = 64 };
+enum { DIGEST_SHA1_BYTES = 20, DIGEST_SHA256_BYTES = 32, DIGEST_SHA512_BYTES = 64 };
 
+void digest_sha1(struct str bytes, unsigned char ret[DIGEST_SHA1_BYTES]);
 void digest_sha256(struct str bytes, unsigned char ret[DIGEST_SHA256_BYTES]);
 void digest_sha512(struct str bytes, unsigned char ret[DIGEST_SHA512_BYTES]);
 void digest_append_hex(struct buf *b, const unsigned char *digest, size_t n); /* upper case */

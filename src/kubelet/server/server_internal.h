@@ -1,0 +1,48 @@
+/* What the files of server/ share. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "http/http_server.h"
+#include "kubelet/server/kubelet_server.h"
+#include "runtime/runtime.h"
+
+struct arena;
+
+struct kubelet_server {
+    struct kubelet_server_options o;
+    struct http_server *http;
+    struct tls_context *tls;
+    struct list logs;     /* of struct container_log that follow */
+    struct list commands; /* of struct remote_command */
+};
+
+/* A request with its path in parts: "/exec/default/web/main" is 4. */
+enum { SERVER_MAX_PARTS = 8 };
+struct server_request {
+    struct kubelet_server *server;
+    struct http_request *http;
+    struct arena *arena;
+    struct str parts[SERVER_MAX_PARTS];
+    size_t n;
+};
+
+/* A query's parameter, unescaped, in the arena; the i-th of that name. Unset: none. */
+struct str server_param(const struct server_request *r, struct str name, size_t i);
+bool server_flag(const struct server_request *r, struct str name); /* "1", "true" */
+void server_answer_text(const struct server_request *r, int status, struct str text);
+/* The Pod and container that parts[1..] name, perhaps with a uid between. False: answered. */
+struct server_container {
+    const struct api_object *pod;
+    struct str container, id; /* id unset: it has never run */
+};
+bool server_find_container(const struct server_request *r, struct server_container *ret);
+
+void container_log_serve(const struct server_request *r);
+void container_log_ended(struct kubelet_server *s, struct str container_id);
+void container_log_stop_all(struct kubelet_server *s);
+
+void remote_command_exec(const struct server_request *r);
+void remote_command_attach(const struct server_request *r);
+void remote_command_stop_all(struct kubelet_server *s);
