@@ -32,6 +32,9 @@ static void on_runtime_event(const struct runtime_event *event, void *arg)
     struct kubelet *k = arg;
     struct pod_worker *w = map_get(&k->workers, event->pod_uid);
 
+    if (k->server &&
+        (event->type == RUNTIME_CONTAINER_STOPPED || event->type == RUNTIME_CONTAINER_REMOVED))
+        kubelet_server_container_ended(k->server, event->container_id);
     if (!w)
         return;
     if (event->container_id.len)
@@ -268,6 +271,28 @@ static void on_signal(int signum, void *arg)
     loop_stop(((struct kubelet *)arg)->loop);
 }
 
+static int open_server(struct kubelet *k, struct err *err)
+{
+    const struct kubelet_options *o = k->o;
+    const char *all = str_find(k->node.host_ip, ':') >= 0 ? "::" : "0.0.0.0";
+    uint16_t port;
+
+    if (!o->cert_file || !o->key_file || !o->client_ca_file)
+        return 0;
+    k->view = kubelet_view_of(k);
+    return kubelet_server_new(
+        &(struct kubelet_server_options){ .loop = k->loop,
+                                          .runtime = k->runtime,
+                                          .node_name = k->node.name,
+                                          .address = o->address ? o->address : all,
+                                          .port = o->port,
+                                          .cert_file = o->cert_file,
+                                          .key_file = o->key_file,
+                                          .client_ca_file = o->client_ca_file,
+                                          .view = &k->view },
+        &k->server, &port, err);
+}
+
 static int open_all(struct kubelet *k, struct err *err)
 {
     int r = loop_on_signal(k->loop, SIGTERM, on_signal, k, err);
@@ -291,6 +316,9 @@ static int open_all(struct kubelet *k, struct err *err)
                                                      .on_failure = on_probe_failure,
                                                      .arg = k });
     k->runtime->ops->set_listener(k->runtime, on_runtime_event, k);
+    r = open_server(k, err);
+    if (r < 0)
+        return r;
     k->node_agent = node_agent_new(k);
     open_services(k);
     log_keeper_start(k);
@@ -299,6 +327,7 @@ static int open_all(struct kubelet *k, struct err *err)
 
 static void close_all(struct kubelet *k)
 {
+    kubelet_server_free(k->server);
     kubelet_pods_close(k);
     if (k->log_timer.loop)
         loop_timer_stop(&k->log_timer);

@@ -14,6 +14,7 @@
 #include "kubelet/pod_field.h"
 #include "kubelet/pod_plan.h"
 #include "kubelet/prober/prober.h"
+#include "kubelet/server/kubelet_server.h"
 #include "runtime/runtime.h"
 
 struct cni_network;
@@ -43,6 +44,8 @@ struct kubelet {
     struct pod_config_node config;
     struct pod_node node;
     struct pod_env_sources env_sources;
+    struct kubelet_server *server;     /* NULL: no port */
+    struct kubelet_view view;          /* its own */
     struct map workers;                /* of struct pod_worker by uid */
     struct manifest_source *manifests; /* NULL: no static Pods */
     struct mirror_pods *mirrors;
@@ -209,7 +212,6 @@ void node_agent_look_at_images(struct node_agent *n);
 void log_keeper_start(struct kubelet *k);
 
 /* --- kubelet_view.c --- */
-struct kubelet_view;
 struct kubelet_view kubelet_view_of(struct kubelet *k);
 
 /* Directories, runtime and network of the node, for the agent and for --cleanup. */

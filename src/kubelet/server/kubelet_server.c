@@ -136,7 +136,7 @@ struct route {
 static const struct route routes[] = {
     { STR_INIT("healthz"), 1, 2, true, serve_health },
     { STR_INIT("pods"), 1, 1, false, serve_pods },
-    { STR_INIT("containerLogs"), 4, 4, false, container_log_serve },
+    { STR_INIT("containerLogs"), 4, 4, false, log_stream_serve },
     { STR_INIT("exec"), 4, 5, false, remote_command_exec },
     { STR_INIT("attach"), 4, 5, false, remote_command_attach },
 };
@@ -237,7 +237,7 @@ int kubelet_server_new(const struct kubelet_server_options *o, struct kubelet_se
 
 void kubelet_server_container_ended(struct kubelet_server *s, struct str container_id)
 {
-    container_log_ended(s, container_id);
+    log_stream_ended(s, container_id);
 }
 
 void kubelet_server_free(struct kubelet_server *s)
@@ -245,7 +245,7 @@ void kubelet_server_free(struct kubelet_server *s)
     if (!s)
         return;
     remote_command_stop_all(s);
-    container_log_stop_all(s);
+    log_stream_stop_all(s);
     if (s->http)
         http_server_stop(s->http, 0, NULL, NULL);
     http_server_free(s->http);

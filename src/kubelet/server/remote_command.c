@@ -19,7 +19,13 @@
 #include "kubelet/server/server_internal.h"
 
 enum channel { CHANNEL_STDIN, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_ERROR, CHANNEL_RESIZE };
-enum { CHANNEL_CLOSE = 255, CHUNK_BYTES = 32768, STDIN_MAX_BYTES = 256 * 1024, NORMAL = 1000 };
+enum {
+    CHANNEL_CLOSE = 255,
+    CHUNK_BYTES = 32768,
+    STDIN_MAX_BYTES = 256 * 1024,
+    NORMAL = 1000,
+    GOING_AWAY = 1001
+};
 
 struct protocol {
     struct str name;
@@ -59,6 +65,7 @@ struct remote_command {
     int in_fd;
     struct buf input; /* what the process did not take yet */
     bool is_input_over, is_attach;
+    bool has_streams[3]; /* that attach asks for: input, output, error */
     bool has_exited;
     int exit_code;
     char *error; /* it could not start */
@@ -349,11 +356,16 @@ static void on_stream(const struct runtime_result *res, void *arg)
     fds = runtime_stream_fds(c->stream);
     c->in_fd = fds->in_fd;
     fds->in_fd = -1;
+    if (c->is_attach && !c->has_streams[0])
+        close_input(c);
     if (c->in_fd >= 0 &&
         loop_watch_open(&c->in_watch, c->server->o.loop, c->in_fd, on_input_ready) < 0)
         close_input(c);
     watch_output(c, 0, CHANNEL_STDOUT, &fds->out_fd);
     watch_output(c, 1, CHANNEL_STDERR, &fds->err_fd);
+    for (int i = 0; i < 2; i++)
+        if (c->is_attach && !c->has_streams[i + 1])
+            close_output(&c->outputs[i]);
     runtime_stream_on_exit(c->stream, on_exit_of, c);
     write_input(c);
     maybe_end(c);
@@ -454,12 +466,18 @@ void remote_command_attach(const struct server_request *r)
     if (!c)
         return;
     c->is_attach = true;
+    c->has_streams[0] = server_flag(r, STR("input"));
+    c->has_streams[1] = server_flag(r, STR("output"));
+    c->has_streams[2] = server_flag(r, STR("error"));
     c->call = rt->ops->attach(rt, where.id, on_stream, c);
 }
 
 void remote_command_stop_all(struct kubelet_server *s)
 {
-    LIST_FOREACH_SAFE(n, &s->commands)
-        websocket_close(CONTAINER_OF(n, struct remote_command, link)->websocket, 1001,
-                        STR("going away"));
+    LIST_FOREACH_SAFE(n, &s->commands) {
+        struct remote_command *c = CONTAINER_OF(n, struct remote_command, link);
+
+        if (c->websocket)
+            websocket_close(c->websocket, GOING_AWAY, STR("the kubelet ends"));
+    }
 }

@@ -14,7 +14,7 @@ struct kubelet_server {
     struct kubelet_server_options o;
     struct http_server *http;
     struct tls_context *tls;
-    struct list logs;     /* of struct container_log that follow */
+    struct list logs;     /* of struct log_stream that follow */
     struct list commands; /* of struct remote_command */
 };
 
@@ -39,9 +39,9 @@ struct server_container {
 };
 bool server_find_container(const struct server_request *r, struct server_container *ret);
 
-void container_log_serve(const struct server_request *r);
-void container_log_ended(struct kubelet_server *s, struct str container_id);
-void container_log_stop_all(struct kubelet_server *s);
+void log_stream_serve(const struct server_request *r);
+void log_stream_ended(struct kubelet_server *s, struct str container_id);
+void log_stream_stop_all(struct kubelet_server *s);
 
 void remote_command_exec(const struct server_request *r);
 void remote_command_attach(const struct server_request *r);

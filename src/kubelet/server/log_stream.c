@@ -19,7 +19,11 @@
 #include "io/loop.h"
 #include "kubelet/server/server_internal.h"
 
-enum { CHUNK_BYTES = 32768, LINE_MAX_BYTES = 1 << 20, STREAM_MAX = 16 };
+enum {
+    CHUNK_BYTES = 32768,
+    LINE_MAX_BYTES = 1 << 20,
+    FILE_EVENTS = IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF
+};
 
 struct log_options {
     bool follow, previous, timestamps;
@@ -30,15 +34,14 @@ struct log_options {
     struct str stream;   /* "", "stdout", "stderr" */
 };
 
-struct container_log {
+struct log_stream {
     struct list link; /* in the server's, when it follows */
     struct kubelet_server *server;
     struct http_request *request;
     struct http_source source;
     struct log_options o;
     char *path, *container_id;
-    char stream[STREAM_MAX];
-    int fd, notify_fd;
+    int fd, next_fd, notify_fd; /* next_fd: the file has been turned over; -1: not */
     struct loop_watch watch;
     struct buf line; /* read, without its end yet */
     size_t at;       /* of what is not looked at yet in it */
@@ -97,8 +100,10 @@ static bool is_full_line(const char *line, size_t len)
 {
     struct str rest = str_n(line, len), part;
 
-    return str_next(&rest, ' ', &part) && str_next(&rest, ' ', &part) &&
-           str_next(&rest, ' ', &part) && str_eq(part, STR("F"));
+    for (int i = 0; i < 3; i++)
+        if (!str_next(&rest, ' ', &part))
+            return false;
+    return str_eq(part, STR("F"));
 }
 
 /* From the end backwards, block by block: the place behind the (n+1)-th last whole line. */
@@ -139,7 +144,7 @@ static off_t tail_place(int fd, int64_t n)
 
 /* --- lines --- */
 
-static bool is_wanted(const struct container_log *l, struct str time, struct str stream)
+static bool is_wanted(const struct log_stream *l, struct str time, struct str stream)
 {
     int64_t sec;
     int32_t nsec;
@@ -150,7 +155,7 @@ static bool is_wanted(const struct container_log *l, struct str time, struct str
            (time_text_parse(time, &sec, &nsec) && sec * 1000000000 + nsec >= l->o.since_ns);
 }
 
-static void append_limited(struct container_log *l, struct buf *out, struct str text)
+static void append_limited(struct log_stream *l, struct buf *out, struct str text)
 {
     if (l->left >= 0) {
         text = str_sub(text, 0, (size_t)MIN((int64_t)text.len, l->left));
@@ -160,7 +165,7 @@ static void append_limited(struct container_log *l, struct buf *out, struct str 
 }
 
 /* One line of the file. Pieces of a long line come one after the other; the time stands once. */
-static void append_line(struct container_log *l, struct buf *out, struct str line)
+static void append_line(struct log_stream *l, struct buf *out, struct str line)
 {
     struct str rest = line, time = STR_NULL, stream = STR_NULL, tag = STR_NULL;
     bool is_part;
@@ -173,8 +178,11 @@ static void append_line(struct container_log *l, struct buf *out, struct str lin
         l->skip_partial = !is_wanted(l, time, stream);
     if (!l->skip_partial) {
         if (l->o.timestamps && !l->in_partial) {
-            append_limited(l, out, time);
-            append_limited(l, out, STR(" "));
+            /* conmon's UTC is +00:00, users know it as Z. */
+            bool is_utc = str_has_suffix(time, STR("+00:00"));
+
+            append_limited(l, out, is_utc ? str_sub(time, 0, time.len - 6) : time);
+            append_limited(l, out, is_utc ? STR("Z ") : STR(" "));
         }
         append_limited(l, out, rest);
         if (!is_part)
@@ -183,7 +191,7 @@ static void append_line(struct container_log *l, struct buf *out, struct str lin
     l->in_partial = is_part;
 }
 
-static void append_lines(struct container_log *l, struct buf *out)
+static void append_lines(struct log_stream *l, struct buf *out)
 {
     size_t start = 0;
 
@@ -201,22 +209,25 @@ static void append_lines(struct container_log *l, struct buf *out)
 
 /* --- the source --- */
 
-static bool reopen(struct container_log *l)
+/* The writer has begun a new file: the old one grows no more, and may have a rest. */
+static bool open_next(struct log_stream *l)
 {
-    int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    l->next_fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return l->next_fd >= 0;
+}
 
-    if (fd < 0)
-        return false;
+static void turn_over(struct log_stream *l)
+{
     (void)close(l->fd);
-    l->fd = fd;
+    l->fd = l->next_fd;
+    l->next_fd = -1;
     l->was_moved = false;
-    (void)inotify_add_watch(l->notify_fd, l->path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF);
-    return true;
+    (void)inotify_add_watch(l->notify_fd, l->path, FILE_EVENTS);
 }
 
 static int pull(struct http_source *s, struct buf *out, size_t hint_bytes)
 {
-    struct container_log *l = CONTAINER_OF(s, struct container_log, source);
+    struct log_stream *l = CONTAINER_OF(s, struct log_stream, source);
     size_t before = out->len;
 
     (void)hint_bytes;
@@ -225,26 +236,29 @@ static int pull(struct http_source *s, struct buf *out, size_t hint_bytes)
 
         if (n < 0)
             return ERR_CLOSED;
-        if (n == 0) {
-            if (l->was_moved && reopen(l))
-                continue;
+        if (n > 0) {
+            l->line.len += (size_t)n;
+            append_lines(l, out);
+        } else if (l->next_fd >= 0) {
+            turn_over(l);
+        } else if (!l->was_moved || !open_next(l)) {
             return l->o.follow && l->is_live ? HTTP_SOURCE_WAIT : HTTP_SOURCE_END;
         }
-        l->line.len += (size_t)n;
-        append_lines(l, out);
     }
     return l->left == 0 ? HTTP_SOURCE_END : HTTP_SOURCE_MORE;
 }
 
 static void done(struct http_source *s)
 {
-    struct container_log *l = CONTAINER_OF(s, struct container_log, source);
+    struct log_stream *l = CONTAINER_OF(s, struct log_stream, source);
 
     list_remove(&l->link);
     loop_watch_close(&l->watch);
     if (l->notify_fd >= 0)
         (void)close(l->notify_fd);
     (void)close(l->fd);
+    if (l->next_fd >= 0)
+        (void)close(l->next_fd);
     buf_done(&l->line);
     http_request_unref(l->request);
     mem_free(l->path);
@@ -254,7 +268,7 @@ static void done(struct http_source *s)
 
 static void on_notify(struct loop_watch *w, int events)
 {
-    struct container_log *l = CONTAINER_OF(w, struct container_log, watch);
+    struct log_stream *l = CONTAINER_OF(w, struct log_stream, watch);
     char buffer[4096] __attribute__((aligned(8)));
     ssize_t n = read(l->notify_fd, buffer, sizeof(buffer));
 
@@ -268,11 +282,11 @@ static void on_notify(struct loop_watch *w, int events)
     http_source_wake(l->request);
 }
 
-static int follow(struct container_log *l)
+static int follow(struct log_stream *l, const char *directory)
 {
     l->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (l->notify_fd < 0 ||
-        inotify_add_watch(l->notify_fd, l->path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF) < 0 ||
+    if (l->notify_fd < 0 || inotify_add_watch(l->notify_fd, l->path, FILE_EVENTS) < 0 ||
+        inotify_add_watch(l->notify_fd, directory, IN_CREATE) < 0 ||
         loop_watch_open(&l->watch, l->server->o.loop, l->notify_fd, on_notify) < 0)
         return -1;
     loop_watch_want(&l->watch, LOOP_READABLE);
@@ -280,13 +294,22 @@ static int follow(struct container_log *l)
     return 0;
 }
 
-void container_log_serve(const struct server_request *r)
+static struct str directory_of(struct str path)
+{
+    size_t n = path.len;
+
+    while (n && path.p[n - 1] != '/')
+        n--;
+    return str_sub(path, 0, n);
+}
+
+void log_stream_serve(const struct server_request *r)
 {
     static const struct http_header type = { STR_INIT("content-type"), STR_INIT("text/plain") };
     const struct kubelet_view *v = r->server->o.view;
     struct server_container c;
     struct log_options o;
-    struct container_log *l;
+    struct log_stream *l;
     bool is_running = false;
     struct str path;
     struct err err;
@@ -302,7 +325,7 @@ void container_log_serve(const struct server_request *r)
         server_answer_text(r, 400, arena_printf(r->arena, "%s\n", err.text));
         return;
     }
-    l = NEW(struct container_log);
+    l = NEW(struct log_stream);
     l->fd = open(str_cstr(r->arena, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (l->fd < 0) {
         mem_free(l);
@@ -316,22 +339,22 @@ void container_log_serve(const struct server_request *r)
     l->o = o;
     l->path = str_heap_cstr(path);
     l->container_id = str_heap_cstr(c.id);
-    l->notify_fd = -1;
+    l->next_fd = l->notify_fd = -1;
     l->left = o.limit_bytes;
     l->is_live = is_running;
     list_init(&l->link);
     if (o.tail_lines >= 0)
         (void)lseek(l->fd, tail_place(l->fd, o.tail_lines), SEEK_SET);
-    if (o.follow && is_running && follow(l) < 0)
+    if (o.follow && is_running && follow(l, str_cstr(r->arena, directory_of(path))) < 0)
         l->is_live = false; /* as far as it goes */
     l->source = (struct http_source){ .pull = pull, .done = done };
     http_respond_source(r->http, 200, &type, 1, -1, &l->source);
 }
 
-void container_log_ended(struct kubelet_server *s, struct str container_id)
+void log_stream_ended(struct kubelet_server *s, struct str container_id)
 {
     LIST_FOREACH_SAFE(n, &s->logs) {
-        struct container_log *l = CONTAINER_OF(n, struct container_log, link);
+        struct log_stream *l = CONTAINER_OF(n, struct log_stream, link);
 
         if (!str_eq(str_from_cstr(l->container_id), container_id))
             continue;
@@ -340,10 +363,10 @@ void container_log_ended(struct kubelet_server *s, struct str container_id)
     }
 }
 
-void container_log_stop_all(struct kubelet_server *s)
+void log_stream_stop_all(struct kubelet_server *s)
 {
     LIST_FOREACH_SAFE(n, &s->logs) {
-        struct container_log *l = CONTAINER_OF(n, struct container_log, link);
+        struct log_stream *l = CONTAINER_OF(n, struct log_stream, link);
 
         l->is_live = false;
         http_source_wake(l->request);
