@@ -88,17 +88,15 @@ static void on_probe(struct str pod_uid, struct str container_id, enum probe_kin
     on_volume(pod_uid, arg);
 }
 
-static void on_probe_failure(struct str pod_uid, struct str container_id, enum probe_kind kind,
-                             struct str message, void *arg)
+static void on_probe_event(struct str pod_uid, struct str container_id, const char *reason,
+                           struct str message, void *arg)
 {
     struct kubelet *k = arg;
     struct pod_worker *w = map_get(&k->workers, pod_uid);
 
-    (void)kind;
     for (size_t i = 0; w && i < w->n_statuses; i++)
         if (str_eq(w->statuses[i].id, container_id))
-            pod_worker_event(w, w->statuses[i].name, "Warning", "Unhealthy", "%.*s",
-                             STR_ARG(message));
+            pod_worker_event(w, w->statuses[i].name, "Warning", reason, "%.*s", STR_ARG(message));
 }
 
 /* --- opening --- */
@@ -311,9 +309,8 @@ static int open_all(struct kubelet *k, struct err *err)
         return r;
     k->prober = prober_new(&(struct prober_options){ .loop = k->loop,
                                                      .runtime = k->runtime,
-                                                     .netns_fd = -1,
                                                      .on_result = on_probe,
-                                                     .on_failure = on_probe_failure,
+                                                     .on_event = on_probe_event,
                                                      .arg = k });
     k->runtime->ops->set_listener(k->runtime, on_runtime_event, k);
     r = open_server(k, err);

@@ -25,13 +25,17 @@ enum probe_action_kind {
     PROBE_ACTION_NONE, /* fails with what stands in path */
 };
 
+enum probe_verdict { PROBE_YES, PROBE_NO, PROBE_WARNING };
+
 /* A handler with its ports and addresses found. */
 struct probe_plan {
     enum probe_action_kind kind;
     struct runtime_strs command; /* EXEC */
-    struct str host;             /* the others; numeric */
+    struct str host;             /* the others: as it was written */
+    struct str address;          /* numeric */
     uint16_t port;
     bool is_https;
+    bool is_hook;    /* HTTP: any answer will do */
     struct str path; /* HTTP */
     const struct http_header *headers;
     size_t n_headers;

@@ -13,7 +13,7 @@
 #include "io/tls.h"
 #include "kubelet/prober/probe_action.h"
 
-enum { KINDS = PROBE_READINESS + 1 };
+enum { KINDS = PROBE_READINESS + 1, TRIES = 3 /* of what could not be had */ };
 
 static const char *const kind_names[KINDS] = { "Startup", "Liveness", "Readiness" };
 
@@ -26,6 +26,9 @@ struct probe_run {
     int plan_code; /* < 0: there is none, plan_error says why */
     struct err plan_error;
     int64_t period_ms, timeout_ms, initial_delay_ms;
+    int64_t grace_ms; /* negative: the Pod's */
+    int64_t began_ms; /* the last run */
+    int tries;        /* of this run that could not be had */
     int32_t success_threshold, failure_threshold;
     struct loop_timer timer;
     struct probe_action *action;
@@ -33,6 +36,7 @@ struct probe_run {
     bool last_ok, has_last;
     bool is_ok;     /* the result that counts */
     bool is_failed; /* liveness, startup: for good */
+    bool is_stopped;
 };
 
 struct probed {
@@ -40,6 +44,7 @@ struct probed {
     struct arena arena;
     struct str pod_uid, container_id;
     int64_t started_at_ns;
+    bool is_old; /* it ran before the prober did */
     struct probe_run runs[KINDS];
 };
 
@@ -47,6 +52,7 @@ struct prober {
     struct prober_options o;
     struct tls_context *tls; /* trusts everybody */
     struct map containers;   /* of struct probed by container id */
+    int64_t began_ms;
 };
 
 /* --- one probe --- */
@@ -69,23 +75,29 @@ static void set_result(struct probe_run *r, bool is_ok)
     p->o.on_result(r->owner->pod_uid, r->owner->container_id, r->kind, is_ok, p->o.arg);
 }
 
-static void note(struct probe_run *r, const struct probe_action_result *res)
+static void tell(const struct probe_run *r, const struct probe_action_result *res)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     struct prober *p = r->owner->prober;
-    bool is_ok = res->code == 0 && !res->is_failure;
+    const char *how = res->code < 0 && res->is_failure ? "errored and resulted in failure state"
+                      : res->code < 0                  ? "errored and resulted in unknown state"
+                      : res->is_failure                ? "failed"
+                                                       : "warning";
+
+    if (res->code == 0 && !res->is_failure && !res->is_warning)
+        return;
+    p->o.on_event(
+        r->owner->pod_uid, r->owner->container_id, res->is_warning ? "ProbeWarning" : "Unhealthy",
+        arena_printf(&a, "%s probe %s: %.*s", kind_names[r->kind], how, STR_ARG(res->output)),
+        p->o.arg);
+}
+
+/* What could not be had says nothing about the container. */
+static void count(struct probe_run *r, const struct probe_action_result *res)
+{
+    bool is_ok = !res->is_failure;
 
     if (res->code < 0)
-        p->o.on_failure(r->owner->pod_uid, r->owner->container_id, r->kind,
-                        arena_printf(&a, "%s probe errored and resulted in unknown state: %.*s",
-                                     kind_names[r->kind], STR_ARG(res->output)),
-                        p->o.arg);
-    else if (!is_ok)
-        p->o.on_failure(
-            r->owner->pod_uid, r->owner->container_id, r->kind,
-            arena_printf(&a, "%s probe failed: %.*s", kind_names[r->kind], STR_ARG(res->output)),
-            p->o.arg);
-    if (res->code < 0) /* could not be had: says nothing about the container */
         return;
     r->in_a_row = r->has_last && r->last_ok == is_ok ? r->in_a_row + 1 : 1;
     r->has_last = true;
@@ -94,37 +106,55 @@ static void note(struct probe_run *r, const struct probe_action_result *res)
         set_result(r, is_ok);
 }
 
-static void on_done(const struct probe_action_result *res, void *arg)
+/* A period from its beginning; at once when it took longer. */
+static void run_again(struct probe_run *r)
 {
-    struct probe_run *r = arg;
-    struct prober *p = r->owner->prober;
-    struct str id = r->owner->container_id;
+    int64_t took_ms = loop_now_ms(r->owner->prober->o.loop) - r->began_ms;
 
-    r->action = NULL;
-    note(r, res);
-    /* The callback may have removed the container. */
-    if (map_get(&p->containers, id) != r->owner || r->is_failed)
-        return;
-    if (r->kind == PROBE_STARTUP && r->is_ok)
-        return;
-    loop_timer_start(&r->timer, r->period_ms);
+    loop_timer_start(&r->timer, MAX(r->period_ms - took_ms, (int64_t)0));
 }
 
-static void on_timer(struct loop_timer *t)
+static void run_now(struct probe_run *r);
+
+/* Startup is over: readiness is asked at once, as the Pod waits for it. */
+static void after_startup(struct probed *d)
 {
-    struct probe_run *r = CONTAINER_OF(t, struct probe_run, timer);
+    struct probe_run *ready = &d->runs[PROBE_READINESS];
+
+    if (ready->owner && !ready->action)
+        loop_timer_start(&ready->timer, 0);
+}
+
+/* Callbacks may remove the container. */
+static void on_done(const struct probe_action_result *res, void *arg)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct probe_run *r = arg;
+    struct probed *d = r->owner;
+    struct prober *p = d->prober;
+    struct str id = str_dup(&a, d->container_id);
+
+    r->action = NULL;
+    if (res->code < 0 && r->plan_code == 0 && ++r->tries < TRIES) {
+        run_now(r);
+        return;
+    }
+    r->tries = 0;
+    tell(r, res);
+    if (map_get(&p->containers, id) == d)
+        count(r, res);
+    if (map_get(&p->containers, id) != d || r->is_failed || r->is_stopped)
+        return;
+    if (r->kind == PROBE_STARTUP && r->is_ok)
+        after_startup(d);
+    else
+        run_again(r);
+}
+
+static void run_now(struct probe_run *r)
+{
     struct prober *p = r->owner->prober;
 
-    if (is_waiting_for_startup(r)) {
-        loop_timer_start(&r->timer, r->period_ms);
-        return;
-    }
-    if (r->plan_code < 0) {
-        on_done(&(struct probe_action_result){ .code = r->plan_code,
-                                               .output = str_from_cstr(r->plan_error.text) },
-                r);
-        return;
-    }
     r->action =
         probe_action_start(&(struct probe_action_options){ .loop = p->o.loop,
                                                            .runtime = p->o.runtime,
@@ -136,19 +166,61 @@ static void on_timer(struct loop_timer *t)
                                                            .arg = r });
 }
 
+static void on_timer(struct loop_timer *t)
+{
+    struct probe_run *r = CONTAINER_OF(t, struct probe_run, timer);
+
+    r->began_ms = loop_now_ms(r->owner->prober->o.loop);
+    if (is_waiting_for_startup(r))
+        run_again(r);
+    else if (r->plan_code < 0)
+        on_done(&(struct probe_action_result){ .code = r->plan_code,
+                                               .output = str_from_cstr(r->plan_error.text) },
+                r);
+    else
+        run_now(r);
+}
+
 static int32_t at_least_one(int32_t n)
 {
     return n > 0 ? n : 1;
 }
 
-/* The first run waits for what is left of the initial delay. */
+static int64_t age_ms(const struct probed *d)
+{
+    const struct clock *c = loop_clock(d->prober->o.loop);
+
+    return MAX((c->wall_ns(c) - d->started_at_ns) / 1000000, (int64_t)0);
+}
+
+/* What is left of the initial delay. While the kubelet itself is young, many containers come at
+ * once: each waits for a part of its period. */
 static int64_t first_delay_ms(const struct probe_run *r)
 {
-    int64_t now_ns =
-        loop_clock(r->owner->prober->o.loop)->wall_ns(loop_clock(r->owner->prober->o.loop));
-    int64_t age_ms = (now_ns - r->owner->started_at_ns) / 1000000;
+    struct prober *p = r->owner->prober;
+    int64_t left_ms = MAX(r->initial_delay_ms - age_ms(r->owner), (int64_t)0);
 
-    return MAX(r->initial_delay_ms - MAX(age_ms, (int64_t)0), (int64_t)0);
+    if (r->owner->is_old && loop_now_ms(p->o.loop) - p->began_ms < r->period_ms)
+        left_ms = MAX(left_ms, (int64_t)(random_u64() % (uint64_t)r->period_ms));
+    return left_ms;
+}
+
+/* The container ran before this kubelet did, and the Pod's status knows it. */
+static bool was_ok(const struct prober_target *t, enum probe_kind kind)
+{
+    const struct core_v1_pod_status *s = &t->pod->status;
+    uint32_t n = s->container_statuses.len + s->init_container_statuses.len;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct core_v1_container_status *c =
+            i < s->container_statuses.len
+                ? &s->container_statuses.items[i]
+                : &s->init_container_statuses.items[i - s->container_statuses.len];
+
+        if (str_has_suffix(c->container_id, t->container_id))
+            return kind == PROBE_READINESS ? c->ready : c->started && *c->started;
+    }
+    return false;
 }
 
 static void run_init(struct probe_run *r, struct probed *owner, enum probe_kind kind,
@@ -164,15 +236,19 @@ static void run_init(struct probe_run *r, struct probed *owner, enum probe_kind 
     r->initial_delay_ms = p->initial_delay_seconds * 1000LL;
     r->success_threshold = at_least_one(p->success_threshold);
     r->failure_threshold = p->failure_threshold > 0 ? p->failure_threshold : 3;
-    r->is_ok = kind == PROBE_LIVENESS;
+    r->grace_ms =
+        p->termination_grace_period_seconds ? *p->termination_grace_period_seconds * 1000 : -1;
+    r->is_ok = kind == PROBE_LIVENESS || (owner->is_old && was_ok(t, kind));
     loop_timer_init(&r->timer, owner->prober->o.loop, on_timer);
-    loop_timer_start(&r->timer, first_delay_ms(r));
+    if (kind != PROBE_STARTUP || !r->is_ok)
+        loop_timer_start(&r->timer, first_delay_ms(r));
 }
 
 static void run_stop(struct probe_run *r)
 {
     if (!r->owner)
         return;
+    r->is_stopped = true;
     loop_timer_stop(&r->timer);
     probe_action_cancel(TAKE(r->action));
 }
@@ -192,6 +268,7 @@ void prober_add(struct prober *p, const struct prober_target *t)
     d->pod_uid = str_dup(&d->arena, t->pod_uid);
     d->container_id = str_dup(&d->arena, t->container_id);
     d->started_at_ns = t->started_at_ns;
+    d->is_old = age_ms(d) > loop_now_ms(p->o.loop) - p->began_ms;
     (void)map_put(&p->containers, t->container_id, d);
     run_init(&d->runs[PROBE_STARTUP], d, PROBE_STARTUP, t, c->startup_probe);
     run_init(&d->runs[PROBE_LIVENESS], d, PROBE_LIVENESS, t, c->liveness_probe);
@@ -245,12 +322,22 @@ bool prober_is_ready(const struct prober *p, struct str container_id)
     return prober_is_started(p, container_id) && (!r || r->is_ok);
 }
 
+bool prober_failure(const struct prober *p, struct str container_id, struct prober_failure *ret)
+{
+    for (enum probe_kind k = PROBE_STARTUP; k < PROBE_READINESS; k++) {
+        const struct probe_run *r = find(p, container_id, k);
+
+        if (!r || !r->is_failed)
+            continue;
+        *ret = (struct prober_failure){ k, r->grace_ms };
+        return true;
+    }
+    return false;
+}
+
 bool prober_is_failed(const struct prober *p, struct str container_id)
 {
-    const struct probe_run *l = find(p, container_id, PROBE_LIVENESS),
-                           *s = find(p, container_id, PROBE_STARTUP);
-
-    return (l && l->is_failed) || (s && s->is_failed);
+    return prober_failure(p, container_id, &(struct prober_failure){ 0 });
 }
 
 /* --- hooks --- */
@@ -285,6 +372,7 @@ struct prober *prober_new(const struct prober_options *o)
     struct err err;
 
     p->o = *o;
+    p->began_ms = loop_now_ms(o->loop);
     /* Without it HTTPS probes fail, which the probe then says. */
     (void)tls_context_new(&(struct tls_options){ .is_client = true, .trusts_all = true }, &p->tls,
                           &err);

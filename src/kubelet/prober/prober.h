@@ -1,6 +1,8 @@
 /* Probes of running containers: startup first, then liveness and readiness, each by its own timer
- * (initialDelaySeconds, periodSeconds with a first offset, timeoutSeconds, thresholds). exec
- * through the runtime, httpGet, tcpSocket and grpc from here. One loop. */
+ * (initialDelaySeconds, periodSeconds, timeoutSeconds, thresholds). Containers that ran before the
+ * kubelet did keep what their Pod's status says, and are first probed at a random moment of the
+ * period, so that not all are at once. exec through the runtime, httpGet, tcpSocket and grpc from
+ * here. One loop. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,14 +30,14 @@ struct prober_target {
 struct prober_options {
     struct loop *loop;
     struct runtime *runtime;
-    int netns_fd; /* -1: this process's; else where connections are made from */
-    /* A result changed (is_ok now); message is for the Event "Unhealthy" of each failure. */
+    /* A result changed (is_ok now). */
     void (*on_result)(struct str pod_uid, struct str container_id, enum probe_kind kind, bool is_ok,
                       void *arg);
-    /* Each failed run: upstream's words ("Readiness probe failed: HTTP probe failed with
-     * statuscode: 500"), is_warning false for a result that could not be had. */
-    void (*on_failure)(struct str pod_uid, struct str container_id, enum probe_kind kind,
-                       struct str message, void *arg);
+    /* For an Event: each failed run, and what is odd about one that went well. reason: "Unhealthy",
+     * "ProbeWarning"; message: upstream's words ("Readiness probe failed: HTTP probe failed with
+     * statuscode: 500"). */
+    void (*on_event)(struct str pod_uid, struct str container_id, const char *reason,
+                     struct str message, void *arg);
     void *arg;
 };
 
@@ -52,11 +54,18 @@ bool prober_is_ready(const struct prober *p, struct str container_id);
 bool prober_is_started(const struct prober *p, struct str container_id);
 /* Liveness or startup has failed for good: kill it. */
 bool prober_is_failed(const struct prober *p, struct str container_id);
+struct prober_failure {
+    enum probe_kind kind;
+    int64_t grace_ms; /* the probe's own; negative: it has none */
+};
+/* Why; false: it has not failed. */
+bool prober_failure(const struct prober *p, struct str container_id, struct prober_failure *ret);
 
 /* --- lifecycle hooks use the same actions --- */
 struct probe_action_result {
     int code;        /* 0: it went well; ERR_TIMEOUT, or negative: could not be done */
     bool is_failure; /* it was done and said no */
+    bool is_warning; /* it went well, but */
     struct str output;
 };
 typedef void probe_action_done_fn(const struct probe_action_result *r, void *arg);
