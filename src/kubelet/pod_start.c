@@ -11,7 +11,6 @@ enum {
     PULL_BACKOFF_MS = 10000,
     PULL_BACKOFF_MAX_MS = 300000,
     ERROR_RETRY_MS = 10000, /* of what an event may heal before */
-    HOOK_TIMEOUT_MS = 30000,
     PULL_AUTHS = 8,
 };
 
@@ -128,7 +127,7 @@ static void on_started(const struct runtime_result *res, void *arg)
                                  .container_id = s->id,
                                  .pod = API_OBJECT(s->pod, struct core_v1_pod),
                                  .container = c },
-        c->lifecycle->post_start, HOOK_TIMEOUT_MS, on_hook, s);
+        c->lifecycle->post_start, 0, on_hook, s); /* as long as it takes */
 }
 
 static void on_created(const struct runtime_result *res, void *arg)

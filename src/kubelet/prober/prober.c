@@ -26,7 +26,6 @@ struct probe_run {
     int plan_code; /* < 0: there is none, plan_error says why */
     struct err plan_error;
     int64_t period_ms, timeout_ms, initial_delay_ms;
-    int64_t grace_ms; /* negative: the Pod's */
     int64_t began_ms; /* the last run */
     int tries;        /* of this run that could not be had */
     int32_t success_threshold, failure_threshold;
@@ -236,8 +235,6 @@ static void run_init(struct probe_run *r, struct probed *owner, enum probe_kind 
     r->initial_delay_ms = p->initial_delay_seconds * 1000LL;
     r->success_threshold = at_least_one(p->success_threshold);
     r->failure_threshold = p->failure_threshold > 0 ? p->failure_threshold : 3;
-    r->grace_ms =
-        p->termination_grace_period_seconds ? *p->termination_grace_period_seconds * 1000 : -1;
     r->is_ok = kind == PROBE_LIVENESS || (owner->is_old && was_ok(t, kind));
     loop_timer_init(&r->timer, owner->prober->o.loop, on_timer);
     if (kind != PROBE_STARTUP || !r->is_ok)
@@ -322,22 +319,12 @@ bool prober_is_ready(const struct prober *p, struct str container_id)
     return prober_is_started(p, container_id) && (!r || r->is_ok);
 }
 
-bool prober_failure(const struct prober *p, struct str container_id, struct prober_failure *ret)
-{
-    for (enum probe_kind k = PROBE_STARTUP; k < PROBE_READINESS; k++) {
-        const struct probe_run *r = find(p, container_id, k);
-
-        if (!r || !r->is_failed)
-            continue;
-        *ret = (struct prober_failure){ k, r->grace_ms };
-        return true;
-    }
-    return false;
-}
-
 bool prober_is_failed(const struct prober *p, struct str container_id)
 {
-    return prober_failure(p, container_id, &(struct prober_failure){ 0 });
+    const struct probe_run *l = find(p, container_id, PROBE_LIVENESS),
+                           *s = find(p, container_id, PROBE_STARTUP);
+
+    return (l && l->is_failed) || (s && s->is_failed);
 }
 
 /* --- hooks --- */

@@ -54,12 +54,6 @@ bool prober_is_ready(const struct prober *p, struct str container_id);
 bool prober_is_started(const struct prober *p, struct str container_id);
 /* Liveness or startup has failed for good: kill it. */
 bool prober_is_failed(const struct prober *p, struct str container_id);
-struct prober_failure {
-    enum probe_kind kind;
-    int64_t grace_ms; /* the probe's own; negative: it has none */
-};
-/* Why; false: it has not failed. */
-bool prober_failure(const struct prober *p, struct str container_id, struct prober_failure *ret);
 
 /* --- lifecycle hooks use the same actions --- */
 struct probe_action_result {
