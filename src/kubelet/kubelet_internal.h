@@ -99,7 +99,8 @@ struct pod_worker {
     char *final_reason; /* "DeadlineExceeded", ...; NULL: none */
     char *final_message;
     bool is_admitted; /* has been asked whether it fits */
-    int64_t grace_ms;
+    int64_t grace_ms, ending_since_ms;
+    bool is_network_told;
     struct arena statuses_arena;
     struct runtime_container_status *statuses; /* of the sandbox's containers */
     size_t n_statuses;

@@ -40,33 +40,42 @@ struct str pod_config_cgroup(struct arena *a, const struct pod_config_node *n,
                         STR_ARG(pod->metadata.uid));
 }
 
-/* Sums of what containers may have; one without a limit makes the whole unlimited. */
+/* A limit of the Pod as a whole: main containers and sidecars together, or the largest moment of
+ * its start; one without a limit makes it unlimited (-1). */
+static long long pod_limit(const struct core_v1_pod *pod, struct str name, bool is_milli)
+{
+    const struct core_v1_pod_spec *s = &pod->spec;
+    long long sum = 0, sidecars = 0, start = 0;
+
+    if (s->resources && pod_resource(&s->resources->limits, name, is_milli) > 0)
+        return pod_resource(&s->resources->limits, name, is_milli); /* its own word */
+    for (uint32_t i = 0; i < s->containers.len; i++) {
+        long long one = pod_resource(&s->containers.items[i].resources.limits, name, is_milli);
+
+        if (one <= 0)
+            return -1;
+        sum += one;
+    }
+    for (uint32_t i = 0; i < s->init_containers.len; i++) {
+        const struct core_v1_container *c = &s->init_containers.items[i];
+        long long one = pod_resource(&c->resources.limits, name, is_milli);
+
+        if (one <= 0)
+            return -1;
+        if (str_eq(c->restart_policy, STR("Always")))
+            sidecars += one;
+        else
+            start = MAX(start, sidecars + one);
+    }
+    return MAX(sum + sidecars, start);
+}
+
 void pod_config_cgroup_limits(const struct core_v1_pod *pod, struct runtime_resources *ret)
 {
-    long long cpu = 0, memory = 0, request = 0;
+    long long cpu = pod_limit(pod, STR("cpu"), true), memory = pod_limit(pod, STR("memory"), false);
 
-    *ret = (struct runtime_resources){ 0 };
-    for (uint32_t i = 0; i < pod->spec.containers.len; i++) {
-        const struct core_v1_resource_requirements *r = &pod->spec.containers.items[i].resources;
-        long long c = pod_resource(&r->limits, STR("cpu"), true),
-                  m = pod_resource(&r->limits, STR("memory"), false),
-                  q = pod_resource(&r->requests, STR("cpu"), true);
-
-        cpu = c > 0 && cpu >= 0 ? cpu + c : -1;
-        memory = m > 0 && memory >= 0 ? memory + m : -1;
-        request += MAX(q, 0LL);
-    }
-    /* Init containers run one at a time beside nothing: the largest may need more. */
-    for (uint32_t i = 0; i < pod->spec.init_containers.len; i++) {
-        const struct core_v1_resource_requirements *r =
-            &pod->spec.init_containers.items[i].resources;
-        long long c = pod_resource(&r->limits, STR("cpu"), true),
-                  m = pod_resource(&r->limits, STR("memory"), false);
-
-        cpu = cpu < 0 || c <= 0 ? -1 : MAX(cpu, c);
-        memory = memory < 0 || m <= 0 ? -1 : MAX(memory, m);
-    }
-    ret->cpu_shares = shares_of(request);
+    *ret =
+        (struct runtime_resources){ .cpu_shares = shares_of(pod_request(pod, STR("cpu"), true)) };
     if (cpu > 0) {
         ret->cpu_period_us = CPU_PERIOD_US;
         ret->cpu_quota_us = quota_of(cpu);
@@ -102,6 +111,21 @@ static void add_str(struct arena *a, struct runtime_strs *to, struct str s)
     }
     items[to->len] = s;
     *to = (struct runtime_strs){ items, to->len + 1 };
+}
+
+/* An option by the same name is replaced. */
+static void add_option(struct arena *a, struct runtime_strs *to, struct str name, struct str value)
+{
+    struct str *items = ARENA_NEW_ARRAY(a, struct str, to->len + 1), head;
+    size_t n = 0;
+
+    for (size_t i = 0; i < to->len; i++) {
+        (void)str_cut(to->items[i], ':', &head, &(struct str){ 0 });
+        if (!str_eq(head, name))
+            items[n++] = to->items[i];
+    }
+    items[n++] = value.len ? arena_printf(a, "%.*s:%.*s", STR_ARG(name), STR_ARG(value)) : name;
+    *to = (struct runtime_strs){ items, n };
 }
 
 static void use_cluster_dns(struct arena *a, const struct pod_config_node *n,
@@ -141,9 +165,7 @@ static void set_dns(struct arena *a, const struct pod_config_node *n, const stru
     for (uint32_t i = 0; c && i < c->options.len; i++) {
         const struct core_v1_pod_dns_config_option *o = &c->options.items[i];
 
-        add_str(a, &ret->dns_options,
-                o->value.len ? arena_printf(a, "%.*s:%.*s", STR_ARG(o->name), STR_ARG(o->value))
-                             : o->name);
+        add_option(a, &ret->dns_options, o->name, o->value);
     }
 }
 
@@ -242,6 +264,23 @@ static bool is_privileged(const struct core_v1_container *c)
     return c->security_context && is_true(c->security_context->privileged);
 }
 
+/* At most 63 bytes of the Pod's name, without a '-' or '.' at the end. */
+static struct str hostname_of(struct arena *a, const struct pod_config_node *n,
+                              const struct core_v1_pod *pod)
+{
+    const struct core_v1_pod_spec *s = &pod->spec;
+    struct str name = s->hostname.len ? s->hostname : str_sub(pod->metadata.name, 0, 63);
+
+    if (s->hostname_override.len)
+        return s->hostname_override;
+    while (name.len && (name.p[name.len - 1] == '-' || name.p[name.len - 1] == '.'))
+        name.len--;
+    if (!is_true(s->set_hostname_as_fqdn) || !s->subdomain.len)
+        return name;
+    return arena_printf(a, "%.*s.%.*s.%.*s.svc.%.*s", STR_ARG(name), STR_ARG(s->subdomain),
+                        STR_ARG(pod->metadata.namespace), STR_ARG(n->cluster_domain));
+}
+
 int pod_config_sandbox(struct arena *a, const struct pod_config_node *n,
                        const struct core_v1_pod *pod, uint32_t attempt,
                        struct runtime_sandbox_config *ret, struct err *err)
@@ -251,8 +290,7 @@ int pod_config_sandbox(struct arena *a, const struct pod_config_node *n,
         .uid = pod->metadata.uid,
         .pod_namespace = pod->metadata.namespace,
         .attempt = attempt,
-        .hostname =
-            pod->spec.hostname.len ? pod->spec.hostname : str_sub(pod->metadata.name, 0, 63),
+        .hostname = hostname_of(a, n, pod),
         .log_directory = pod_config_log_directory(a, n, pod),
         .cgroup_parent = pod_config_cgroup(a, n, pod),
         .namespaces = namespaces_of(pod),
@@ -279,6 +317,8 @@ static int set_seccomp(struct arena *a, const struct pod_config_node *n,
         return 0;
     }
     /* Fails closed: no profile named is no profile meant. */
+    if (!str_eq(p->type, STR("Localhost")))
+        return err_set(err, ERR_INVALID, "unknown type of seccompProfile '%.*s'", STR_ARG(p->type));
     if (!p->localhost_profile.len || p->localhost_profile.p[0] == '/' ||
         str_contains(p->localhost_profile, STR("..")))
         return err_set(err, ERR_INVALID,

@@ -200,11 +200,28 @@ static void set_ended(const struct maker *m, const struct pod_container *c,
         ret->last_state.terminated = t;
 }
 
+static struct core_v1_container_state_terminated *never_ran(const struct maker *m, struct str id)
+{
+    struct core_v1_container_state_terminated *t =
+        ARENA_NEW(m->arena, struct core_v1_container_state_terminated);
+
+    t->exit_code = 137;
+    t->reason = STR("ContainerStatusUnknown");
+    t->message = STR("The container could not be located when the pod was terminated");
+    t->container_id = id;
+    return t;
+}
+
 static void set_not_there(const struct maker *m, const struct pod_container *c, struct pod_slot *s,
                           struct core_v1_container_status *ret)
 {
     bool is_main = c->kind == POD_CONTAINER_MAIN || c->kind == POD_CONTAINER_EPHEMERAL;
 
+    ret->restart_count = (int32_t)s->attempt;
+    if (m->worker->phase != POD_RUNS && m->plan->is_over) { /* it will never be */
+        ret->state.terminated = never_ran(m, STR_NULL);
+        return;
+    }
     if (s->waiting_reason)
         ret->state.waiting =
             waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
@@ -216,7 +233,6 @@ static void set_not_there(const struct maker *m, const struct pod_container *c, 
                     : is_main || m->plan->is_initialized ? STR("ContainerCreating")
                                                          : STR("PodInitializing"),
                     STR_NULL);
-    ret->restart_count = (int32_t)s->attempt;
 }
 
 static const struct core_v1_container_status *told_status(const struct maker *m,
@@ -245,16 +261,7 @@ static const struct core_v1_container_status *told_status(const struct maker *m,
 static struct core_v1_container_state_terminated *
 lost_end(const struct maker *m, const struct core_v1_container_status *told)
 {
-    struct core_v1_container_state_terminated *t;
-
-    if (told->state.terminated)
-        return told->state.terminated;
-    t = ARENA_NEW(m->arena, struct core_v1_container_state_terminated);
-    t->exit_code = 137;
-    t->reason = STR("ContainerStatusUnknown");
-    t->message = STR("The container could not be located when the pod was terminated");
-    t->container_id = told->container_id;
-    return t;
+    return told->state.terminated ? told->state.terminated : never_ran(m, told->container_id);
 }
 
 /* A container that the API knows of and the runtime does not: a reboot, a sandbox that was made
@@ -581,6 +588,11 @@ static bool any_runs(const struct pod_worker *w)
     return false;
 }
 
+static bool is_rejected(const struct pod_worker *w)
+{
+    return w->final_reason && !w->sandbox_attempt && !w->is_deadline_over;
+}
+
 /* A Pod has ended when nothing of it runs any more; until then it is what it was. */
 static void set_phase(const struct maker *m)
 {
@@ -618,7 +630,8 @@ struct str pod_status_patch(struct arena *a, struct pod_worker *w, const struct 
     struct buf b;
     size_t at;
 
-    make_containers(&m, cs, n);
+    if (!is_rejected(w)) /* such a Pod has none */
+        make_containers(&m, cs, n);
     set_phase(&m);
     make_conditions(&m);
     make_addresses(&m);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "client/api_object.h"
 #include "client/event_recorder.h"
+#include "cni/cni_network.h"
 #include "kubelet/kubelet_internal.h"
 #include "kubelet/log/container_log.h"
 #include "kubelet/manifest/mirror_pods.h"
@@ -25,6 +26,8 @@ enum {
     RESTART_FORGIVEN_MS = 600000, /* ran so long: the back-off begins anew */
     SANDBOX_RETRY_MS = 1000,
     CLEAN_RETRY_MS = 200,
+    NETWORK_RETRY_MS = 5000,
+    MIN_GRACE_MS = 2000,
 };
 
 const struct core_v1_pod *pod_worker_spec(const struct pod_worker *w)
@@ -289,6 +292,25 @@ static void on_sandbox_made(const struct runtime_result *res, void *arg)
     pod_worker_ask_sandbox(w);
 }
 
+/* The network's owner wakes all Pods when it is ready. */
+static bool is_network_ready(struct pod_worker *w)
+{
+    struct err err;
+
+    if (cni_network_ready(w->k->network, &err) >= 0)
+        return true;
+    if (!w->is_network_told)
+        pod_worker_event(w, STR_NULL, "Warning", "NetworkNotReady",
+                         "network is not ready: container runtime network not ready: "
+                         "NetworkReady=false reason:NetworkPluginNotReady message:Network plugin "
+                         "returns error: %s",
+                         err.text);
+    w->is_network_told = true;
+    if (w->k->o->cni_conf_directory) /* nobody tells of other plugins */
+        retry_after(w, NETWORK_RETRY_MS);
+    return false;
+}
+
 static void make_sandbox(struct pod_worker *w)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
@@ -310,6 +332,8 @@ static void make_sandbox(struct pod_worker *w)
     if (r < 0)
         LOG_WARNING("cannot limit a Pod's control group", KV("pod", w->pod->key),
                     KV("err", str_from_cstr(err.text)));
+    if (!pod->spec.host_network && !is_network_ready(w))
+        return;
     w->sandbox_attempt++;
     w->sandbox_call =
         w->k->runtime->ops->run_pod_sandbox(w->k->runtime, &config, on_sandbox_made, w);
@@ -521,29 +545,44 @@ static bool are_volumes_there(struct pod_worker *w)
     return false;
 }
 
-/* Main containers first; sidecars when those have ended. */
+/* What is left of the grace period; a container that is told late has a moment as well. */
+static int64_t grace_left(const struct pod_worker *w)
+{
+    int64_t left_ms = w->grace_ms - (loop_now_ms(w->k->loop) - w->ending_since_ms);
+
+    return w->grace_ms ? MAX(left_ms, MIN(w->grace_ms, (int64_t)MIN_GRACE_MS)) : 0;
+}
+
+static bool is_running(const struct pod_worker *w, const struct pod_container *c)
+{
+    const struct runtime_container_status *s = pod_worker_latest(w, c->spec->name);
+
+    return s && s->state == RUNTIME_CONTAINER_IS_RUNNING;
+}
+
+/* All but sidecars at once; then sidecars one by one, the last that was started first. True:
+ * something runs still. */
 static bool kill_running(struct pod_worker *w)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     const struct pod_container *cs;
     size_t n = pod_containers(&a, pod_worker_spec(w), &cs);
-    bool mains_run = false, any = false;
+    bool any = false;
 
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < n; i++) {
-            const struct runtime_container_status *c = pod_worker_latest(w, cs[i].spec->name);
-            struct pod_slot *s = pod_worker_slot(w, cs[i].spec->name);
-
-            if ((cs[i].kind == POD_CONTAINER_SIDECAR) != (pass == 1) || !c ||
-                c->state != RUNTIME_CONTAINER_IS_RUNNING)
-                continue;
-            any = true;
-            if (pass == 1 && mains_run)
-                continue;
-            mains_run |= pass == 0;
-            if (!s->kill)
-                pod_kill_begin(s, &cs[i], w->grace_ms, STR_NULL);
-        }
+    if (!w->ending_since_ms)
+        w->ending_since_ms = loop_now_ms(w->k->loop);
+    for (size_t i = 0; i < n; i++) {
+        if (cs[i].kind == POD_CONTAINER_SIDECAR || !is_running(w, &cs[i]))
+            continue;
+        any = true;
+        pod_kill_begin(pod_worker_slot(w, cs[i].spec->name), &cs[i], grace_left(w), STR_NULL);
+    }
+    for (size_t i = n; i > 0 && !any; i--) {
+        if (cs[i - 1].kind != POD_CONTAINER_SIDECAR || !is_running(w, &cs[i - 1]))
+            continue;
+        any = true;
+        pod_kill_begin(pod_worker_slot(w, cs[i - 1].spec->name), &cs[i - 1], grace_left(w),
+                       STR_NULL);
     }
     return any;
 }
@@ -747,10 +786,12 @@ static void terminate(struct pod_worker *w)
     if (w->phase == POD_RUNS) {
         w->phase = POD_TERMINATES;
         w->grace_ms = grace_ms;
+        w->ending_since_ms = loop_now_ms(w->k->loop);
         pod_start_cancel(TAKE(w->start));
         pod_worker_refresh(w);
     } else if (grace_ms < w->grace_ms) {
         w->grace_ms = grace_ms;
+        w->ending_since_ms = loop_now_ms(w->k->loop);
         MAP_FOREACH(it, &w->slots) {
             struct pod_slot *s = it->value;
 
@@ -790,6 +831,7 @@ void pod_worker_update(struct pod_worker *w, const struct api_object *pod)
     forget_waits(w, API_OBJECT(pod, struct core_v1_pod));
     api_object_unref(w->pod);
     w->pod = api_object_ref(pod);
+    pod_env_retain(&w->k->env_sources, pod_worker_spec(w)); /* ephemeral containers come late */
     if (pod->meta->deletion_timestamp.set)
         terminate(w);
     pod_worker_wake(w);

@@ -646,3 +646,37 @@ def test_bad_manifest_harms_nobody(raw, node):
     bad.unlink()
     good.unlink()
     await_object(raw, f"{PODS}/good-{NODE}", lambda n: n is None)
+
+
+def test_sidecars_end_in_reverse(raw, node, names):
+    name = names()
+    (node.dir / name).mkdir()
+    mounts = [{"name": "v", "mountPath": "/v"}]
+
+    def says(who):
+        return sh(f"trap 'echo {who} >>/v/log; exit 0' TERM; while true; do sleep 0.1; done", who, volumeMounts=mounts)
+
+    run(raw, pod(name, says("main"), init=[says("one") | {"restartPolicy": "Always"},
+                                           says("two") | {"restartPolicy": "Always"}],
+                 volumes=[{"name": "v", "hostPath": {"path": str(node.dir / name)}}]), is_ready)
+    raw.delete(f"{PODS}/{name}")
+    await_object(raw, f"{PODS}/{name}", lambda o: o is None)
+    assert (node.dir / name / "log").read_text() == "main\ntwo\none\n"
+
+
+def test_pull_secret_names(raw, names):
+    """A secret that is not there is told of, and the pull goes on without."""
+    name = names()
+    make(raw, pod(name, sh("true", image="127.0.0.1:1/nothing/there:1"), imagePullSecrets=[{"name": "absent"}]))
+    await_event(raw, name, "FailedToRetrieveImagePullSecret", "(absent)")
+    await_event(raw, name, "Failed", "Failed to pull image")
+
+
+def test_container_restart_rules(raw, names):
+    rules = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    o = run(raw, pod(names(), sh("[ -e /v/x ] && exit 1; touch /v/x; exit 42", volumeMounts=mounts,
+                                 restartPolicy="Never", restartPolicyRules=rules),
+                     restartPolicy="Never", volumes=[{"name": "v", "emptyDir": {}}]), has_phase("Failed"))
+    c = container(o)
+    assert c["restartCount"] == 1 and c["state"]["terminated"]["exitCode"] == 1, c

@@ -579,6 +579,8 @@ static void take_ranges(struct node_agent *n)
         LOG_WARNING("cannot use the node's Pod range", KV("err", str_from_cstr(err.text)));
     else
         n->has_ranges = true;
+    MAP_FOREACH(it, &n->k->workers)
+        pod_worker_wake(it->value); /* they may have waited for it */
 }
 
 static void on_node(const struct api_object *old, const struct api_object *new, void *arg)
