@@ -61,7 +61,9 @@ static uint8_t mask_of(uint8_t len, unsigned at) /* byte `at` of a prefix's mask
 {
     if (len >= (at + 1) * 8)
         return 0xff;
-    return len <= at * 8 ? 0 : (uint8_t)(0xff << ((at + 1) * 8 - len));
+    if (len <= at * 8)
+        return 0;
+    return (uint8_t)(0xffU << ((at + 1) * 8 - len));
 }
 
 struct ip ip_prefix_base(const struct ip_prefix *p)
