@@ -249,8 +249,6 @@ static enum stage_result stage_negotiate(struct api_request *r)
                                       (int)MIN(include.len, (size_t)100), include.p));
     if (reads)
         return STAGE_NEXT;
-    if (r->info.verb == REQUEST_VERB_PATCH)
-        bodies &= ~MEDIA_BIT(APPLY_PATCH);
     if (negotiation_input(type, bodies, &r->body_media) < 0)
         return refuse(r, status_plain(r->arena, STATUS_UNSUPPORTED_MEDIA_TYPE,
                                       "the body of the request was in an unknown format - accepted "

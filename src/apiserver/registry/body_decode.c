@@ -2,6 +2,7 @@
 
 #include "api/defaults.h"
 #include "api/field_error.h"
+#include "api/managed_fields.h"
 #include "api/meta_v1.h"
 #include "api/object_json.h"
 #include "api/object_pb.h"
@@ -14,9 +15,9 @@
 #include "base/err.h"
 #include "codec/yaml.h"
 
-enum { SUMMARY_BYTES = 30, FIELD_MANAGER_MAX = 128 };
+enum { SUMMARY_BYTES = 30 };
 
-static enum field_validation validation_of(const struct api_request *r)
+enum field_validation body_field_validation(const struct api_request *r)
 {
     struct str v = request_info_param(&r->info, STR("fieldValidation"));
 
@@ -123,7 +124,7 @@ static bool report_strict(struct api_request *r, const struct object_json_strict
 
     if (!strict->len)
         return true;
-    switch (validation_of(r)) {
+    switch (body_field_validation(r)) {
     case FIELD_VALIDATION_IGNORE:
         return true;
     case FIELD_VALIDATION_WARN:
@@ -205,7 +206,7 @@ bool body_decode(struct api_request *r, struct object *ret, struct status *ret_s
     bool ok;
 
     if (r->body_media == MEDIA_YAML &&
-        yaml_to_json(r->arena, r->body, validation_of(r) == FIELD_VALIDATION_STRICT,
+        yaml_to_json(r->arena, r->body, body_field_validation(r) == FIELD_VALIDATION_STRICT,
                      API_REQUEST_BODY_LIMIT * 2, &json, &err) < 0) {
         *ret_status = unrecognized(r, err.text);
         return false;
@@ -320,6 +321,22 @@ bool body_decode_delete_options(struct api_request *r, struct meta_v1_delete_opt
     return false;
 }
 
+/* force and a manager's name go with apply, and only with that. */
+static void check_apply_options(struct api_request *r, struct str manager,
+                                struct field_errors *errs)
+{
+    struct field_path p_force = field_path_member(NULL, STR("force"));
+    struct field_path p_manager = field_path_member(NULL, STR("fieldManager"));
+
+    if (r->body_media == MEDIA_APPLY_PATCH) {
+        if (!manager.len)
+            field_errors_add(errs, &p_manager, FIELD_ERROR_REQUIRED, "is required for apply patch");
+    } else if (request_info_param(&r->info, STR("force")).p) {
+        field_errors_add(errs, &p_force, FIELD_ERROR_FORBIDDEN,
+                         "may not be specified for non-apply patch");
+    }
+}
+
 bool body_check_options(struct api_request *r, const char *kind, struct status *ret_status)
 {
     static const struct str dry[] = { STR_INIT("All") };
@@ -345,9 +362,14 @@ bool body_check_options(struct api_request *r, const char *kind, struct status *
         known |= str_eq(fv, validations[i]);
     if (!known)
         field_errors_add_unsupported(&errs, &p_fv, fv, validations, ARRAY_LEN(validations));
-    if (manager.len > FIELD_MANAGER_MAX)
+    if (r->info.verb == REQUEST_VERB_PATCH)
+        check_apply_options(r, manager, &errs);
+    if (manager.len > MANAGED_FIELDS_MANAGER_MAX)
         field_errors_add(&errs, &p_manager, FIELD_ERROR_TOO_LONG, "may not be more than %d bytes",
-                         FIELD_MANAGER_MAX);
+                         MANAGED_FIELDS_MANAGER_MAX);
+    else if (!managed_fields_name_is_printable(manager))
+        field_errors_add_text(&errs, &p_manager, FIELD_ERROR_INVALID, manager,
+                              "should only contain printable characters");
     if (!errs.len)
         return true;
     *ret_status = status_invalid(r->arena, STR("meta.k8s.io"), str_from_cstr(kind), STR(""), &errs);

@@ -12,6 +12,7 @@ struct status;
 
 enum field_validation { FIELD_VALIDATION_IGNORE, FIELD_VALIDATION_WARN, FIELD_VALIDATION_STRICT };
 
+enum field_validation body_field_validation(const struct api_request *r);
 /* What bodies of this endpoint are: the subresource's type, or the resource's. */
 const struct schema_type *body_type(const struct api_request *r);
 /* An object of the resource's type (or the subresource's). False: *ret_status is 400. */

@@ -6,6 +6,7 @@
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/body_decode.h"
+#include "apiserver/registry/field_manager.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/registry/strategy.h"
 #include "apiserver/registry/system_fields.h"
@@ -173,6 +174,7 @@ void registry_create(struct api_request *r)
         return;
     }
     system_fields_on_create(r, meta);
+    field_manager_update(r, (struct object){ 0 }, c->body);
     c->write.r = r;
     start(c);
 }

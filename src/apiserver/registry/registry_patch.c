@@ -10,6 +10,7 @@
 #include "apiserver/api_request.h"
 #include "apiserver/registry/body_decode.h"
 #include "apiserver/registry/registry.h"
+#include "apiserver/registry/registry_apply.h"
 #include "apiserver/registry/subresources.h"
 #include "apiserver/registry/update_core.h"
 #include "apiserver/registry/write.h"
@@ -104,6 +105,10 @@ void registry_patch(struct api_request *r)
     struct err err;
     int rc;
 
+    if (r->body_media == MEDIA_APPLY_PATCH) {
+        registry_apply(r);
+        return;
+    }
     if (!body_check_options(r, "PatchOptions", &s)) {
         api_respond_status(r, &s);
         return;

@@ -5,6 +5,7 @@
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/body_decode.h"
+#include "apiserver/registry/field_manager.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/registry/strategy.h"
 #include "apiserver/registry/subresources.h"
@@ -49,6 +50,16 @@ static bool check_preconditions(struct write *w, const struct meta_v1_object_met
     return false;
 }
 
+/* PUT of some resources, and apply of all, make what is not there. */
+static bool makes_new(const struct api_request *r)
+{
+    if (r->subresource)
+        return false;
+    if (r->info.verb == REQUEST_VERB_PATCH)
+        return r->body_media == MEDIA_APPLY_PATCH;
+    return r->info.verb == REQUEST_VERB_UPDATE && r->resource->flags & RESOURCE_PUT_CREATES;
+}
+
 static enum write_decision create_by_put(struct write *w, struct object o)
 {
     struct api_request *r = w->r;
@@ -62,8 +73,7 @@ static enum write_decision create_by_put(struct write *w, struct object o)
     };
     struct meta_v1_object_meta *meta = object_meta(o);
 
-    if (!(r->resource->flags & RESOURCE_PUT_CREATES) || r->subresource ||
-        r->info.verb != REQUEST_VERB_UPDATE) {
+    if (!makes_new(r)) {
         w->refused = status_not_found(r->arena, gr_of(w), w->name);
         return WRITE_REFUSED;
     }
@@ -115,6 +125,7 @@ enum write_decision update_core(struct write *w, struct object updated)
         return WRITE_REFUSED;
     object_meta(updated)->resource_version = object_meta(w->current)->resource_version;
     strategy_prepare_update(r, updated, w->current);
+    field_manager_keep_times(w->current, updated);
     if (!strategy_validate(r, updated, w->current, &w->refused) ||
         !admission_validate(&call, &w->refused))
         return WRITE_REFUSED;
@@ -127,8 +138,10 @@ enum write_decision update_core_view(struct write *w, struct object view)
     const struct subresource *special = w->r->special;
     struct object o;
 
-    if (!special || !special->projection)
+    if (!special || !special->projection) {
+        field_manager_update(w->r, w->current, view);
         return update_core(w, view);
+    }
     if (!w->current.data) {
         w->refused = status_not_found(w->r->arena, gr_of(w), w->name);
         return WRITE_REFUSED;
@@ -138,6 +151,7 @@ enum write_decision update_core_view(struct write *w, struct object view)
     object_meta(o)->uid = object_meta(view)->uid;
     if (!special->projection->merge(w->r, view, o, &w->refused))
         return WRITE_REFUSED;
+    field_manager_update(w->r, w->current, o);
     return update_core(w, o);
 }
 
@@ -153,7 +167,8 @@ static void update_done(struct write *w)
     write_respond(w, w->created ? 201 : 200);
 }
 
-static bool check_name(struct api_request *r, struct meta_v1_object_meta *meta, struct status *ret)
+bool update_core_check_name(struct api_request *r, struct meta_v1_object_meta *meta,
+                            struct status *ret)
 {
     if (!meta->name.len)
         meta->name = r->info.name;
@@ -182,7 +197,7 @@ void registry_update(struct api_request *r)
     struct status s;
 
     if (!body_check_options(r, "UpdateOptions", &s) || !body_decode(r, body, &s) ||
-        !check_name(r, object_meta(*body), &s)) {
+        !update_core_check_name(r, object_meta(*body), &s)) {
         api_respond_status(r, &s);
         return;
     }

@@ -107,7 +107,7 @@ static bool generation_rises(const struct resource *row, struct object o, struct
 }
 
 /* What each endpoint leaves alone. */
-static struct str resets_of(const struct api_request *r)
+struct str strategy_resets(const struct api_request *r)
 {
     static const struct {
         struct str subresource, paths;
@@ -130,7 +130,7 @@ void strategy_prepare_update(struct api_request *r, struct object o, struct obje
 {
     const struct strategy *s = strategy_of(r->resource);
     struct meta_v1_object_meta *meta = object_meta(o), *old_meta = object_meta(old);
-    struct str revision = meta->resource_version, rest = resets_of(r), path;
+    struct str revision = meta->resource_version, rest = strategy_resets(r), path;
 
     while (str_next(&rest, ' ', &path))
         if (path.len)

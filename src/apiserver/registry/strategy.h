@@ -44,6 +44,8 @@ const struct strategy *strategy_of(const struct resource *row);
 void strategy_prepare_create(struct api_request *r, struct object o);
 /* Fields that the endpoint cannot change are put back, generation goes up where the row says. */
 void strategy_prepare_update(struct api_request *r, struct object o, struct object old);
+/* The paths that the request's endpoint leaves alone, separated by spaces. */
+struct str strategy_resets(const struct api_request *r);
 /* Metadata, rows of the type, then the strategy. False: *ret is 422. old.data NULL: create. */
 bool strategy_validate(struct api_request *r, struct object o, struct object old,
                        struct status *ret);
