@@ -1,5 +1,5 @@
 /* The process: informers feed the cache and the queue; a task takes Pods from the queue, one cycle
- * each, in slices; bindings and status go out side by side. */
+ * each, in slices. */
 #include "scheduler/scheduler.h"
 
 #include <signal.h>
@@ -7,16 +7,10 @@
 
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
-#include "api/object.h"
 #include "api/resource.h"
-#include "api/text_map.h"
-#include "base/arena.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/list.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/random.h"
 #include "client/api_object.h"
 #include "client/event_recorder.h"
@@ -24,50 +18,18 @@
 #include "client/kube_config.h"
 #include "client/leader_election.h"
 #include "client/rest_client.h"
-#include "codec/json_writer.h"
-#include "codec/time_text.h"
-#include "io/loop.h"
-#include "scheduler/framework.h"
-#include "scheduler/scheduling_queue.h"
+#include "scheduler/scheduler_internal.h"
 
-enum {
-    MAX_BINDINGS = 500, /* under way; more Pods wait in the queue */
-    SLICE_PODS = 20,    /* of one turn */
-};
-
-struct scheduler {
-    struct str name;
-    struct arena arena;
-    struct loop *loop;
-    struct rest_client *rest;
-    struct event_recorder *events;
-    struct informer *pods, *nodes;
-    struct scheduler_cache cache;
-    struct scheduling_queue queue;
-    struct loop_task task;
-    struct loop_timer timer;
-    size_t n_synced, next_row, bindings;
-    struct list under_way;            /* of struct binding */
-    struct leader_election *election; /* NULL: always leads */
-    bool has_lost;                    /* the lease */
-    struct loop_timer goodbye;
-};
-
-struct binding {
-    struct list link;
-    struct scheduler *scheduler;
-    const struct api_object *pod;
-    char *node;
-};
+enum { SLICE_PODS = 20 }; /* of one turn */
 
 static int64_t now_ms(const struct scheduler *s)
 {
     return loop_now_ms(s->loop);
 }
 
-static void wake(struct scheduler *s)
+void scheduler_wake(struct scheduler *s)
 {
-    if (s->n_synced == 2)
+    if (s->is_synced && !s->is_ending)
         loop_task_post(s->loop, &s->task);
 }
 
@@ -76,143 +38,23 @@ static const struct core_v1_pod *spec_of(const struct api_object *o)
     return API_OBJECT(o, struct core_v1_pod);
 }
 
-/* --- telling --- */
-
-static void on_told(const struct rest_result *res, void *arg)
-{
-    (void)arg;
-    if (res->result < 0 && res->result != ERR_NOT_FOUND)
-        LOG_DEBUG("cannot tell why a Pod waits",
-                  KV("err", res->message.len ? res->message : STR("no answer")));
-}
-
-static const struct core_v1_pod_condition *scheduled_condition(const struct core_v1_pod *pod)
-{
-    for (uint32_t i = 0; i < pod->status.conditions.len; i++)
-        if (str_eq(pod->status.conditions.items[i].type, STR("PodScheduled")))
-            return &pod->status.conditions.items[i];
-    return NULL;
-}
-
-/* PodScheduled False with the reason; nothing when the Pod says so already. */
-static void tell(struct scheduler *s, const struct api_object *o, struct str reason,
-                 struct str message)
-{
-    CLEANUP(arena_done) struct arena a = { 0 };
-    const struct core_v1_pod_condition *old = scheduled_condition(spec_of(o));
-    int64_t now_s = clock_wall_s(loop_clock(s->loop));
-    bool is_same = old && str_eq(old->status, STR("False"));
-    struct buf b;
-
-    if (is_same && str_eq(old->reason, reason) && str_eq(old->message, message))
-        return;
-    buf_init_arena(&b, &a, 512);
-    buf_append_lit(&b, "{\"metadata\":{\"uid\":");
-    json_write_string(&b, o->meta->uid);
-    buf_append_lit(&b, "},\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":"
-                       "\"False\",\"reason\":");
-    json_write_string(&b, reason);
-    buf_append_lit(&b, ",\"message\":");
-    json_write_string(&b, message);
-    buf_append_lit(&b, ",\"lastTransitionTime\":\"");
-    time_text_print(&b, is_same && old->last_transition_time.set ? old->last_transition_time.sec
-                                                                 : now_s);
-    buf_append_lit(&b, "\"}]}}");
-    (void)rest_call_start(s->rest,
-                          &(struct rest_request){ .verb = REST_STRATEGIC_MERGE_PATCH,
-                                                  .resource = informer_resource(s->pods),
-                                                  .namespace = o->meta->namespace,
-                                                  .name = o->meta->name,
-                                                  .subresource = STR("status"),
-                                                  .patch = buf_str(&b) },
-                          on_told, s);
-}
-
-static void unschedulable(struct scheduler *s, const struct api_object *o, struct str message)
-{
-    struct event_reference about = event_reference_of(o);
-
-    event_recorder_event(s->events, &about, "Warning", STR("FailedScheduling"), "%.*s",
-                         STR_ARG(message));
-    tell(s, o, STR("Unschedulable"), message);
-}
-
-/* --- binding --- */
-
-static void binding_free(struct binding *b)
-{
-    list_remove(&b->link);
-    api_object_unref(b->pod);
-    mem_free(b->node);
-    mem_free(b);
-}
-
-static void on_bound(const struct rest_result *res, void *arg)
-{
-    struct binding *b = arg;
-    struct scheduler *s = b->scheduler;
-    struct event_reference about = event_reference_of(b->pod);
-
-    s->bindings--;
-    if (res->result == 0) {
-        event_recorder_event(
-            s->events, &about, "Normal", STR("Scheduled"), "Successfully assigned %.*s/%.*s to %s",
-            STR_ARG(b->pod->meta->namespace), STR_ARG(b->pod->meta->name), b->node);
-    } else {
-        scheduler_cache_forget(&s->cache, b->pod->meta->uid);
-        if (res->result != ERR_NOT_FOUND) {
-            event_recorder_event(s->events, &about, "Warning", STR("FailedScheduling"),
-                                 "binding rejected: %.*s",
-                                 STR_ARG(res->message.len ? res->message : STR("no answer")));
-            scheduling_queue_retry(&s->queue, b->pod->meta->uid, now_ms(s));
-        }
-        scheduling_queue_event(&s->queue, SCHED_POD_DELETED, now_ms(s)); /* its room is free */
-    }
-    binding_free(b);
-    wake(s);
-}
-
-static void bind_pod(struct scheduler *s, const struct api_object *o, size_t row)
-{
-    CLEANUP(arena_done) struct arena a = { 0 };
-    struct binding *b = NEW(struct binding);
-    struct buf text;
-
-    b->scheduler = s;
-    list_init(&b->link);
-    list_append(&s->under_way, &b->link);
-    b->pod = api_object_ref(o);
-    b->node = str_heap_cstr(str_from_cstr(scheduler_cache_node(&s->cache, row)->name));
-    scheduler_cache_assume(&s->cache, o, row);
-    buf_init_arena(&text, &a, 512);
-    buf_append_lit(&text, "{\"kind\":\"Binding\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":");
-    json_write_string(&text, o->meta->name);
-    buf_append_lit(&text, ",\"namespace\":");
-    json_write_string(&text, o->meta->namespace);
-    buf_append_lit(&text, ",\"uid\":");
-    json_write_string(&text, o->meta->uid);
-    buf_append_lit(&text, "},\"target\":{\"kind\":\"Node\",\"name\":");
-    json_write_string(&text, str_from_cstr(b->node));
-    buf_append_lit(&text, "}}");
-    s->bindings++;
-    (void)rest_call_start(s->rest,
-                          &(struct rest_request){ .verb = REST_CREATE,
-                                                  .resource = informer_resource(s->pods),
-                                                  .namespace = o->meta->namespace,
-                                                  .name = o->meta->name,
-                                                  .subresource = STR("binding"),
-                                                  .patch = buf_str(&text) },
-                          on_bound, b);
-}
-
 /* --- cycles --- */
 
-static bool has_claims(const struct core_v1_pod *pod)
+static void fail(struct scheduler *s, struct queued_pod *p, const struct sched_result *r)
 {
-    for (uint32_t i = 0; i < pod->spec.volumes.len; i++)
-        if (pod->spec.volumes.items[i].volume_source.persistent_volume_claim)
-            return true;
-    return false;
+    struct event_reference about = event_reference_of(p->object);
+    enum scheduler_nomination nomination = SCHEDULER_NOMINATION_STAYS;
+
+    event_recorder_event(s->events, &about, "Warning", STR("FailedScheduling"), "%.*s",
+                         STR_ARG(r->message));
+    if (r->is_nominated)
+        nomination = SCHEDULER_NOMINATION_BEGINS;
+    else if (r->clears_nomination)
+        nomination = SCHEDULER_NOMINATION_ENDS;
+    scheduling_queue_give_up(&s->queue, p, r->events, now_ms(s));
+    if (r->is_nominated)
+        scheduler_preempt(s, p->object, r);
+    scheduler_tell(s, p->object, STR("Unschedulable"), r->message, nomination, r->nominated_row);
 }
 
 static void schedule_one(struct scheduler *s, struct queued_pod *p)
@@ -220,26 +62,15 @@ static void schedule_one(struct scheduler *s, struct queued_pod *p)
     CLEANUP(arena_done) struct arena a = { 0 };
     struct sched_cycle c = { .arena = &a,
                              .cache = &s->cache,
+                             .lister = &s->lister,
                              .object = p->object,
-                             .pod = spec_of(p->object),
                              .random = random_u64() };
-    struct sched_result r;
+    struct sched_result r = framework_schedule(&c, &s->next_row);
 
-    sched_pod_request(&s->cache, c.pod, &c.request);
-    sched_pod_scored(c.pod, &c.scored_cpu, &c.scored_memory);
-    if (has_claims(c.pod))
-        r = (struct sched_result){ .message =
-                                       STR("0 nodes are available: pod has unbound immediate "
-                                           "PersistentVolumeClaims."),
-                                   .events = SCHED_POD_UPDATED };
+    if (r.fits)
+        scheduler_bind(s, p->object, r.row);
     else
-        r = framework_schedule(&c, &s->next_row);
-    if (r.fits) {
-        bind_pod(s, p->object, r.row);
-        return;
-    }
-    unschedulable(s, p->object, r.message);
-    scheduling_queue_give_up(&s->queue, p, r.events, now_ms(s));
+        fail(s, p, &r);
 }
 
 static void on_task(struct loop_task *t)
@@ -249,7 +80,7 @@ static void on_task(struct loop_task *t)
     int64_t next;
 
     for (int i = 0; i < SLICE_PODS; i++) {
-        if (s->bindings >= MAX_BINDINGS)
+        if (s->bindings >= SCHEDULER_MAX_BINDINGS || s->is_ending)
             return; /* the next that ends wakes us */
         p = scheduling_queue_pop(&s->queue, now_ms(s));
         if (!p)
@@ -265,10 +96,10 @@ static void on_task(struct loop_task *t)
 
 static void on_timer(struct loop_timer *t)
 {
-    wake(CONTAINER_OF(t, struct scheduler, timer));
+    scheduler_wake(CONTAINER_OF(t, struct scheduler, timer));
 }
 
-/* --- what the API says --- */
+/* --- Pods --- */
 
 static bool has_ended(const struct core_v1_pod *pod)
 {
@@ -284,51 +115,89 @@ static bool is_ours(const struct scheduler *s, const struct core_v1_pod *pod)
 
 static void pod_gone(struct scheduler *s, const struct api_object *o)
 {
-    bool counted = map_has(&s->cache.pods, o->meta->uid);
+    struct str uid = o->meta->uid;
+    bool counted = map_has(&s->cache.pods, uid) || map_has(&s->cache.nominated, uid);
 
-    scheduling_queue_remove(&s->queue, o->meta->uid);
-    scheduler_cache_remove_pod(&s->cache, o->meta->uid);
+    scheduling_queue_remove(&s->queue, uid);
+    scheduler_cache_remove_pod(&s->cache, uid);
+    scheduler_cache_unnominate(&s->cache, uid);
     if (counted)
-        scheduling_queue_event(&s->queue, SCHED_POD_DELETED, now_ms(s));
+        scheduling_queue_event(&s->queue, SCHED_POD_DELETED);
+}
+
+static void pod_on_node(struct scheduler *s, const struct api_object *old,
+                        const struct api_object *new)
+{
+    unsigned events = 0;
+
+    scheduling_queue_remove(&s->queue, new->meta->uid);
+    if (!map_has(&s->cache.pods, new->meta->uid)) {
+        events = SCHED_POD_ADDED;
+    } else if (old && spec_of(old)->spec.node_name.len) {
+        if (!sched_same_map(&old->meta->labels, &new->meta->labels) ||
+            old->meta->deletion_timestamp.set != new->meta->deletion_timestamp.set)
+            events |= SCHED_POD_LABELS;
+        if (old->meta->generation != new->meta->generation)
+            events |= SCHED_POD_SCALED_DOWN;
+    } else {
+        events = SCHED_POD_ADDED; /* it was assumed: now others may count on it */
+    }
+    scheduler_cache_set_pod(&s->cache, new);
+    if (events)
+        scheduling_queue_event(&s->queue, events);
+}
+
+/* Who nominates: this scheduler, or another component. What comes late changes nothing. */
+static void note_nomination(struct scheduler *s, const struct api_object *old,
+                            const struct api_object *new)
+{
+    struct str is = spec_of(new)->status.nominated_node_name,
+               was = old ? spec_of(old)->status.nominated_node_name : STR("");
+
+    if (!str_eq(is, was))
+        scheduler_cache_nominate(&s->cache, new, is);
+}
+
+static void pod_without_node(struct scheduler *s, const struct api_object *old,
+                             const struct api_object *new)
+{
+    const struct core_v1_pod *pod = spec_of(new);
+
+    if (new->meta->deletion_timestamp.set || !is_ours(s, pod)) {
+        scheduling_queue_remove(&s->queue, new->meta->uid);
+        scheduler_cache_unnominate(&s->cache, new->meta->uid);
+        return;
+    }
+    if (pod->spec.scheduling_gates.len) {
+        scheduling_queue_remove(&s->queue, new->meta->uid);
+        scheduler_tell(s, new, STR("SchedulingGated"),
+                       STR("Scheduling is blocked due to non-empty scheduling gates"),
+                       SCHEDULER_NOMINATION_STAYS, 0);
+        return;
+    }
+    if (!map_has(&s->cache.pods, new->meta->uid))
+        note_nomination(s, old, new);
+    scheduling_queue_set(&s->queue, new, now_ms(s));
 }
 
 static void on_pod(const struct api_object *old, const struct api_object *new, void *arg)
 {
     struct scheduler *s = arg;
-    const struct core_v1_pod *pod;
 
-    if (old && (!new || !str_eq(old->meta->uid, new->meta->uid)))
+    if (old && (!new || !str_eq(old->meta->uid, new->meta->uid))) {
         pod_gone(s, old);
-    if (new) {
-        pod = spec_of(new);
-        if (has_ended(pod)) {
-            pod_gone(s, new);
-        } else if (pod->spec.node_name.len) {
-            scheduling_queue_remove(&s->queue, new->meta->uid);
-            scheduler_cache_set_pod(&s->cache, new);
-        } else if (new->meta->deletion_timestamp.set || !is_ours(s, pod)) {
-            scheduling_queue_remove(&s->queue, new->meta->uid);
-        } else if (pod->spec.scheduling_gates.len) {
-            tell(s, new, STR("SchedulingGated"),
-                 STR("Scheduling is blocked due to non-empty "
-                     "scheduling gates"));
-        } else {
-            scheduling_queue_set(&s->queue, new, now_ms(s));
-        }
+        old = NULL;
     }
-    wake(s);
+    if (new &&has_ended(spec_of(new)))
+        pod_gone(s, new);
+    else if (new &&spec_of(new)->spec.node_name.len)
+        pod_on_node(s, old, new);
+    else if (new)
+        pod_without_node(s, old, new);
+    scheduler_wake(s);
 }
 
-static bool same_list(const void *a, const void *b)
-{
-    if (text_map_len(a) != text_map_len(b))
-        return false;
-    for (uint32_t i = 0; i < text_map_len(a); i++)
-        if (!str_eq(text_map_items(a)[i].key, text_map_items(b)[i].key) ||
-            !str_eq(text_map_items(a)[i].value, text_map_items(b)[i].value))
-            return false;
-    return true;
-}
+/* --- nodes and the rest --- */
 
 static bool same_taints(const struct core_v1_node_spec *a, const struct core_v1_node_spec *b)
 {
@@ -351,9 +220,9 @@ static unsigned node_events(const struct api_object *old, const struct api_objec
         return SCHED_NODE_ADDED;
     a = API_OBJECT(old, struct core_v1_node);
     b = API_OBJECT(new, struct core_v1_node);
-    if (!same_list(&a->status.allocatable, &b->status.allocatable))
+    if (!sched_same_map(&a->status.allocatable, &b->status.allocatable))
         events |= SCHED_NODE_ALLOCATABLE;
-    if (!same_list(&old->meta->labels, &new->meta->labels))
+    if (!sched_same_map(&old->meta->labels, &new->meta->labels))
         events |= SCHED_NODE_LABELS;
     if (!same_taints(&a->spec, &b->spec))
         events |= SCHED_NODE_TAINTS;
@@ -364,21 +233,84 @@ static void on_node(const struct api_object *old, const struct api_object *new, 
 {
     struct scheduler *s = arg;
 
-    if (!new) {
+    if (new)
+        scheduler_cache_set_node(&s->cache, new);
+    else
         scheduler_cache_remove_node(&s->cache, old->meta->name);
-        return;
+    scheduling_queue_event(&s->queue, new ? node_events(old, new) : SCHED_NODE_REMOVED);
+    scheduler_wake(s);
+}
+
+static void on_namespace(const struct api_object *old, const struct api_object *new, void *arg)
+{
+    struct scheduler *s = arg;
+
+    if (new && (!old || !sched_same_map(&old->meta->labels, &new->meta->labels))) {
+        scheduling_queue_event(&s->queue, SCHED_NAMESPACE_LABELS);
+        scheduler_wake(s);
     }
-    scheduler_cache_set_node(&s->cache, new);
-    scheduling_queue_event(&s->queue, node_events(old, new), now_ms(s));
-    wake(s);
+}
+
+static void on_claim(const struct api_object *old, const struct api_object *new, void *arg)
+{
+    struct scheduler *s = arg;
+
+    (void)old;
+    (void)new;
+    scheduling_queue_event(&s->queue, SCHED_CLAIM_CHANGED);
+    scheduler_wake(s);
+}
+
+static void ignore(const struct api_object *old, const struct api_object *new, void *arg)
+{
+    (void)old;
+    (void)new;
+    (void)arg;
+}
+
+static const struct {
+    const char *group, *version, *resource;
+    void (*fn)(const struct api_object *old, const struct api_object *new, void *arg);
+} kinds[SCHED_KINDS] = {
+    [SCHED_NAMESPACES] = { "", "v1", "namespaces", on_namespace },
+    [SCHED_SERVICES] = { "", "v1", "services", ignore },
+    [SCHED_REPLICATION_CONTROLLERS] = { "", "v1", "replicationcontrollers", ignore },
+    [SCHED_REPLICA_SETS] = { "apps", "v1", "replicasets", ignore },
+    [SCHED_STATEFUL_SETS] = { "apps", "v1", "statefulsets", ignore },
+    [SCHED_DISRUPTION_BUDGETS] = { "policy", "v1", "poddisruptionbudgets", ignore },
+    [SCHED_CLAIMS] = { "", "v1", "persistentvolumeclaims", on_claim },
+};
+
+static size_t list_kind(void *arg, enum sched_kind kind, struct str namespace,
+                        const struct api_object *const **ret)
+{
+    const struct scheduler *s = arg;
+
+    return informer_by_index(s->kinds[kind], 0, namespace, ret);
+}
+
+static const struct api_object *get_kind(void *arg, enum sched_kind kind, struct str namespace,
+                                         struct str name)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct scheduler *s = arg;
+
+    if (namespace.len)
+        name = arena_printf(&a, "%.*s/%.*s", STR_ARG(namespace), STR_ARG(name));
+    return informer_get(s->kinds[kind], name);
 }
 
 static void on_synced(void *arg)
 {
     struct scheduler *s = arg;
+    bool all = informer_is_synced(s->pods) && informer_is_synced(s->nodes);
 
-    s->n_synced = (size_t)informer_is_synced(s->pods) + (size_t)informer_is_synced(s->nodes);
-    wake(s);
+    for (size_t i = 0; i < SCHED_KINDS && all; i++)
+        all = informer_is_synced(s->kinds[i]);
+    if (all && !s->is_synced)
+        LOG_INFO("caches are whole", KV("nodes", (unsigned long long)s->cache.n_nodes));
+    s->is_synced = all;
+    scheduler_wake(s);
 }
 
 /* --- life --- */
@@ -394,7 +326,7 @@ static void on_signal(int signum, void *arg)
     struct scheduler *s = arg;
 
     (void)signum;
-    s->n_synced = 0; /* no cycle begins */
+    s->is_ending = true;
     loop_timer_start(&s->goodbye, s->election ? LEADER_ELECTION_GOODBYE_MS : 0);
     leader_election_free(TAKE(s->election));
 }
@@ -403,6 +335,8 @@ static void on_leading(void *arg)
 {
     struct scheduler *s = arg;
 
+    for (size_t i = 0; i < SCHED_KINDS; i++)
+        informer_start(s->kinds[i]);
     informer_start(s->nodes);
     informer_start(s->pods);
 }
@@ -411,22 +345,54 @@ static void on_lease_lost(void *arg)
 {
     struct scheduler *s = arg;
 
-    s->has_lost = true;
+    s->has_lost = s->is_ending = true;
     loop_stop(s->loop);
 }
 
-static struct informer *open_informer(struct scheduler *s, const char *resource,
-                                      void (*fn)(const struct api_object *old,
-                                                 const struct api_object *new, void *arg))
+static void index_namespace(const struct api_object *o, informer_emit_fn *emit, void *arg)
+{
+    if (o->meta->namespace.len)
+        emit(o->meta->namespace, arg);
+}
+
+static struct informer *
+open_informer(struct scheduler *s, const char *group, const char *version, const char *resource,
+              void (*fn)(const struct api_object *old, const struct api_object *new, void *arg))
 {
     struct informer *i = informer_new(&(struct informer_options){
         .loop = s->loop,
         .client = s->rest,
-        .resource = resource_find(STR(""), STR("v1"), str_from_cstr(resource)) });
+        .resource =
+            resource_find(str_from_cstr(group), str_from_cstr(version), str_from_cstr(resource)) });
 
     informer_add_handler(
         i, &(struct informer_handler){ .on_change = fn, .on_synced = on_synced, .arg = s });
     return i;
+}
+
+static void open_informers(struct scheduler *s)
+{
+    s->pods = open_informer(s, "", "v1", "pods", on_pod);
+    s->nodes = open_informer(s, "", "v1", "nodes", on_node);
+    for (size_t i = 0; i < SCHED_KINDS; i++) {
+        s->kinds[i] =
+            open_informer(s, kinds[i].group, kinds[i].version, kinds[i].resource, kinds[i].fn);
+        (void)informer_add_index(s->kinds[i], index_namespace); /* number 0 */
+    }
+    s->lister = (struct sched_lister){ .list = list_kind, .get = get_kind, .arg = s };
+}
+
+static void elect(struct scheduler *s)
+{
+    s->election = leader_election_new(
+        &(struct leader_election_options){ .loop = s->loop,
+                                           .client = s->rest,
+                                           .namespace = STR("kube-system"),
+                                           .name = STR("kube-scheduler"),
+                                           .identity = leader_election_identity(&s->arena),
+                                           .on_started = on_leading,
+                                           .on_stopped = on_lease_lost,
+                                           .arg = s });
 }
 
 static int start(struct scheduler *s, const struct scheduler_options *o, struct err *err)
@@ -446,21 +412,28 @@ static int start(struct scheduler *s, const struct scheduler_options *o, struct 
     s->name = str_from_cstr(o->name ? o->name : "default-scheduler");
     s->events = event_recorder_new(&(struct event_recorder_options){
         .loop = s->loop, .client = s->rest, .component = s->name });
-    s->pods = open_informer(s, "pods", on_pod);
-    s->nodes = open_informer(s, "nodes", on_node);
+    open_informers(s);
     if (o->leader_elect)
-        s->election = leader_election_new(
-            &(struct leader_election_options){ .loop = s->loop,
-                                               .client = s->rest,
-                                               .namespace = STR("kube-system"),
-                                               .name = STR("kube-scheduler"),
-                                               .identity = leader_election_identity(&s->arena),
-                                               .on_started = on_leading,
-                                               .on_stopped = on_lease_lost,
-                                               .arg = s });
+        elect(s);
     else
         on_leading(s);
     return 0;
+}
+
+static void end(struct scheduler *s)
+{
+    informer_free(s->pods);
+    informer_free(s->nodes);
+    for (size_t i = 0; i < SCHED_KINDS; i++)
+        informer_free(s->kinds[i]);
+    event_recorder_free(s->events);
+    leader_election_free(s->election);
+    rest_client_free(s->rest);
+    scheduler_writes_done(s);
+    scheduling_queue_done(&s->queue);
+    scheduler_cache_done(&s->cache);
+    loop_free(s->loop);
+    arena_done(&s->arena);
 }
 
 int scheduler_run(const struct scheduler_options *o)
@@ -480,16 +453,6 @@ int scheduler_run(const struct scheduler_options *o)
         loop_run(s.loop);
     else
         (void)fprintf(stderr, "pintle scheduler: %s\n", err.text);
-    informer_free(s.pods);
-    informer_free(s.nodes);
-    event_recorder_free(s.events);
-    leader_election_free(s.election);
-    rest_client_free(s.rest);
-    LIST_FOREACH_SAFE(n, &s.under_way)
-        binding_free(CONTAINER_OF(n, struct binding, link));
-    scheduling_queue_done(&s.queue);
-    scheduler_cache_done(&s.cache);
-    loop_free(s.loop);
-    arena_done(&s.arena);
+    end(&s);
     return r < 0 || s.has_lost ? 1 : 0;
 }

@@ -77,7 +77,8 @@ void scheduling_queue_set(struct scheduling_queue *q, const struct api_object *p
         (void)map_put(&q->pods, pod->meta->uid, p);
     }
     /* Its status is what we (and others) write; that alone is no reason for another try. */
-    has_changed = p->object && p->object->meta->generation != pod->meta->generation;
+    has_changed = p->object && (p->object->meta->generation != pod->meta->generation ||
+                                !sched_same_map(&p->object->meta->labels, &pod->meta->labels));
     api_object_unref(p->object);
     p->object = api_object_ref(pod);
     p->priority = spec->spec.priority ? *spec->spec.priority : 0;
@@ -103,11 +104,28 @@ static void wake_ready(struct scheduling_queue *q, int64_t now_ms)
         enter(q, (struct queued_pod *)(uintptr_t)pod_of(n), now_ms);
 }
 
+/* Once for all that happened in a turn: a thousand deletions are one walk. */
+static void wake_interested(struct scheduling_queue *q, int64_t now_ms)
+{
+    unsigned events = q->pending;
+
+    q->pending = 0;
+    if (!events)
+        return;
+    MAP_FOREACH(it, &q->pods) {
+        struct queued_pod *p = it->value;
+
+        if (p->place == QUEUED_UNSCHEDULABLE && (p->events & events))
+            enter(q, p, now_ms);
+    }
+}
+
 struct queued_pod *scheduling_queue_pop(struct scheduling_queue *q, int64_t now_ms)
 {
     struct heap_node *n;
     struct queued_pod *p;
 
+    wake_interested(q, now_ms);
     wake_ready(q, now_ms);
     n = heap_pop(&q->active);
     if (!n)
@@ -146,14 +164,9 @@ void scheduling_queue_retry(struct scheduling_queue *q, struct str uid, int64_t 
     enter(q, p, now_ms);
 }
 
-void scheduling_queue_event(struct scheduling_queue *q, unsigned events, int64_t now_ms)
+void scheduling_queue_event(struct scheduling_queue *q, unsigned events)
 {
-    MAP_FOREACH(it, &q->pods) {
-        struct queued_pod *p = it->value;
-
-        if (p->place == QUEUED_UNSCHEDULABLE && (p->events & events))
-            enter(q, p, now_ms);
-    }
+    q->pending |= events;
 }
 
 int64_t scheduling_queue_next_ms(const struct scheduling_queue *q)

@@ -28,6 +28,7 @@ struct scheduling_queue {
     struct heap active, backoff;
     struct map pods; /* of struct queued_pod by uid */
     uint64_t next_order;
+    unsigned pending; /* events of which nobody has heard */
 };
 
 void scheduling_queue_init(struct scheduling_queue *q);
@@ -40,7 +41,9 @@ struct queued_pod *scheduling_queue_pop(struct scheduling_queue *q, int64_t now_
 void scheduling_queue_give_up(struct scheduling_queue *q, struct queued_pod *p, unsigned events,
                               int64_t now_ms);
 void scheduling_queue_retry(struct scheduling_queue *q, struct str uid, int64_t now_ms);
-/* Something happened: those that wait for it are tried again. */
-void scheduling_queue_event(struct scheduling_queue *q, unsigned events, int64_t now_ms);
-/* When the next back-off ends; 0: none runs. */
+/* Something happened (enum sched_event): those that wait for it are tried again, from the next pop
+ * on. */
+void scheduling_queue_event(struct scheduling_queue *q, unsigned events);
+/* When the next back-off ends; 0: none runs. Of what happened since the last pop it knows nothing.
+ */
 int64_t scheduling_queue_next_ms(const struct scheduling_queue *q);

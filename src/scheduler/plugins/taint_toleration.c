@@ -1,60 +1,71 @@
 /* TaintToleration: NoSchedule and NoExecute keep Pods away, PreferNoSchedule makes a node less
  * wanted. */
 #include "api/core_v1.h"
-#include "base/arena.h"
 #include "client/api_object.h"
 #include "scheduler/framework.h"
 
-static bool tolerates(const struct core_v1_toleration *t, struct str key, struct str value,
-                      struct str effect)
+static bool tolerates(const struct core_v1_toleration *t, const struct core_v1_taint *taint)
 {
-    if (t->effect.len && !str_eq(t->effect, effect))
+    if (t->effect.len && !str_eq(t->effect, taint->effect))
         return false;
-    if (t->key.len && !str_eq(t->key, key))
+    if (t->key.len && !str_eq(t->key, taint->key))
         return false;
     if (str_eq(t->operator, STR("Exists")))
         return true;
-    return t->key.len && str_eq(t->value, value);
+    return (!t->operator.len || str_eq(t->operator, STR("Equal"))) &&
+           str_eq(t->value, taint->value);
 }
 
-bool sched_tolerates(const struct core_v1_pod *pod, struct str key, struct str value,
-                     struct str effect)
+bool sched_tolerates(const struct core_v1_pod *pod, const struct core_v1_taint *taint)
 {
     for (uint32_t i = 0; i < pod->spec.tolerations.len; i++)
-        if (tolerates(&pod->spec.tolerations.items[i], key, value, effect))
+        if (tolerates(&pod->spec.tolerations.items[i], taint))
             return true;
     return false;
 }
 
-static void filter(const struct sched_cycle *c, const struct sched_node *n,
-                   struct sched_reasons *why)
+static bool is_soft(const struct core_v1_taint *t)
 {
-    const struct core_v1_node_spec *s = &API_OBJECT(n->object, struct core_v1_node)->spec;
-
-    for (uint32_t i = 0; i < s->taints.len; i++) {
-        const struct core_v1_taint *t = &s->taints.items[i];
-
-        if (str_eq(t->effect, STR("PreferNoSchedule")) ||
-            sched_tolerates(c->pod, t->key, t->value, t->effect))
-            continue;
-        sched_reason(why, arena_printf(c->arena, "node(s) had untolerated taint {%.*s: %.*s}",
-                                       STR_ARG(t->key), STR_ARG(t->value)));
-        return; /* the first is told of */
-    }
+    return str_eq(t->effect, STR("PreferNoSchedule"));
 }
 
-static int64_t score(const struct sched_cycle *c, const struct sched_node *n)
+bool sched_has_untolerated(const struct core_v1_pod *pod, const struct sched_node *n)
+{
+    const struct core_v1_node_spec *s;
+
+    if (!n->has_taints)
+        return false;
+    s = &API_OBJECT(n->object, struct core_v1_node)->spec;
+    for (uint32_t i = 0; i < s->taints.len; i++)
+        if (!is_soft(&s->taints.items[i]) && !sched_tolerates(pod, &s->taints.items[i]))
+            return true;
+    return false;
+}
+
+static void filter(const struct sched_cycle *c, const struct sched_node *n, size_t row,
+                   struct sched_reasons *why)
+{
+    (void)row;
+    if (sched_has_untolerated(c->pod, n))
+        sched_reason_final(why, STR("node(s) had untolerated taint(s)"));
+}
+
+static int64_t score(const struct sched_cycle *c, const struct sched_node *n, size_t row)
 {
     const struct core_v1_node_spec *s = &API_OBJECT(n->object, struct core_v1_node)->spec;
     int64_t count = 0;
 
-    for (uint32_t i = 0; i < s->taints.len; i++) {
-        const struct core_v1_taint *t = &s->taints.items[i];
-
-        count += str_eq(t->effect, STR("PreferNoSchedule")) &&
-                 !sched_tolerates(c->pod, t->key, t->value, t->effect);
-    }
+    (void)row;
+    for (uint32_t i = 0; n->has_soft_taints && i < s->taints.len; i++)
+        count += is_soft(&s->taints.items[i]) && !sched_tolerates(c->pod, &s->taints.items[i]);
     return count;
+}
+
+static void normalize(const struct sched_cycle *c, const size_t *rows, int64_t *scores, size_t n)
+{
+    (void)c;
+    (void)rows;
+    sched_normalize(scores, n, true);
 }
 
 const struct sched_plugin taint_toleration_plugin = {
@@ -62,7 +73,6 @@ const struct sched_plugin taint_toleration_plugin = {
     .events = SCHED_NODE_TAINTS,
     .filter = filter,
     .score = score,
+    .normalize = normalize,
     .weight = 3,
-    .normalizes = true,
-    .is_reverse = true,
 };

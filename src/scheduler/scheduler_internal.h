@@ -1,0 +1,56 @@
+/* The process's own parts: scheduler.c (informers, cycles) and scheduler_writes.c (what it sends).
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "io/loop.h"
+#include "scheduler/framework.h"
+#include "scheduler/scheduling_queue.h"
+
+struct event_recorder;
+struct informer;
+struct leader_election;
+struct rest_client;
+
+enum { SCHEDULER_MAX_BINDINGS = 500 }; /* under way; more Pods wait in the queue */
+
+struct scheduler {
+    struct str name;
+    struct arena arena;
+    struct loop *loop;
+    struct rest_client *rest;
+    struct event_recorder *events;
+    struct informer *pods, *nodes;
+    struct informer *kinds[SCHED_KINDS];
+    struct sched_lister lister;
+    struct scheduler_cache cache;
+    struct scheduling_queue queue;
+    struct loop_task task;
+    struct loop_timer timer;
+    size_t next_row, bindings;
+    bool is_synced, is_ending;
+    struct list under_way;            /* of requests that hold objects */
+    struct leader_election *election; /* NULL: always leads */
+    bool has_lost;                    /* the lease */
+    struct loop_timer goodbye;
+};
+
+/* Cycles go on when this turn ends. */
+void scheduler_wake(struct scheduler *s);
+
+/* Counts the Pod on the node at once and binds it; when that is refused it comes back. */
+void scheduler_bind(struct scheduler *s, const struct api_object *pod, size_t row);
+/* What its status is to say of the node it waits for. */
+enum scheduler_nomination {
+    SCHEDULER_NOMINATION_STAYS,
+    SCHEDULER_NOMINATION_ENDS,
+    SCHEDULER_NOMINATION_BEGINS, /* at the row */
+};
+/* PodScheduled False with the reason; nothing when the Pod says all this already. */
+void scheduler_tell(struct scheduler *s, const struct api_object *pod, struct str reason,
+                    struct str message, enum scheduler_nomination nomination, size_t row);
+/* Evicts the victims of a preemption. */
+void scheduler_preempt(struct scheduler *s, const struct api_object *pod,
+                       const struct sched_result *r);
+void scheduler_writes_done(struct scheduler *s); /* after its rest client has ended */
