@@ -350,8 +350,10 @@ static double natural_log(double x)
 {
     double sum = 0, halvings = 0, y, power;
 
-    for (; x >= 2; x /= 2)
+    while (x >= 2) {
+        x /= 2;
         halvings++;
+    }
     y = power = (x - 1) / (x + 1);
     for (int i = 1; i < 40; i += 2, power *= y * y)
         sum += power / i;
