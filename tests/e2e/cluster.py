@@ -21,6 +21,8 @@ from harness import PINTLE, SLOWER, free_port
 from images import write_oci_archive
 
 CGROUPS = Path("/sys/fs/cgroup")
+# The first process of a container has no default for SIGTERM, so a server that sets no handler would wait for SIGKILL.
+SERVE = "trap 'exit 0' TERM; httpd -f -p 8080 -h /www & wait"
 WHO = b"#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'; hostname\n"
 
 
@@ -142,7 +144,7 @@ class Cluster:
         for version in ("1", "2"):
             self.load_image(f"web:{version}", [("www/index.html", f"web {version}\n".encode(), 0o644),
                                                ("www/cgi-bin/who", WHO, 0o755)],
-                            {"Cmd": ["httpd", "-f", "-p", "8080", "-h", "/www"]})
+                            {"Cmd": ["sh", "-c", SERVE]})
 
     # --- what is there of it ---
 
@@ -204,7 +206,7 @@ class Cluster:
             held[node] = len(done.stdout.splitlines())
         return {"processes": len(self.processes()), "mounts": len(self.mounts()), "mounts of nodes": held,
                 "namespaces": len(self.namespaces()), "links": len(self.links()), "tables": self.tables(),
-                "cgroups": len(self.cgroups())}
+                "cgroups of Pods": len([g for g in self.cgroups() if "/pod" in g])}
 
     def remains(self):
         """What a cluster that is down must not have."""

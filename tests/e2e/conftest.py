@@ -1,11 +1,15 @@
 """One server a test module, in a directory of its own; what it leaves is checked when it stops."""
 
+import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+from cluster import Cluster, until
 from harness import KUBECTLS, Kubectl, Server
 
 
@@ -77,3 +81,56 @@ def api(server):
     config.load_kube_config(str(server.kubeconfig), client_configuration=configuration)
     with client.ApiClient(configuration) as c:
         yield c
+
+
+# --- a whole cluster (tests/e2e/cluster.py) ---
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """One cluster of two nodes for all tests that break nothing; nothing of it stays."""
+    if os.geteuid() != 0:
+        pytest.skip("nodes need root")
+    path = Path(tempfile.mkdtemp(prefix="pintle-e2e-"))
+    c = Cluster(path / "root").start()
+    try:
+        c.load_test_images()
+        yield c
+        for word in ("Sanitizer", "runtime error", "ssertion"):
+            assert word not in c.stderr(), c.stderr()[-8000:]
+    finally:
+        c.discard()
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Place:
+    """A namespace of the cluster as what Kubectl wants of a server."""
+
+    def __init__(self, cluster, path, namespace):
+        self.cluster, self.namespace, self.kubeconfig = cluster, namespace, path
+        conf = yaml.safe_load(cluster.kubeconfig.read_text())
+        conf["contexts"][0]["context"]["namespace"] = namespace
+        path.write_text(yaml.safe_dump(conf))
+
+
+@pytest.fixture
+def kube(request, whole, scratch):
+    """kubectl in a namespace of the test's own. When that is gone, the kernel must hold what it held before."""
+    name = "t-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
+    k = Kubectl("1.36", Place(whole, scratch / "kubeconfig", name), scratch)
+    k.cluster, k.namespace = whole, name
+    before = whole.census()
+    k("create", "namespace", name)
+    yield k
+    k("delete", "namespace", name, "--timeout=60s")
+    after = []
+
+    def as_before():
+        after[:] = [whole.census()]
+        return after[0] == before
+
+    try:
+        until("the kernel holds what it held", as_before, timeout=10)
+    except AssertionError:
+        raise AssertionError({kind: (before[kind], after[0][kind]) for kind in before
+                              if before[kind] != after[0][kind]}) from None
