@@ -152,7 +152,7 @@ class Cluster:
         found = []
         for top in [CGROUPS, *CGROUPS.iterdir()]:
             if top.is_dir():
-                found += [str(p) for g in top.glob(f"pintle-{self.id}-*") for p in [g, *g.rglob("*")] if p.is_dir()]
+                found += [d for g in top.glob(f"pintle-{self.id}-*") for d, _, _ in os.walk(g)]
         return found
 
     def processes(self):
