@@ -18,6 +18,7 @@
 #include "runtime/runtime.h"
 
 struct cni_network;
+struct core_v1_resource_requirements;
 struct event_recorder;
 struct informer;
 struct manifest_source;
@@ -76,6 +77,7 @@ struct pod_slot {
     struct pod_kill *kill;     /* under way */
     char *probed_id;           /* the run that the prober has; NULL: none */
     char *backed_off_id;       /* the run whose end has set restart_at_ms */
+    char *resources;           /* what the run has (pod_resize_text()); NULL: not known */
 };
 
 enum pod_phase {
@@ -120,6 +122,14 @@ struct pod_worker {
     int64_t wake_at_ms;
     int64_t started_s;  /* status.startTime */
     char *volume_error; /* the last one told of */
+    /* resize/worker_resize.c */
+    bool is_resizing; /* a run has other resources than the spec says */
+    const char
+        *resize_reason; /* why it does not go on: "Deferred", "Infeasible", "Error"; or NULL */
+    char *resize_message;
+    char *resize_text; /* what is being given */
+    struct runtime_call *resize_call;
+    int64_t resize_failed_generation;
     /* pod_status_send.c */
     struct rest_call *status_call;
     char *status_sent; /* the last text that the server has */
@@ -168,6 +178,14 @@ bool pod_worker_is_active(const struct pod_worker *w);
 void pod_start_begin(struct pod_worker *w, const struct pod_container *c);
 void pod_start_cancel(struct pod_start *s);
 struct str pod_start_name(const struct pod_start *s);
+
+int64_t pod_worker_grace_ms(const struct pod_worker *w); /* of its spec */
+
+/* --- resize/worker_resize.c --- */
+/* The slot's run was made with these. */
+void worker_resize_note(struct pod_slot *s, const struct core_v1_resource_requirements *r);
+/* Gives a running container what its spec says. True: something is under way. */
+bool worker_resize_step(struct pod_worker *w, const struct pod_container *cs, size_t n);
 
 /* --- pod_kill.c --- */
 /* preStop, TERM, KILL of the slot's running container; the worker is woken when it has ended. */

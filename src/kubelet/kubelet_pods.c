@@ -169,6 +169,9 @@ void kubelet_worker_gone(struct kubelet *k, struct pod_worker *w)
 
     (void)map_remove(&k->workers, w->uid);
     pod_worker_free(w);
+    MAP_FOREACH(it, &k->workers)
+        if (((struct pod_worker *)it->value)->is_resizing)
+            pod_worker_wake(it->value); /* there is more room now */
     if (next)
         (void)pod_worker_new(k, next, true);
 }

@@ -436,7 +436,7 @@ static int oom_score_of(const struct pod_config_node *n, const struct core_v1_po
     return (int)MIN(MAX(score, 3LL), 999LL);
 }
 
-static void set_resources(const struct pod_config_node *n, const struct core_v1_pod *pod,
+void pod_config_resources(const struct pod_config_node *n, const struct core_v1_pod *pod,
                           const struct core_v1_container *c, struct runtime_resources *r)
 {
     long long cpu = pod_resource(&c->resources.limits, STR("cpu"), true),
@@ -495,7 +495,7 @@ int pod_config_container(struct arena *a, const struct pod_config_node *n,
         ret->namespaces.pid = RUNTIME_NS_TARGET;
         ret->namespaces.target_id = in->target_id;
     }
-    set_resources(n, pod, c, &ret->resources);
+    pod_config_resources(n, pod, c, &ret->resources);
     r = set_security(a, n, pod, c, &ret->security, err);
     return r < 0 ? r : check_non_root(pod, c, in->image, &ret->security, err);
 }

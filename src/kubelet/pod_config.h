@@ -7,6 +7,7 @@
 #include "runtime/runtime_types.h"
 
 struct arena;
+struct core_v1_container;
 struct core_v1_pod;
 struct err;
 struct pod_container;
@@ -44,6 +45,9 @@ struct pod_config_container {
 int pod_config_container(struct arena *a, const struct pod_config_node *n,
                          const struct core_v1_pod *pod, const struct pod_config_container *in,
                          struct runtime_container_config *ret, struct err *err);
+/* What one container may use. */
+void pod_config_resources(const struct pod_config_node *n, const struct core_v1_pod *pod,
+                          const struct core_v1_container *c, struct runtime_resources *r);
 /* "NS_NAME_UID/CONTAINER/ATTEMPT.log" below the log directory. */
 struct str pod_config_log_path(struct arena *a, struct str container, uint32_t attempt);
 struct str pod_config_log_directory(struct arena *a, const struct pod_config_node *n,

@@ -145,6 +145,7 @@ static void on_created(const struct runtime_result *res, void *arg)
     pod_worker_event(w, name, "Normal", "Created", "Container created");
     s->slot->attempt++;
     s->slot->must_restart = false;
+    worker_resize_note(s->slot, &s->container.spec->resources);
     s->id = str_dup(&s->arena, res->id);
     s->call = w->k->runtime->ops->start_container(w->k->runtime, s->id, on_started, s);
 }

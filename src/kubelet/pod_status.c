@@ -13,6 +13,7 @@
 #include "codec/json_writer.h"
 #include "codec/time_text.h"
 #include "kubelet/kubelet_internal.h"
+#include "kubelet/resize/pod_resize.h"
 #include "kubelet/volume/volume_manager.h"
 
 enum { TERMINATION_MESSAGE_BYTES = 4096, LOG_TAIL_BYTES = 2048, LOG_TAIL_LINES = 80 };
@@ -294,6 +295,17 @@ static bool *bool_of(struct arena *a, bool b)
     return p;
 }
 
+/* What the run has, which a resize may be about to change. */
+static void set_resources(const struct maker *m, const struct pod_slot *s,
+                          struct core_v1_container_status *ret)
+{
+    ret->resources = pod_resize_parse(m->arena, str_from_cstr(s->resources));
+    if (!ret->resources)
+        return;
+    ret->allocated_resources.items = ret->resources->requests.items;
+    ret->allocated_resources.len = ret->resources->requests.len;
+}
+
 static void make_container(const struct maker *m, const struct pod_container *c,
                            struct core_v1_container_status *ret)
 {
@@ -317,6 +329,7 @@ static void make_container(const struct maker *m, const struct pod_container *c,
         set_not_there(m, c, s, ret);
         return;
     }
+    set_resources(m, s, ret);
     ret->container_id = container_id(m, status->id);
     ret->restart_count = (int32_t)status->attempt;
     if (!is_running) {
@@ -451,6 +464,23 @@ static struct str closed_gate(const struct maker *m)
     return STR_NULL;
 }
 
+/* There only while a resize is waited for, or goes on. */
+static void add_resize(const struct maker *m)
+{
+    const struct pod_worker *w = m->worker;
+    struct str reason = str_from_cstr(w->resize_reason);
+    bool is_error = str_eq(reason, STR("Error"));
+    struct core_v1_pod_condition *c;
+
+    if (!w->is_resizing || w->phase != POD_RUNS)
+        return;
+    add_condition(m, reason.len && !is_error ? STR("PodResizePending") : STR("PodResizeInProgress"),
+                  true, STR_NULL, STR_NULL);
+    c = &m->status->conditions.items[m->status->conditions.len - 1];
+    c->reason = reason;
+    c->message = str_from_cstr(w->resize_message);
+}
+
 static void make_conditions(const struct maker *m)
 {
     struct str phase = m->status->phase, missing = unready(m), gate = closed_gate(m);
@@ -471,6 +501,7 @@ static void make_conditions(const struct maker *m)
     add_condition(m, STR("ContainersReady"), !is_over && !missing.p && m->plan->is_initialized,
                   reason, missing);
     add_condition(m, STR("PodScheduled"), true, STR_NULL, STR_NULL);
+    add_resize(m);
 }
 
 static void make_addresses(const struct maker *m)
@@ -516,8 +547,17 @@ static void put_or_null(struct buf *b, const char *name, struct str value)
         buf_append_lit(b, "null");
 }
 
+static bool has_condition(const struct core_v1_pod_status *s, struct str kind)
+{
+    for (uint32_t i = 0; i < s->conditions.len; i++)
+        if (str_eq(s->conditions.items[i].type, kind))
+            return true;
+    return false;
+}
+
 /* Merged by type, so that what an old one said must be taken back. */
-static void put_conditions(struct buf *b, const struct core_v1_pod_status *s)
+static void put_conditions(struct buf *b, const struct core_v1_pod_status *s,
+                           const struct core_v1_pod_status *told)
 {
     buf_append_lit(b, "\"conditions\":[");
     for (uint32_t i = 0; i < s->conditions.len; i++) {
@@ -533,6 +573,11 @@ static void put_conditions(struct buf *b, const struct core_v1_pod_status *s)
         put_or_null(b, "message", c->message);
         buf_append_char(b, '}');
     }
+    for (uint32_t i = 0; i < told->conditions.len; i++)
+        if (str_has_prefix(told->conditions.items[i].type, STR("PodResize")) &&
+            !has_condition(s, told->conditions.items[i].type))
+            buf_printf(b, ",{\"$patch\":\"delete\",\"type\":\"%.*s\"}",
+                       STR_ARG(told->conditions.items[i].type));
     buf_append_lit(b, "],");
 }
 
@@ -574,7 +619,7 @@ static void put_by_hand(struct buf *b, struct core_v1_pod_status *s,
         buf_append_lit(b, "\"message\":null,");
     if (!s->pod_ip.len)
         buf_append_lit(b, "\"podIP\":null,");
-    put_conditions(b, s);
+    put_conditions(b, s, told);
     put_ips(b, s, told);
     s->conditions.len = 0;
     s->pod_ips.len = 0;

@@ -123,6 +123,7 @@ static void slot_free(struct pod_slot *s)
     mem_free(s->waiting_message);
     mem_free(s->probed_id);
     mem_free(s->backed_off_id);
+    mem_free(s->resources);
     mem_free(s);
 }
 
@@ -517,7 +518,7 @@ static const struct pod_container *planned(const struct plan_input *in, const st
     return &in->containers[p->index].c;
 }
 
-static int64_t grace_of(const struct pod_worker *w)
+int64_t pod_worker_grace_ms(const struct pod_worker *w)
 {
     const int64_t *s = pod_worker_spec(w)->spec.termination_grace_period_seconds;
 
@@ -595,7 +596,7 @@ static int64_t grace_for_restart(const struct pod_worker *w, const struct plan_c
 
     return !c->is_changed && p && p->termination_grace_period_seconds
                ? *p->termination_grace_period_seconds * 1000
-               : grace_of(w);
+               : pod_worker_grace_ms(w);
 }
 
 static void kill_for_restart(struct pod_worker *w, const struct plan_container *c)
@@ -630,7 +631,7 @@ static void act(struct pod_worker *w, const struct plan_input *in, const struct 
         remove_sandbox(w);
         break;
     case PLAN_STOP_SANDBOX:
-        w->grace_ms = grace_of(w);
+        w->grace_ms = pod_worker_grace_ms(w);
         if (!kill_running(w)) /* sidecars, and what a deadline cuts short */
             stop_sandbox(w);
         break;
@@ -685,6 +686,8 @@ static void sync_running(struct pod_worker *w)
     w->is_final |= plan.is_over;
     if (!w->sandbox_call && !(w->start && plan.action != PLAN_KILL))
         act(w, &in, &plan);
+    if (plan.action == PLAN_NOTHING && !plan.is_over)
+        (void)worker_resize_step(w, cs, n);
     if (w->sandbox_id)
         (void)are_volumes_there(w); /* fresh, while it runs */
     pod_status_send(w, pod_status_patch(&a, w, &plan));
@@ -778,8 +781,8 @@ static void on_timer(struct loop_timer *t)
 static void terminate(struct pod_worker *w)
 {
     const struct meta_v1_object_meta *m = w->pod->meta;
-    int64_t grace_ms =
-        m->deletion_grace_period_seconds ? *m->deletion_grace_period_seconds * 1000 : grace_of(w);
+    int64_t grace_ms = m->deletion_grace_period_seconds ? *m->deletion_grace_period_seconds * 1000
+                                                        : pod_worker_grace_ms(w);
 
     if (w->is_deleted_in_api)
         grace_ms = MIN(grace_ms, (int64_t)1000); /* nobody waits for it any more */
@@ -908,6 +911,8 @@ void pod_worker_free(struct pod_worker *w)
         ops->cancel(w->refresh);
     if (w->sandbox_call)
         ops->cancel(w->sandbox_call);
+    if (w->resize_call)
+        ops->cancel(w->resize_call);
     MAP_FOREACH(it, &w->slots) {
         struct pod_slot *s = it->value;
 
@@ -921,6 +926,8 @@ void pod_worker_free(struct pod_worker *w)
     arena_done(&w->ips_arena);
     mem_free(w->sandbox_id);
     mem_free(w->volume_error);
+    mem_free(w->resize_message);
+    mem_free(w->resize_text);
     mem_free(w->final_reason);
     mem_free(w->final_message);
     mem_free(w->uid_text);

@@ -270,14 +270,33 @@ static int set_cpu(struct arena *a, struct str path, const struct runtime_resour
     return code;
 }
 
+/* v1: memory may never be above memory and swap, so which goes first depends on what there is. */
+static int set_memory(struct arena *a, struct str path, const struct runtime_resources *r,
+                      struct err *err)
+{
+    struct str limit = arena_printf(a, "%lld", (long long)r->memory_limit_bytes);
+    struct str both = arena_printf(a, "%lld", (long long)r->memory_swap_limit_bytes);
+    int code;
+
+    if (cgroup_is_v2())
+        return set_one(path, "memory.max", limit, err);
+    code = set_one(path, "memory.limit_in_bytes", limit, err);
+    if (!r->memory_swap_limit_bytes)
+        return code;
+    if (code < 0) {
+        code = set_one(path, "memory.memsw.limit_in_bytes", both, err);
+        return code < 0 ? code : set_one(path, "memory.limit_in_bytes", limit, err);
+    }
+    return set_one(path, "memory.memsw.limit_in_bytes", both, err);
+}
+
 int cgroup_set(struct str path, const struct runtime_resources *r, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     int code = set_cpu(&a, path, r, err);
 
     if (code == 0 && r->memory_limit_bytes)
-        code = set_one(path, cgroup_is_v2() ? "memory.max" : "memory.limit_in_bytes",
-                       arena_printf(&a, "%lld", (long long)r->memory_limit_bytes), err);
+        code = set_memory(&a, path, r, err);
     if (code == 0 && r->pids_limit)
         code = set_one(path, "pids.max", arena_printf(&a, "%lld", (long long)r->pids_limit), err);
     if (code == 0 && r->cpuset_cpus.len)

@@ -680,3 +680,58 @@ def test_container_restart_rules(raw, names):
                      restartPolicy="Never", volumes=[{"name": "v", "emptyDir": {}}]), has_phase("Failed"))
     c = container(o)
     assert c["restartCount"] == 1 and c["state"]["terminated"]["exitCode"] == 1, c
+
+
+def resized(cpu, memory):
+    """The resources of a container; requests are half of the limits of cpu."""
+    return {"requests": {"cpu": f"{cpu // 2}m", "memory": memory}, "limits": {"cpu": f"{cpu}m", "memory": memory}}
+
+
+def resize(raw, name, resources):
+    answer = raw.patch(f"{PODS}/{name}/resize", {"spec": {"containers": [{"name": "main", "resources": resources}]}},
+                       kind="strategic-merge-patch")
+    assert answer.status == 200, answer
+
+
+def cgroup_of(node, o, file, controller):
+    """The value of a file of the container's own control group."""
+    found = [p for p in Path(f"/sys/fs/cgroup/{controller}{node.cgroup}").rglob(file)
+             if f"pod{o['metadata']['uid']}/" in str(p)]
+    return {p.read_text().strip() for p in found if p.parent.name != f"pod{o['metadata']['uid']}"}
+
+
+def test_resize_in_place(raw, node, names):
+    name = names()
+    o = run(raw, pod(name, forever(resources=resized(200, "32Mi"))), is_ready)
+    c = container(o)
+    assert c["resources"] == resized(200, "32Mi") and c["allocatedResources"] == {"cpu": "100m", "memory": "32Mi"}
+    for cpu, memory in ((400, "64Mi"), (200, "32Mi")):
+        wanted = resized(cpu, memory)
+        resize(raw, name, wanted)
+        o = await_object(raw, f"{PODS}/{name}", lambda o: container(o)["resources"] == wanted
+                         and not condition(o, "PodResizeInProgress"))
+        assert container(o)["restartCount"] == 0 and is_ready(o)
+        if Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists():
+            assert str(int(memory[:-2]) << 20) in cgroup_of(node, o, "memory.limit_in_bytes", "memory")
+            assert str(cpu * 100) in cgroup_of(node, o, "cpu.cfs_quota_us", "cpu")
+
+
+def test_resize_by_restart(raw, node, names):
+    name = names()
+    o = run(raw, pod(name, forever(resources=resized(200, "32Mi"), resizePolicy=[
+        {"resourceName": "memory", "restartPolicy": "RestartContainer"},
+        {"resourceName": "cpu", "restartPolicy": "NotRequired"}])), is_ready)
+    resize(raw, name, resized(200, "64Mi"))
+    o = await_object(raw, f"{PODS}/{name}", lambda o: container(o)["restartCount"] == 1 and is_ready(o))
+    assert container(o)["resources"] == resized(200, "64Mi")
+
+
+def test_resize_that_does_not_fit(raw, node, names):
+    name = names()
+    run(raw, pod(name, forever(resources=resized(200, "32Mi"))), is_ready)
+    resize(raw, name, {"requests": {"cpu": "900"}, "limits": {"cpu": "900"}})
+    o = await_object(raw, f"{PODS}/{name}", lambda o: condition(o, "PodResizePending"))
+    assert condition(o, "PodResizePending")["reason"] == "Infeasible"
+    assert container(o)["resources"] == resized(200, "32Mi") and is_ready(o)
+    resize(raw, name, resized(200, "32Mi"))
+    await_object(raw, f"{PODS}/{name}", lambda o: not condition(o, "PodResizePending"))

@@ -121,9 +121,9 @@ static bool ports_are_free(struct arena *a, const struct core_v1_pod *pod,
 
 /* --- resources --- */
 
-static struct pod_rejection fits(struct arena *a, const struct pod_admit_node *n,
-                                 const struct core_v1_pod *pod,
-                                 const struct core_v1_pod *const *others, size_t n_others)
+struct pod_rejection pod_admit_resources(struct arena *a, const struct pod_admit_node *n,
+                                         const struct core_v1_pod *pod,
+                                         const struct core_v1_pod *const *others, size_t n_others)
 {
     const struct {
         struct str name;
@@ -137,7 +137,7 @@ static struct pod_rejection fits(struct arena *a, const struct pod_admit_node *n
     static const char format[] =
         "Node didn't have enough resource: %.*s, requested: %lld, used: %lld, capacity: %lld";
 
-    if (n_others + 1 > n->pods)
+    if (n_others >= n->pods)
         return (struct pod_rejection){ STR("OutOfpods"),
                                        arena_printf(a, format, STR_ARG(STR("pods")), 1LL,
                                                     (long long)n_others, (long long)n->pods) };
@@ -158,7 +158,7 @@ struct pod_rejection pod_admit(struct arena *a, const struct pod_admit_node *n,
                                const struct core_v1_pod *pod,
                                const struct core_v1_pod *const *others, size_t n_others)
 {
-    struct pod_rejection r = fits(a, n, pod, others, n_others);
+    struct pod_rejection r = pod_admit_resources(a, n, pod, others, n_others);
 
     if (r.reason.len)
         return r;

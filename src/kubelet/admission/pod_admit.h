@@ -21,6 +21,10 @@ struct pod_rejection {
     struct str reason;  /* "OutOfcpu", "NodePorts", "NodeAffinity" */
     struct str message; /* of the Event; the status says "Pod was rejected: " before it */
 };
+/* Resources alone. */
+struct pod_rejection pod_admit_resources(struct arena *a, const struct pod_admit_node *n,
+                                         const struct core_v1_pod *pod,
+                                         const struct core_v1_pod *const *others, size_t n_others);
 /* others: the Pods that are here already. */
 struct pod_rejection pod_admit(struct arena *a, const struct pod_admit_node *n,
                                const struct core_v1_pod *pod,
