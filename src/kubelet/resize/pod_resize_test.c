@@ -18,8 +18,8 @@ Test(pod_resize, ways)
         { "{}", "{\"requests\":{\"cpu\":\"2\"}}", POD_RESIZE_IN_PLACE },
         { "{\"limits\":{\"memory\":\"1Gi\"}}", "{\"limits\":{\"memory\":\"2Gi\"}}",
           POD_RESIZE_BY_RESTART },
-        { "{\"limits\":{\"memory\":\"1Gi\",\"cpu\":\"1\"}}",
-          "{\"limits\":{\"memory\":\"1024Mi\",\"cpu\":\"2\"}}", POD_RESIZE_IN_PLACE },
+        { "{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}",
+          "{\"limits\":{\"cpu\":\"2\",\"memory\":\"1024Mi\"}}", POD_RESIZE_IN_PLACE },
     };
     struct core_v1_container_resize_policy policy = { .resource_name = STR("memory"),
                                                       .restart_policy = STR("RestartContainer") };
