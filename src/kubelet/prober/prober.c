@@ -32,6 +32,7 @@ struct probe_run {
     struct loop_timer timer;
     struct probe_action *action;
     int32_t in_a_row; /* of the same result */
+    bool has_run;
     bool last_ok, has_last;
     bool is_ok;     /* the result that counts */
     bool is_failed; /* liveness, startup: for good */
@@ -91,12 +92,14 @@ static void tell(const struct probe_run *r, const struct probe_action_result *re
         p->o.arg);
 }
 
-/* What could not be had says nothing about the container. */
+/* What could not be had says nothing about the container. Startup is asked once before its first
+ * period is over, so that what is quick is seen at once; that it is not there yet is no failure. */
 static void count(struct probe_run *r, const struct probe_action_result *res)
 {
-    bool is_ok = !res->is_failure;
+    bool is_ok = !res->is_failure, is_early = r->kind == PROBE_STARTUP && !r->has_run;
 
-    if (res->code < 0)
+    r->has_run = true;
+    if (res->code < 0 || (is_early && !is_ok))
         return;
     r->in_a_row = r->has_last && r->last_ok == is_ok ? r->in_a_row + 1 : 1;
     r->has_last = true;
@@ -192,12 +195,15 @@ static int64_t age_ms(const struct probed *d)
     return MAX((c->wall_ns(c) - d->started_at_ns) / 1000000, (int64_t)0);
 }
 
-/* What is left of the initial delay. While the kubelet itself is young, many containers come at
- * once: each waits for a part of its period. */
+/* What is left of the initial delay; liveness begins with its period, as upstream's ticks do. While
+ * the kubelet itself is young, many containers come at once: each waits for a part of its period.
+ */
 static int64_t first_delay_ms(const struct probe_run *r)
 {
     struct prober *p = r->owner->prober;
-    int64_t left_ms = MAX(r->initial_delay_ms - age_ms(r->owner), (int64_t)0);
+    int64_t delay_ms =
+        r->kind == PROBE_LIVENESS ? MAX(r->initial_delay_ms, r->period_ms) : r->initial_delay_ms;
+    int64_t left_ms = MAX(delay_ms - age_ms(r->owner), (int64_t)0);
 
     if (r->owner->is_old && loop_now_ms(p->o.loop) - p->began_ms < r->period_ms)
         left_ms = MAX(left_ms, (int64_t)(random_u64() % (uint64_t)r->period_ms));

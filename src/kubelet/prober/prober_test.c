@@ -612,6 +612,8 @@ Test(prober, kills_by_liveness_once)
     exec_exit = 1;
     exec_output = "x";
     turn(3);
+    cr_expect_eq(n_calls, 0, "it begins with a period");
+    wait_ms(1000);
     wait_ms(1000);
     cr_expect(!prober_is_failed(prober, STR("abc")));
     /* What could not be had does not count, is tried three times, and told of once. */
@@ -658,6 +660,9 @@ Test(prober, gives_up_a_startup)
     add("\"startupProbe\":{" EXEC ",\"periodSeconds\":2,\"failureThreshold\":2}");
     exec_exit = 1;
     turn(3);
+    cr_expect_eq(n_calls, 1, "asked at once, which does not count");
+    wait_ms(2000);
+    cr_expect(!prober_is_failed(prober, STR("abc")));
     wait_ms(2000);
     cr_expect(prober_is_failed(prober, STR("abc")));
     cr_expect(!prober_is_started(prober, STR("abc")));
