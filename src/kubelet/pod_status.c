@@ -213,12 +213,18 @@ static struct core_v1_container_state_terminated *never_ran(const struct maker *
     return t;
 }
 
+/* status: of the run that is being made; NULL: there is none yet. */
 static void set_not_there(const struct maker *m, const struct pod_container *c, struct pod_slot *s,
+                          const struct runtime_container_status *status,
                           struct core_v1_container_status *ret)
 {
     bool is_main = c->kind == POD_CONTAINER_MAIN || c->kind == POD_CONTAINER_EPHEMERAL;
+    const struct runtime_container_status *before =
+        status ? pod_worker_run_before(m->worker, status) : NULL;
 
-    ret->restart_count = (int32_t)s->attempt;
+    ret->restart_count = (int32_t)(status ? status->attempt : s->attempt);
+    if (before)
+        ret->last_state.terminated = terminated(m, c->spec, before);
     if (m->worker->phase != POD_RUNS && m->plan->is_over) { /* it will never be */
         ret->state.terminated = never_ran(m, STR_NULL);
         return;
@@ -326,7 +332,7 @@ static void make_container(const struct maker *m, const struct pod_container *c,
     /* It has not started before its postStart hook has ended. */
     if (!status || status->state == RUNTIME_CONTAINER_IS_CREATED ||
         (is_running && w->start && str_eq(pod_start_name(w->start), c->spec->name))) {
-        set_not_there(m, c, s, ret);
+        set_not_there(m, c, s, status, ret);
         return;
     }
     set_resources(m, s, ret);

@@ -78,7 +78,7 @@ def test_secret_belongs_to_the_group_alone(raw, node, names):
     name = names()
     create(raw, SECRETS, name, stringData={"key": "secret"})
     said = output(raw, node, pod(
-        name, sh("stat -L -c '%a %u %g' /v/key /v; cat /v/key; echo; grep -c ' /v tmpfs ' /proc/mounts",
+        name, sh("stat -L -c '%a %u %g' /v/key /v; echo $(cat /v/key); grep -c ' /v tmpfs ' /proc/mounts",
                  volumeMounts=[at("/v")], securityContext={"runAsUser": 1000}),
         volumes=[volume(secret={"secretName": name, "defaultMode": 0o400})],
         securityContext={"fsGroup": 2000}))
@@ -295,8 +295,8 @@ def cluster(scratch):
 def test_readiness_decides_on_endpoints_and_tokens_come_by_themselves(cluster, scratch):
     kubectl = Kubectl("1.36", cluster, scratch)
     cluster.load_image("busybox:1")
-    script = ("set -e; cd /var/run/secrets/kubernetes.io/serviceaccount; cat namespace; echo; head -c 27 ca.crt; echo;"
-              "stat -L -c %a token; ls; exec sleep 1000")
+    script = ("set -e; cd /var/run/secrets/kubernetes.io/serviceaccount; echo $(cat namespace); head -n 1 ca.crt;"
+              "stat -L -c %a token; echo $(ls); exec sleep 1000")
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "w", "labels": {"app": "w"}}, "spec": {
         "terminationGracePeriodSeconds": 1, "volumes": [{"name": "v", "emptyDir": {}}],
         "containers": [{"name": "main", "image": IMAGE, "command": ["sh", "-c", script],
@@ -317,4 +317,4 @@ def test_readiness_decides_on_endpoints_and_tokens_come_by_themselves(cluster, s
     eventually(lambda: kubectl(*slice_of), "false", 20)
     log = next(Path("/").joinpath(*cluster.root.parts[1:]).rglob("main/0.log")).read_text()
     lines = [line.split(" ", 3)[3] for line in log.splitlines()]
-    assert lines == ["default", "-----BEGIN CERTIFICATE-----", "644", "ca.crt", "namespace", "token"]
+    assert lines == ["default", "-----BEGIN CERTIFICATE-----", "644", "ca.crt namespace token"]
