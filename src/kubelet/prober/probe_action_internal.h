@@ -58,6 +58,8 @@ void probe_http_start(struct probe_action *p);
 void probe_http_on_deadline(struct probe_action *p);
 void probe_grpc_start(struct probe_action *p);
 void probe_grpc_on_deadline(struct probe_action *p);
+/* A HealthCheckResponse in its frame: 0 to 3; -1: it is none. */
+int probe_grpc_read_health(struct str body);
 /* The body of an answer as it comes, up to PROBE_BODY_MAX_BYTES. */
 void probe_http_on_body(struct http_call *c, struct str bytes, void *arg);
 /* "http://10.0.0.1:80/path" */

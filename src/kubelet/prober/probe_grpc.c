@@ -14,9 +14,8 @@ static const char *const codes[] = {
     "DataLoss", "Unauthenticated",
 };
 
-/* HealthCheckResponse: field 1 is the status; a frame's head before it: a flag for compression and
- * the length. -1: it is none. */
-static int read_health(struct str body)
+/* Field 1 is the status; a frame's head before it: a flag for compression and the length. */
+int probe_grpc_read_health(struct str body)
 {
     uint32_t number, type;
     struct pb_reader r;
@@ -61,7 +60,7 @@ static void on_head(struct http_call *c, int status, const struct http_header *h
 static void end_of_answer(struct probe_action *p)
 {
     static const char *const names[] = { "UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN" };
-    int health = read_health(buf_str(&p->body));
+    int health = probe_grpc_read_health(buf_str(&p->body));
 
     if (p->grpc_status == GRPC_UNIMPLEMENTED)
         probe_action_end(p, 0, PROBE_NO,
