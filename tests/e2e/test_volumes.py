@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -281,6 +282,31 @@ def test_slow_command_is_a_failure(raw, node, names):
                                                 "timeoutSeconds": 1})))
     await_event(raw, name, "Unhealthy",
                 'Readiness probe failed: command timed out: "sleep 20" timed out after 1s')
+
+
+def test_a_new_kubelet_goes_on_where_the_old_one_was_killed(raw, node, names):
+    """Nothing flips, nothing is made anew, and what changed meanwhile is there."""
+    name = names()
+    create(raw, CONFIG_MAPS, name, data={"k": "one"})
+    o = run(raw, pod(name, sh("touch /e/ready; chmod 700 /e; while true; do cat /v/k; echo; sleep 0.1; done",
+                              volumeMounts=[at("/v"), at("/e", "e"), at("/sub", "e", subPath="sub")],
+                              startupProbe={"exec": {"command": ["test", "-e", "/e/ready"]}, "periodSeconds": 1},
+                              readinessProbe={"exec": {"command": ["test", "-e", "/e/ready"]}, "periodSeconds": 2}),
+                     volumes=[volume(configMap={"name": name}), volume("e", emptyDir={})]), is_ready)
+    began = [c["lastTransitionTime"] for c in o["status"]["conditions"] if c["type"] == "Ready"]
+    node.stop(signal.SIGKILL)
+    raw.patch(f"{CONFIG_MAPS}/{name}", {"data": {"k": "two"}})
+    node.start()
+    await_line(node, o, "two")
+    raw.patch(f"{PODS}/{name}", {"metadata": {"labels": {"seen": "yes"}}})  # makes the kubelet look
+    o = raw.get(f"{PODS}/{name}").json()
+    assert is_ready(o) and container(o)["restartCount"] == 0
+    assert [c["lastTransitionTime"] for c in o["status"]["conditions"] if c["type"] == "Ready"] == began
+    directory = Path(node.root) / "pods" / o["metadata"]["uid"] / "volumes/kubernetes.io~empty-dir/e"
+    assert directory.stat().st_mode & 0o777 == 0o700
+    # It probes: without the file the Pod is not ready any more.
+    (directory / "ready").unlink()
+    await_object(raw, f"{PODS}/{name}", lambda o: not is_ready(o))
 
 
 # --- with controllers: readiness decides who is behind a Service ---
