@@ -202,8 +202,8 @@ test-long:
 	$(MAKE) fuzz FUZZ_SECONDS=300
 
 # What the benches run beside the program itself.
-BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch
-BENCHES := start codec api-get api-list api-create watch-fanout idle-connections
+BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch $(B)/bench-schedule
+BENCHES := start codec schedule api-get api-list api-create watch-fanout idle-connections
 bench-programs: $(BENCH_PROGRAMS)
 $(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
@@ -217,6 +217,11 @@ $(B)/obj/bench/simdjson_floor.o: bench/simdjson_floor.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=c++17 -O2 -fPIE -Wall -Wextra -Werror -c -o $@ $<
 $(call obj,bench/bench_codec.c): | $(GEN_SRCS)
+
+# The scheduler's algorithm, in process.
+$(B)/bench-schedule: $(call obj,bench/bench_schedule.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+$(call obj,bench/bench_schedule.c): | $(GEN_SRCS)
 
 # Watchers, and the floor beside them.
 $(B)/bench-watch: $(call obj,bench/watch_fanout.c) $(B)/libpintle.a

@@ -99,6 +99,9 @@ struct sched_cycle {
     const size_t *only; /* these rows alone; NULL: all */
     size_t n_only;
     const struct sched_plugin *narrowed_by;
+    struct node_wants *node_wants; /* NULL: any node will do */
+    struct wanted_term *preferred_nodes;
+    uint32_t n_preferred_nodes;
     struct spread_filter *spread_filter;
     struct spread_score *spread_score;
     struct affinity_filter *affinity_filter;
@@ -184,6 +187,5 @@ void sched_normalize(int64_t *scores, size_t n, bool is_reverse);
 bool sched_tolerates(const struct core_v1_pod *pod, const struct core_v1_taint *taint);
 /* A taint that keeps the Pod from the node. */
 bool sched_has_untolerated(const struct core_v1_pod *pod, const struct sched_node *n);
-/* nodeSelector and required node affinity. */
-bool sched_wants_nodes(const struct core_v1_pod *pod); /* has it any */
-bool sched_matches_node(const struct core_v1_pod *pod, const struct api_object *node);
+/* nodeSelector and required node affinity, as NodeAffinity's pre_filter left them. */
+bool sched_matches_node(const struct sched_cycle *c, const struct sched_node *n, size_t row);

@@ -35,36 +35,102 @@ static bool holds(requirement *r, const struct str *value)
     return str_eq(r->operator, STR("Gt")) ? have > want : have < want;
 }
 
-static bool term_matches(const struct core_v1_node_selector_term *t, const struct api_object *node)
+/* --- compiled: by the numbers that labels' values have in columns --- */
+
+struct wanted {
+    const struct sched_topology *topology;
+    uint8_t *ok;                 /* by the value's number; [0]: no such label */
+    const requirement *of_field; /* else: a field, looked at itself */
+};
+struct wanted_term {
+    struct wanted *items;
+    size_t n;
+    int32_t weight;
+    bool is_void; /* matches nothing */
+};
+struct node_wants {
+    struct wanted_term selector; /* all of these, and one of the terms */
+    struct wanted_term *terms;
+    size_t n_terms;
+    bool has_terms;
+};
+
+static void set_listed(struct wanted *w, const struct str *values, uint32_t n, uint8_t ok)
 {
-    if (!t->match_expressions.len && !t->match_fields.len)
-        return false; /* an empty term matches nothing */
-    for (uint32_t i = 0; i < t->match_expressions.len; i++) {
-        const struct schema_str_entry *e =
-            text_map_find(&node->meta->labels, t->match_expressions.items[i].key);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t number = (size_t)(uintptr_t)map_get(&w->topology->values, values[i]);
 
-        if (!holds(&t->match_expressions.items[i], e ? &e->value : NULL))
-            return false;
+        if (number)
+            w->ok[number] = ok;
     }
-    for (uint32_t i = 0; i < t->match_fields.len; i++) {
-        bool is_name = str_eq(t->match_fields.items[i].key, STR("metadata.name"));
-
-        if (!holds(&t->match_fields.items[i], is_name ? &node->meta->name : NULL))
-            return false;
-    }
-    return true;
 }
 
-static bool matches_selector(const struct core_v1_pod *pod, const struct api_object *node)
+static struct wanted want(struct sched_cycle *c, requirement *r)
 {
-    for (uint32_t i = 0; i < pod->spec.node_selector.len; i++) {
-        const struct schema_str_entry *want = &pod->spec.node_selector.items[i];
-        const struct schema_str_entry *have = text_map_find(&node->meta->labels, want->key);
+    struct wanted w = { .topology = scheduler_cache_topology(c->cache, r->key) };
 
-        if (!have || !str_eq(have->value, want->value))
-            return false;
+    w.ok = ARENA_NEW_ARRAY(c->arena, uint8_t, w.topology->n);
+    if (str_eq(r->operator, STR("In"))) {
+        set_listed(&w, r->values.items, r->values.len, 1);
+        return w;
     }
-    return true;
+    w.ok[0] = holds(r, NULL);
+    if (str_eq(r->operator, STR("NotIn")) || str_eq(r->operator, STR("Exists"))) {
+        memset(w.ok + 1, 1, w.topology->n - 1);
+        if (str_eq(r->operator, STR("NotIn")))
+            set_listed(&w, r->values.items, r->values.len, 0);
+    } else if (!str_eq(r->operator, STR("DoesNotExist"))) {
+        MAP_FOREACH(it, &w.topology->values)
+            w.ok[(size_t)(uintptr_t)it->value] = holds(r, &it->key);
+    }
+    return w;
+}
+
+static struct wanted_term compile(struct sched_cycle *c,
+                                  const struct core_v1_node_selector_term *from, int32_t weight)
+{
+    struct wanted_term t = { .weight = weight };
+
+    t.items = ARENA_NEW_ARRAY(c->arena, struct wanted,
+                              (size_t)from->match_expressions.len + from->match_fields.len);
+    for (uint32_t i = 0; i < from->match_expressions.len; i++)
+        t.items[t.n++] = want(c, &from->match_expressions.items[i]);
+    for (uint32_t i = 0; i < from->match_fields.len; i++)
+        t.items[t.n++] = (struct wanted){ .of_field = &from->match_fields.items[i] };
+    t.is_void = !t.n;
+    return t;
+}
+
+static bool is_ok(const struct wanted *w, const struct sched_node *n, size_t row)
+{
+    if (!w->of_field)
+        return w->ok[w->topology->of_row.items[row]];
+    return holds(w->of_field,
+                 str_eq(w->of_field->key, STR("metadata.name")) ? &n->object->meta->name : NULL);
+}
+
+static bool term_matches(const struct wanted_term *t, const struct sched_node *n, size_t row)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (!is_ok(&t->items[i], n, row))
+            return false;
+    return !t->is_void;
+}
+
+static struct wanted_term compile_selector(struct sched_cycle *c)
+{
+    struct wanted_term t = { .n = 0 };
+
+    t.items = ARENA_NEW_ARRAY(c->arena, struct wanted, c->pod->spec.node_selector.len);
+    for (uint32_t i = 0; i < c->pod->spec.node_selector.len; i++) {
+        const struct schema_str_entry *e = &c->pod->spec.node_selector.items[i];
+        struct wanted *w = &t.items[t.n++];
+
+        w->topology = scheduler_cache_topology(c->cache, e->key);
+        w->ok = ARENA_NEW_ARRAY(c->arena, uint8_t, w->topology->n);
+        set_listed(w, &e->value, 1, 1);
+    }
+    return t;
 }
 
 static const struct core_v1_node_affinity *affinity_of(const struct core_v1_pod *pod)
@@ -72,31 +138,40 @@ static const struct core_v1_node_affinity *affinity_of(const struct core_v1_pod 
     return pod->spec.affinity ? pod->spec.affinity->node_affinity : NULL;
 }
 
-static bool matches_required(const struct core_v1_pod *pod, const struct api_object *node)
+static const struct core_v1_node_selector *required_of(const struct core_v1_pod *pod)
 {
     const struct core_v1_node_affinity *a = affinity_of(pod);
-    const struct core_v1_node_selector *s =
-        a ? a->required_during_scheduling_ignored_during_execution : NULL;
 
+    return a ? a->required_during_scheduling_ignored_during_execution : NULL;
+}
+
+static void compile_wants(struct sched_cycle *c)
+{
+    const struct core_v1_node_selector *s = required_of(c->pod);
+    struct node_wants *w = ARENA_NEW(c->arena, struct node_wants);
+
+    c->node_wants = w;
+    w->selector = compile_selector(c);
+    w->has_terms = s;
     if (!s)
-        return true;
+        return;
+    w->terms = ARENA_NEW_ARRAY(c->arena, struct wanted_term, s->node_selector_terms.len);
     for (uint32_t i = 0; i < s->node_selector_terms.len; i++)
-        if (term_matches(&s->node_selector_terms.items[i], node))
+        w->terms[w->n_terms++] = compile(c, &s->node_selector_terms.items[i], 0);
+}
+
+bool sched_matches_node(const struct sched_cycle *c, const struct sched_node *n, size_t row)
+{
+    const struct node_wants *w = c->node_wants;
+
+    if (!w)
+        return true;
+    if (!term_matches(&w->selector, n, row))
+        return false;
+    for (size_t i = 0; i < w->n_terms; i++)
+        if (term_matches(&w->terms[i], n, row))
             return true;
-    return false;
-}
-
-bool sched_wants_nodes(const struct core_v1_pod *pod)
-{
-    const struct core_v1_node_affinity *a = affinity_of(pod);
-
-    return pod->spec.node_selector.len ||
-           (a && a->required_during_scheduling_ignored_during_execution);
-}
-
-bool sched_matches_node(const struct core_v1_pod *pod, const struct api_object *node)
-{
-    return matches_selector(pod, node) && matches_required(pod, node);
+    return !w->has_terms;
 }
 
 /* The names that a term allows: -1: any; else how many, in *ret. What several requirements all
@@ -168,28 +243,42 @@ static void narrow(struct sched_cycle *c, const struct core_v1_node_selector *s)
 
 static bool pre_filter(struct sched_cycle *c)
 {
-    const struct core_v1_node_affinity *a = affinity_of(c->pod);
-
-    if (a && a->required_during_scheduling_ignored_during_execution)
-        narrow(c, a->required_during_scheduling_ignored_during_execution);
-    return sched_wants_nodes(c->pod);
+    if (!c->pod->spec.node_selector.len && !required_of(c->pod))
+        return false;
+    if (required_of(c->pod))
+        narrow(c, required_of(c->pod));
+    compile_wants(c);
+    return true;
 }
 
 static void filter(const struct sched_cycle *c, const struct sched_node *n, size_t row,
                    struct sched_reasons *why)
 {
-    (void)row;
-    if (!sched_matches_node(c->pod, n->object))
+    if (!sched_matches_node(c, n, row))
         sched_reason_final(why, STR("node(s) didn't match Pod's node affinity/selector"));
 }
 
 static bool pre_score(struct sched_cycle *c, const size_t *rows, size_t n)
 {
     const struct core_v1_node_affinity *a = affinity_of(c->pod);
+    struct wanted_term *terms;
+    uint32_t len = a ? a->preferred_during_scheduling_ignored_during_execution.len : 0;
 
     (void)rows;
     (void)n;
-    return a && a->preferred_during_scheduling_ignored_during_execution.len;
+    if (!len)
+        return false;
+    terms = ARENA_NEW_ARRAY(c->arena, struct wanted_term, len);
+    for (uint32_t i = 0; i < len; i++) {
+        const struct core_v1_preferred_scheduling_term *t =
+            &a->preferred_during_scheduling_ignored_during_execution.items[i];
+
+        terms[i] = compile(c, &t->preference, t->weight);
+        terms[i].is_void = false; /* one without a condition holds everywhere */
+    }
+    c->preferred_nodes = terms;
+    c->n_preferred_nodes = len;
+    return true;
 }
 
 static void normalize(const struct sched_cycle *c, const size_t *rows, int64_t *scores, size_t n)
@@ -201,20 +290,11 @@ static void normalize(const struct sched_cycle *c, const size_t *rows, int64_t *
 
 static int64_t score(const struct sched_cycle *c, const struct sched_node *n, size_t row)
 {
-    const struct core_v1_node_affinity *a = affinity_of(c->pod);
     int64_t sum = 0;
 
-    (void)row;
-    for (uint32_t i = 0; a && i < a->preferred_during_scheduling_ignored_during_execution.len;
-         i++) {
-        const struct core_v1_preferred_scheduling_term *t =
-            &a->preferred_during_scheduling_ignored_during_execution.items[i];
-
-        /* A preference without a condition holds everywhere. */
-        if ((!t->preference.match_expressions.len && !t->preference.match_fields.len) ||
-            term_matches(&t->preference, n->object))
-            sum += t->weight;
-    }
+    for (uint32_t i = 0; i < c->n_preferred_nodes; i++)
+        if (term_matches(&c->preferred_nodes[i], n, row))
+            sum += c->preferred_nodes[i].weight;
     return sum;
 }
 

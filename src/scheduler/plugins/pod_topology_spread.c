@@ -52,10 +52,9 @@ static bool has_all_keys(const struct constraint *k, uint32_t n, size_t row)
 
 /* Do Pods on this node count at all? */
 static bool is_included(const struct sched_cycle *c, const struct constraint *k,
-                        const struct sched_node *n)
+                        const struct sched_node *n, size_t row)
 {
-    return (k->ignores_affinity || !sched_wants_nodes(c->pod) ||
-            sched_matches_node(c->pod, n->object)) &&
+    return (k->ignores_affinity || sched_matches_node(c, n, row)) &&
            !(k->honors_taints && sched_has_untolerated(c->pod, n));
 }
 
@@ -223,13 +222,13 @@ static const uint8_t *included_rows(struct sched_cycle *c, const struct constrai
 {
     uint8_t *in;
 
-    if (n_keys <= 1 && !k->honors_taints && (k->ignores_affinity || !sched_wants_nodes(c->pod)))
+    if (n_keys <= 1 && !k->honors_taints && (k->ignores_affinity || !c->node_wants))
         return NULL;
     in = ARENA_NEW_ARRAY(c->arena, uint8_t, c->cache->nodes.len);
     for (size_t row = 0; row < c->cache->nodes.len; row++) {
         const struct sched_node *n = scheduler_cache_node(c->cache, row);
 
-        in[row] = n->object && has_all_keys(all, n_keys, row) && is_included(c, k, n);
+        in[row] = n->object && has_all_keys(all, n_keys, row) && is_included(c, k, n, row);
     }
     return in;
 }
@@ -308,7 +307,7 @@ static void try_pod(struct sched_cycle *c, const struct sched_pod *p, bool is_th
         struct constraint *k = &f->items[i];
         uint32_t d = domain_of(k, p->node);
 
-        if (!pod_class_selected(&k->selector, p->class) || !is_included(c, k, n))
+        if (!pod_class_selected(&k->selector, p->class) || !is_included(c, k, n, p->node))
             continue;
         if (k->apart != d)
             set_apart(k, d);

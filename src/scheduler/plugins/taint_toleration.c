@@ -50,6 +50,15 @@ static void filter(const struct sched_cycle *c, const struct sched_node *n, size
         sched_reason_final(why, STR("node(s) had untolerated taint(s)"));
 }
 
+/* Without such taints all nodes score alike. */
+static bool pre_score(struct sched_cycle *c, const size_t *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (scheduler_cache_node(c->cache, rows[i])->has_soft_taints)
+            return true;
+    return false;
+}
+
 static int64_t score(const struct sched_cycle *c, const struct sched_node *n, size_t row)
 {
     const struct core_v1_node_spec *s = &API_OBJECT(n->object, struct core_v1_node)->spec;
@@ -72,6 +81,7 @@ const struct sched_plugin taint_toleration_plugin = {
     .name = "TaintToleration",
     .events = SCHED_NODE_TAINTS,
     .filter = filter,
+    .pre_score = pre_score,
     .score = score,
     .normalize = normalize,
     .weight = 3,
