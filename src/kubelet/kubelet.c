@@ -40,7 +40,7 @@ static void on_runtime_event(const struct runtime_event *event, void *arg)
     if (event->container_id.len)
         pod_worker_refresh(w);
     else
-        pod_worker_ask_sandbox(w);
+        pod_sandbox_ask(w);
 }
 
 /* --- the caches' word --- */

@@ -143,8 +143,8 @@ struct pod_worker {
 void pod_worker_wake(struct pod_worker *w);
 /* Asks the runtime first. */
 void pod_worker_refresh(struct pod_worker *w);
-/* Asks about its sandbox as well. */
-void pod_worker_ask_sandbox(struct pod_worker *w);
+/* Looks again then; the earliest of several wins, each look at the Pod begins without one. */
+void pod_worker_retry_after(struct pod_worker *w, int64_t ms);
 struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *pod, bool is_static);
 void pod_worker_free(struct pod_worker *w);
 /* The API has a newer object, or none any more (NULL). */
@@ -153,8 +153,6 @@ void pod_worker_update(struct pod_worker *w, const struct api_object *pod);
 void pod_worker_end(struct pod_worker *w);
 /* The object in the API that shows it: itself, or its mirror; NULL: none. */
 const struct api_object *pod_worker_shown(const struct pod_worker *w);
-/* A sandbox of it was found at the start. */
-void pod_worker_adopt(struct pod_worker *w, const struct runtime_sandbox_status *s);
 const struct core_v1_pod *pod_worker_spec(const struct pod_worker *w);
 struct pod_slot *pod_worker_slot(struct pod_worker *w, struct str name);
 /* The container's latest run; NULL: none. */
@@ -169,6 +167,20 @@ void pod_worker_event(struct pod_worker *w, struct str container, const char *ty
     __attribute__((format(printf, 5, 6)));
 void pod_slot_wait(struct pod_slot *s, const char *reason, struct str message);
 
+/* --- pod_sandbox.c; the worker is woken when it is done --- */
+void pod_sandbox_make(struct pod_worker *w);
+void pod_sandbox_stop(struct pod_worker *w);   /* what can be read stays */
+void pod_sandbox_remove(struct pod_worker *w); /* with its containers */
+/* Asks the runtime how it is, and its containers. */
+void pod_sandbox_ask(struct pod_worker *w);
+/* One of the Pod's was found at the start. */
+void pod_sandbox_adopt(struct pod_worker *w, const struct runtime_sandbox_status *s);
+
+/* --- pod_restart.c --- */
+/* At each look at a Pod that runs: back-off of what ended, Events, old runs. */
+void pod_restart_look(struct pod_worker *w);
+
+/* --- pod_worker.c --- */
 /* It has failed for good, without its containers' doing. */
 void pod_worker_fail(struct pod_worker *w, const char *reason, struct str message);
 /* Is it one that a newcomer has to share the node with? */

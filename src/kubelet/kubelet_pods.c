@@ -52,7 +52,7 @@ static void on_sandboxes(const struct runtime_result *res, void *arg)
         struct pod_worker *w = map_get(&k->workers, res->sandboxes[i].uid);
 
         if (w && !w->is_adopted)
-            pod_worker_adopt(w, &res->sandboxes[i]);
+            pod_sandbox_adopt(w, &res->sandboxes[i]);
     }
     MAP_FOREACH(it, &k->workers) {
         struct pod_worker *w = it->value;
@@ -134,6 +134,7 @@ static void forget_static(struct kubelet *k, const struct api_object *pod)
 static void on_manifest(const struct api_object *old, const struct api_object *new, void *arg)
 {
     struct kubelet *k = arg;
+    const struct api_object *o = new ? new : old;
 
     if (old)
         forget_static(k, old);
@@ -142,7 +143,8 @@ static void on_manifest(const struct api_object *old, const struct api_object *n
         if (!static_worker(k, new->key))
             (void)pod_worker_new(k, new, true);
     }
-    mirror_pods_wake(k->mirrors, (new ? new : old)->key);
+    if (o)
+        mirror_pods_wake(k->mirrors, o->key);
 }
 
 static const struct api_object *wanted_static(struct str key, void *arg)

@@ -11,9 +11,7 @@
 #include "base/mem.h"
 #include "client/api_object.h"
 #include "client/event_recorder.h"
-#include "cni/cni_network.h"
 #include "kubelet/kubelet_internal.h"
-#include "kubelet/log/container_log.h"
 #include "kubelet/manifest/mirror_pods.h"
 #include "kubelet/volume/volume_manager.h"
 #include "runtime/cgroup.h"
@@ -21,12 +19,8 @@
 
 enum {
     DEFAULT_GRACE_MS = 30000,
-    RESTART_BACKOFF_MS = 10000,
-    RESTART_BACKOFF_MAX_MS = 300000,
-    RESTART_FORGIVEN_MS = 600000, /* ran so long: the back-off begins anew */
-    SANDBOX_RETRY_MS = 1000,
+    VOLUME_RETRY_MS = 1000,
     CLEAN_RETRY_MS = 200,
-    NETWORK_RETRY_MS = 5000,
     MIN_GRACE_MS = 2000,
 };
 
@@ -213,60 +207,7 @@ void pod_worker_refresh(struct pod_worker *w)
     w->refresh = ops->list_containers(w->k->runtime, str_from_cstr(w->sandbox_id), on_listed, w);
 }
 
-static void set_sandbox(struct pod_worker *w, struct str id, bool is_ready)
-{
-    char *old = w->sandbox_id;
-
-    w->sandbox_id = id.len ? str_heap_cstr(id) : NULL;
-    w->is_sandbox_ready = is_ready;
-    mem_free(old);
-}
-
-static void set_ips(struct pod_worker *w, const struct runtime_strs *ips)
-{
-    arena_reset(&w->ips_arena);
-    w->ips = ARENA_NEW_ARRAY(&w->ips_arena, struct str, ips->len);
-    for (size_t i = 0; i < ips->len; i++)
-        w->ips[i] = str_dup(&w->ips_arena, ips->items[i]);
-    w->n_ips = ips->len;
-}
-
-void pod_worker_adopt(struct pod_worker *w, const struct runtime_sandbox_status *s)
-{
-    if (w->sandbox_id && s->attempt < w->sandbox_attempt)
-        return;
-    set_sandbox(w, s->id, s->ready);
-    set_ips(w, &s->ips);
-    w->sandbox_attempt = s->attempt + 1;
-    w->is_listed = false;
-    pod_worker_refresh(w);
-}
-
-/* --- the sandbox --- */
-
-static void on_sandbox_status(const struct runtime_result *res, void *arg)
-{
-    struct pod_worker *w = arg;
-
-    w->sandbox_call = NULL;
-    if (res->code == 0 && res->n_sandboxes) {
-        w->is_sandbox_ready = res->sandboxes[0].ready;
-        set_ips(w, &res->sandboxes[0].ips);
-    } else if (res->code == ERR_NOT_FOUND) {
-        set_sandbox(w, STR_NULL, false);
-    }
-    pod_worker_refresh(w);
-}
-
-void pod_worker_ask_sandbox(struct pod_worker *w)
-{
-    if (w->sandbox_id && !w->sandbox_call)
-        w->sandbox_call = w->k->runtime->ops->pod_sandbox_status(
-            w->k->runtime, str_from_cstr(w->sandbox_id), on_sandbox_status, w);
-}
-
-/* The earliest of several wins; each look at the Pod begins without one. */
-static void retry_after(struct pod_worker *w, int64_t ms)
+void pod_worker_retry_after(struct pod_worker *w, int64_t ms)
 {
     int64_t at_ms = loop_now_ms(w->k->loop) + ms;
 
@@ -274,216 +215,6 @@ static void retry_after(struct pod_worker *w, int64_t ms)
         return;
     w->wake_at_ms = at_ms;
     loop_timer_start(&w->timer, ms);
-}
-
-static void on_sandbox_made(const struct runtime_result *res, void *arg)
-{
-    struct pod_worker *w = arg;
-
-    w->sandbox_call = NULL;
-    if (res->code < 0) {
-        pod_worker_event(w, STR_NULL, "Warning", "FailedCreatePodSandBox",
-                         "Failed to create pod sandbox: %s", res->err->text);
-        retry_after(w, SANDBOX_RETRY_MS);
-        return;
-    }
-    set_sandbox(w, res->id, true);
-    w->is_listed = true;
-    w->n_statuses = 0;
-    pod_worker_ask_sandbox(w);
-}
-
-/* The network's owner wakes all Pods when it is ready. */
-static bool is_network_ready(struct pod_worker *w)
-{
-    struct err err;
-
-    if (cni_network_ready(w->k->network, &err) >= 0)
-        return true;
-    if (!w->is_network_told)
-        pod_worker_event(w, STR_NULL, "Warning", "NetworkNotReady",
-                         "network is not ready: container runtime network not ready: "
-                         "NetworkReady=false reason:NetworkPluginNotReady message:Network plugin "
-                         "returns error: %s",
-                         err.text);
-    w->is_network_told = true;
-    if (w->k->o->cni_conf_directory) /* nobody tells of other plugins */
-        retry_after(w, NETWORK_RETRY_MS);
-    return false;
-}
-
-static void make_sandbox(struct pod_worker *w)
-{
-    CLEANUP(arena_done) struct arena a = { 0 };
-    const struct core_v1_pod *pod = pod_worker_spec(w);
-    struct runtime_sandbox_config config;
-    struct runtime_resources limits;
-    struct err err;
-    int r = pod_config_sandbox(&a, &w->k->config, pod, w->sandbox_attempt, &config, &err);
-
-    if (r < 0) {
-        pod_worker_event(w, STR_NULL, "Warning", "SysctlForbidden", "%s", err.text);
-        pod_worker_fail(w, "SysctlForbidden", arena_printf(&a, "Pod was rejected: %s", err.text));
-        return;
-    }
-    pod_config_cgroup_limits(pod, &limits);
-    r = cgroup_make(config.cgroup_parent, &err);
-    if (r >= 0)
-        r = cgroup_set(config.cgroup_parent, &limits, &err);
-    if (r < 0)
-        LOG_WARNING("cannot limit a Pod's control group", KV("pod", w->pod->key),
-                    KV("err", str_from_cstr(err.text)));
-    if (!pod->spec.host_network && !is_network_ready(w))
-        return;
-    w->sandbox_attempt++;
-    w->sandbox_call =
-        w->k->runtime->ops->run_pod_sandbox(w->k->runtime, &config, on_sandbox_made, w);
-}
-
-static void on_sandbox_removed(const struct runtime_result *res, void *arg)
-{
-    struct pod_worker *w = arg;
-
-    w->sandbox_call = NULL;
-    if (res->code < 0 && res->code != ERR_NOT_FOUND) {
-        LOG_WARNING("cannot remove a Pod's sandbox", KV("pod", w->pod->key),
-                    KV("err", str_from_cstr(res->err->text)));
-        retry_after(w, SANDBOX_RETRY_MS);
-        return;
-    }
-    set_sandbox(w, STR_NULL, false);
-    w->n_ips = 0;
-    pod_worker_refresh(w);
-}
-
-static void remove_sandbox(struct pod_worker *w)
-{
-    if (w->phase == POD_RUNS && w->n_statuses)
-        pod_worker_event(w, STR_NULL, "Normal", "SandboxChanged",
-                         "Pod sandbox changed, it will be killed and re-created.");
-    w->sandbox_call = w->k->runtime->ops->remove_pod_sandbox(
-        w->k->runtime, str_from_cstr(w->sandbox_id), on_sandbox_removed, w);
-}
-
-static void on_sandbox_stopped(const struct runtime_result *res, void *arg)
-{
-    struct pod_worker *w = arg;
-
-    w->sandbox_call = NULL;
-    if (res->code < 0)
-        retry_after(w, SANDBOX_RETRY_MS);
-    else
-        w->is_sandbox_ready = false;
-    pod_worker_refresh(w);
-}
-
-static void stop_sandbox(struct pod_worker *w)
-{
-    w->sandbox_call = w->k->runtime->ops->stop_pod_sandbox(
-        w->k->runtime, str_from_cstr(w->sandbox_id), on_sandbox_stopped, w);
-}
-
-/* --- restarts --- */
-
-/* A run that has ended sets when the next may begin: 10 s, 20 s, ... 5 min; the first restart is at
- * once. */
-static void back_off(struct pod_worker *w, struct pod_slot *s,
-                     const struct runtime_container_status *c)
-{
-    int64_t ran_ms = (c->finished_at_ns - c->started_at_ns) / 1000000;
-    int64_t ended_ms = c->finished_at_ns / 1000000;
-    int64_t wall_ms = loop_clock(w->k->loop)->wall_ns(loop_clock(w->k->loop)) / 1000000;
-
-    if (s->backed_off_id && str_eq(str_from_cstr(s->backed_off_id), c->id))
-        return;
-    mem_free(s->backed_off_id);
-    s->backed_off_id = str_heap_cstr(c->id);
-    if (s->must_restart) { /* what failed was another one */
-        s->backoff_ms = 0;
-        s->restart_at_ms = 0;
-        return;
-    }
-    if (c->attempt == 0 || ran_ms > RESTART_FORGIVEN_MS) {
-        s->backoff_ms = 0;
-        s->restart_at_ms = 0;
-        if (c->attempt == 0)
-            return;
-    }
-    s->backoff_ms = s->backoff_ms ? MIN(s->backoff_ms * 2, (int64_t)RESTART_BACKOFF_MAX_MS)
-                                  : RESTART_BACKOFF_MS;
-    s->restart_at_ms =
-        loop_now_ms(w->k->loop) + MAX(s->backoff_ms - MAX(wall_ms - ended_ms, (int64_t)0), 0LL);
-    pod_worker_event(w, c->name, "Warning", "BackOff",
-                     "Back-off restarting failed container %.*s in pod %.*s_%.*s(%.*s)",
-                     STR_ARG(c->name), STR_ARG(w->pod->meta->name),
-                     STR_ARG(w->pod->meta->namespace), STR_ARG(w->uid));
-}
-
-static void note_ends(struct pod_worker *w)
-{
-    struct str policy = pod_worker_spec(w)->spec.restart_policy;
-
-    MAP_FOREACH(it, &w->slots) {
-        struct pod_slot *s = it->value;
-        const struct runtime_container_status *c = pod_worker_latest(w, str_from_cstr(s->name));
-
-        if (!c)
-            continue;
-        s->attempt = MAX(s->attempt, c->attempt + 1);
-        if (c->state == RUNTIME_CONTAINER_IS_RUNNING)
-            continue;
-        if (s->probed_id) {
-            prober_remove(w->k->prober, str_from_cstr(s->probed_id));
-            mem_free(s->probed_id);
-            s->probed_id = NULL;
-        }
-        if (c->state == RUNTIME_CONTAINER_IS_EXITED && !str_eq(policy, STR("Never")))
-            back_off(w, s, c);
-    }
-}
-
-/* What was told once goes on as a back-off; what crashes again and again says so. */
-static void tell_backoffs(struct pod_worker *w)
-{
-    CLEANUP(arena_done) struct arena a = { 0 };
-    const struct core_v1_pod *pod = pod_worker_spec(w);
-
-    MAP_FOREACH(it, &w->slots) {
-        struct pod_slot *s = it->value;
-        struct str name = str_from_cstr(s->name);
-        const struct core_v1_container *c = pod_find_container(pod, name);
-
-        if (!c || !s->is_told || !s->waiting_reason ||
-            strcmp(s->waiting_reason, "ErrImagePull") != 0)
-            continue;
-        pod_slot_wait(s, "ImagePullBackOff",
-                      arena_printf(&a, "Back-off pulling image \"%.*s\": ErrImagePull: %s",
-                                   STR_ARG(c->image), s->waiting_message));
-        pod_worker_event(w, name, "Normal", "BackOff", "Back-off pulling image \"%.*s\"",
-                         STR_ARG(c->image));
-        pod_worker_event(w, name, "Warning", "Failed", "Error: ImagePullBackOff");
-    }
-}
-
-static void on_removed(const struct runtime_result *res, void *arg)
-{
-    (void)res;
-    (void)arg;
-}
-
-/* Of each container the last two runs are kept: what is, and what was before. */
-static void remove_old_runs(struct pod_worker *w)
-{
-    const struct runtime_ops *ops = w->k->runtime->ops;
-
-    for (size_t i = 0; i < w->n_statuses; i++) {
-        const struct runtime_container_status *c = &w->statuses[i];
-
-        if (c->attempt + 2 > pod_worker_latest(w, c->name)->attempt)
-            continue;
-        (void)ops->remove_container(w->k->runtime, c->id, on_removed, NULL);
-        container_log_remove(c->log_path);
-    }
 }
 
 /* --- probes --- */
@@ -541,7 +272,7 @@ static bool are_volumes_there(struct pod_worker *w)
         w->volume_error = str_heap_cstr(str_from_cstr(err.text));
         pod_worker_event(w, STR_NULL, "Warning", "FailedMount", "%s", err.text);
         if (r != ERR_NOT_FOUND)
-            retry_after(w, SANDBOX_RETRY_MS);
+            pod_worker_retry_after(w, VOLUME_RETRY_MS);
     }
     return false;
 }
@@ -625,15 +356,15 @@ static void act(struct pod_worker *w, const struct plan_input *in, const struct 
         break;
     case PLAN_CREATE_SANDBOX:
         if (are_volumes_there(w))
-            make_sandbox(w);
+            pod_sandbox_make(w);
         break;
     case PLAN_REMOVE_SANDBOX:
-        remove_sandbox(w);
+        pod_sandbox_remove(w);
         break;
     case PLAN_STOP_SANDBOX:
         w->grace_ms = pod_worker_grace_ms(w);
         if (!kill_running(w)) /* sidecars, and what a deadline cuts short */
-            stop_sandbox(w);
+            pod_sandbox_stop(w);
         break;
     case PLAN_START:
         if (!w->start && are_volumes_there(w))
@@ -644,7 +375,7 @@ static void act(struct pod_worker *w, const struct plan_input *in, const struct 
         break;
     }
     if (p->again_at_ms)
-        retry_after(w, MAX(p->again_at_ms - loop_now_ms(w->k->loop), (int64_t)1));
+        pod_worker_retry_after(w, MAX(p->again_at_ms - loop_now_ms(w->k->loop), (int64_t)1));
 }
 
 static void check_deadline(struct pod_worker *w)
@@ -657,7 +388,7 @@ static void check_deadline(struct pod_worker *w)
     left_ms = (w->started_s + *s) * 1000 -
               loop_clock(w->k->loop)->wall_ns(loop_clock(w->k->loop)) / 1000000;
     if (left_ms > 0) {
-        retry_after(w, left_ms);
+        pod_worker_retry_after(w, left_ms);
         return;
     }
     w->is_deadline_over = true;
@@ -677,9 +408,7 @@ static void sync_running(struct pod_worker *w)
 
     kubelet_admission_check(w);
     check_deadline(w);
-    note_ends(w);
-    tell_backoffs(w);
-    remove_old_runs(w);
+    pod_restart_look(w);
     probe_running(w, cs, n);
     pod_status_plan_input(&a, w, &in);
     plan = pod_plan(&in);
@@ -703,7 +432,7 @@ static void clean_up(struct pod_worker *w)
     struct err err;
 
     if (w->sandbox_id) {
-        remove_sandbox(w);
+        pod_sandbox_remove(w);
         return;
     }
     if (cgroup_remove(cgroup, &err) < 0 ||
@@ -711,7 +440,7 @@ static void clean_up(struct pod_worker *w)
         runtime_files_remove(AT_FDCWD, logs.p, &err) < 0) {
         LOG_DEBUG("cannot clean up a Pod yet", KV("pod", w->pod->key),
                   KV("err", str_from_cstr(err.text)));
-        retry_after(w, CLEAN_RETRY_MS);
+        pod_worker_retry_after(w, CLEAN_RETRY_MS);
         return;
     }
     w->phase = POD_IS_GONE;

@@ -384,6 +384,23 @@ def test_run_as(raw, node, names):
     assert (user, group) == ("1234", "2345") and {"77", "99", "2345"} == set(groups.split())
 
 
+def test_run_as_outlives_restarts(raw, node, names):
+    """The user is the spec's each time (CVE-2019-11245)."""
+    name = names()
+    run(raw, pod(name, sh("id -u; exit 1"), securityContext={"runAsUser": 1234, "runAsNonRoot": True}),
+        lambda o: o and container(o).get("restartCount") == 1)
+    o = raw.get(f"{PODS}/{name}").json()
+    await_log(node, o, "1234\n", run=1)
+
+
+def test_node_that_is_deleted_comes_back(raw, node):
+    old = raw.get(f"/api/v1/nodes/{NODE}").json()
+    assert raw.delete(f"/api/v1/nodes/{NODE}").status == 200
+    await_object(raw, f"/api/v1/nodes/{NODE}", lambda o: o and o["metadata"]["uid"] != old["metadata"]["uid"])
+    raw.patch(f"/api/v1/nodes/{NODE}", {"spec": {"podCIDR": node.ranges, "podCIDRs": [node.ranges]}})
+    await_object(raw, f"/api/v1/nodes/{NODE}", is_ready_node)
+
+
 def test_non_root(raw, names):
     o = run(raw, pod(names(), sh("true"), securityContext={"runAsNonRoot": True}),
             waits_for("CreateContainerConfigError"))

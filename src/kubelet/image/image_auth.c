@@ -149,6 +149,8 @@ size_t image_auth_find(struct arena *a, const struct image_auth_config *configs,
         for (size_t i = 0; i < s->n; i++)
             if (s->found[i].key.p && (!best || s->found[i].key.len > best->key.len))
                 best = &s->found[i];
+        if (!best)
+            break;
         ret[n++] = best->auth;
         best->key = STR_NULL;
     }

@@ -43,7 +43,7 @@ static void read_file(struct manifest_source *s, struct str name)
     CLEANUP(arena_done) struct arena a = { 0 };
     const char *path = arena_printf(&a, "%s/%.*s", s->directory, STR_ARG(name)).p;
     struct file *f = map_get(&s->files, name);
-    const struct api_object *pod;
+    const struct api_object *pod = NULL;
     struct str text = STR_NULL;
     struct err err;
     int r = runtime_files_read(&a, AT_FDCWD, path, MANIFEST_MAX_BYTES, &text, &err);
@@ -62,7 +62,7 @@ static void read_file(struct manifest_source *s, struct str name)
                                        .path = str_from_cstr(path),
                                        .now_s = clock_wall_s(loop_clock(s->o.loop)) },
             &pod, &err);
-    if (r < 0) {
+    if (r < 0 || !pod) {
         LOG_ERROR("cannot read a static Pod", KV("path", str_from_cstr(path)),
                   KV("err", str_from_cstr(err.text)));
         return;

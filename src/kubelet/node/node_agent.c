@@ -587,7 +587,8 @@ static void on_node(const struct api_object *old, const struct api_object *new, 
 {
     struct node_agent *n = arg;
 
-    (void)old;
+    if (old && (!new || !str_eq(old->meta->uid, new->meta->uid)))
+        n->has_ranges = false; /* another Node may have another range */
     api_object_unref(n->node);
     n->node = new ? api_object_ref(new) : NULL;
     if (new) {
