@@ -533,7 +533,8 @@ static void tell(struct loop_task *t)
         now_ms - n->told_at_ms < STATUS_PERIOD_MS)
         return;
     mem_free(n->told);
-    n->told = str_heap_cstr(matters);
+    /* A server need not take the status of a Node that is made: it is told again then. */
+    n->told = n->node ? str_heap_cstr(matters) : NULL;
     n->told_at_ms = now_ms;
     status = status_json(&a, n, now_s);
     if (n->node)
