@@ -166,8 +166,11 @@ class Cluster:
                 found[pid] = line
         return found
 
-    def mounts(self, mountinfo="/proc/self/mountinfo"):
-        return [line.split()[4] for line in read(mountinfo).splitlines()
+    def mounts(self):
+        return self.own_mounts(read("/proc/self/mountinfo"))
+
+    def own_mounts(self, mountinfo):
+        return [line.split()[4] for line in mountinfo.splitlines()
                 if re.search(rf" ({re.escape(str(self.root))}|{re.escape(str(self.run_dir))})[/ ]", line)]
 
     def links(self):
@@ -203,7 +206,7 @@ class Cluster:
             file = self.run_dir / "nodes" / node / "mounts"
             done = subprocess.run(["nsenter", f"--mount={file}", "cat", "/proc/self/mountinfo"], capture_output=True,
                                   text=True)
-            held[node] = len(done.stdout.splitlines())
+            held[node] = len(self.own_mounts(done.stdout))
         return {"processes": len(self.processes()), "mounts": len(self.mounts()), "mounts of nodes": held,
                 "namespaces": len(self.namespaces()), "links": len(self.links()), "tables": self.tables(),
                 "cgroups of Pods": len([g for g in self.cgroups() if "/pod" in g])}

@@ -53,7 +53,8 @@ def finish(kube, name, command, **kw):
 
 
 def statuses(kube, name):
-    return kube.json("get", "pod", name)["status"].get("containerStatuses", [])
+    done = kube.run("get", "pod", name, "-o", "json")
+    return json.loads(done.stdout)["status"].get("containerStatuses", []) if done.returncode == 0 else []
 
 
 def state_of(kube, name, want):
