@@ -6,9 +6,9 @@ CLUSTER=$WORK/root
 stop_cluster() { "$B/pintle" down --root "$CLUSTER" --purge >/dev/null; }
 trap 'stop_cluster; cleanup' EXIT
 
+BLOCK=$((128 + RANDOM % 100)) API_PORT=$(free_port) DNS_PORT=$(free_port)
 start_cluster() { # FLAGS: prints what `pintle up` says
-    local block=$((128 + RANDOM % 100))
-    "$B/pintle" up --detach --log "$WORK/log" --root "$CLUSTER" --secure-port "$(free_port)" --dns-port "$(free_port)" \
-        --node-cidr "10.$block.255.0/24" --cluster-cidr "10.$block.0.0/17" \
-        --service-cluster-ip-range "10.$block.128.0/18" "$@"
+    "$B/pintle" up --detach --log "$WORK/log" --root "$CLUSTER" --secure-port "$API_PORT" --dns-port "$DNS_PORT" \
+        --node-cidr "10.$BLOCK.255.0/24" --cluster-cidr "10.$BLOCK.0.0/17" \
+        --service-cluster-ip-range "10.$BLOCK.128.0/18" "$@"
 }
