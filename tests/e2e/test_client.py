@@ -564,6 +564,27 @@ def test_discovery(raw):
     assert raw.get("/apis", accept).body == whole.body
 
 
+def test_verbs_are_a_message_in_protobuf(raw):
+    """meta/v1.Verbs is a list in JSON and a message of its own in protobuf, as ExtraValue is."""
+    body = raw.get("/apis/apps/v1", {"Accept": "application/vnd.kubernetes.protobuf"}).body
+    create = b"\x0a\x06create"
+    at = body.index(create)
+    assert body[at - 2] == 4 << 3 | 2 and body[at - 1] > len(create)
+
+
+def test_volumes_begin_as_pending(raw, ns):
+    claim = {"metadata": {"name": "c"}, "status": {"phase": "Bound"},
+             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
+                      "storageClassName": "none"}}
+    made = raw.post(f"/api/v1/namespaces/{ns}/persistentvolumeclaims", claim).json()
+    assert made["status"] == {"phase": "Pending"}
+    volume = {"metadata": {"name": f"{ns}-v"}, "status": {"phase": "Bound"},
+              "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"},
+                       "hostPath": {"path": "/tmp"}}}
+    made = raw.post("/api/v1/persistentvolumes", volume).json()
+    assert made["status"]["phase"] == "Pending" and made["status"]["lastPhaseTransitionTime"]
+
+
 def test_openapi(raw):
     paths = raw.get("/openapi/v3").json()["paths"]
     url = paths["apis/apps/v1"]["serverRelativeURL"]

@@ -9,5 +9,7 @@ const struct strategy *const strategies[] = {
     &event_strategy,
     &events_event_strategy,
     &certificate_request_strategy,
+    &volume_strategy,
+    &volume_claim_strategy,
     NULL,
 };
