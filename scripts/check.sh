@@ -81,7 +81,7 @@ llhttp.h src/http/
 wslay/ src/http/
 yaml.h src/codec/
 lmdb.h src/store/ bench/
-zlib.h src/codec/
+zlib.h src/codec/ src/http/spdy
 pcre2.h src/codec/ src/api/
 libmnl/ src/net/
 archive src/runtime/image/

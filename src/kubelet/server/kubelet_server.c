@@ -74,6 +74,48 @@ void server_answer_text(const struct server_request *r, int status, struct str t
     http_respond(r->http, status, &type, 1, text);
 }
 
+static struct str join(struct arena *a, const struct str *words, size_t n)
+{
+    struct buf b;
+
+    buf_init_arena(&b, a, 128);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&b, "%s%.*s", i ? " " : "", STR_ARG(words[i]));
+    return buf_str(&b);
+}
+
+bool server_choose_stream_protocol(const struct server_request *r, const struct str *ours, size_t n,
+                                   struct str *ret)
+{
+    const struct http_header *headers;
+    size_t n_headers = http_request_headers(r->http, &headers), n_theirs = 0;
+    struct str *theirs = ARENA_NEW_ARRAY(r->arena, struct str, n_headers), part;
+
+    *ret = STR_NULL;
+    for (size_t h = 0; h < n_headers; h++) {
+        struct str rest = headers[h].value;
+
+        if (!str_eq_nocase(headers[h].name, STR("x-stream-protocol-version")))
+            continue;
+        theirs[n_theirs++] = rest;
+        while (str_next(&rest, ',', &part))
+            for (size_t i = 0; i < n; i++)
+                if (str_eq(str_trim(part), ours[i])) {
+                    *ret = ours[i];
+                    return true;
+                }
+    }
+    if (!n_theirs)
+        return true;
+    server_answer_text(r, 403,
+                       arena_printf(r->arena,
+                                    "unable to upgrade: unable to negotiate protocol: client "
+                                    "supports [%.*s], server accepts [%.*s]\n",
+                                    STR_ARG(join(r->arena, theirs, n_theirs)),
+                                    STR_ARG(join(r->arena, ours, n))));
+    return false;
+}
+
 bool server_find_container(const struct server_request *r, struct server_container *ret)
 {
     const struct kubelet_view *v = r->server->o.view;
@@ -139,6 +181,7 @@ static const struct route routes[] = {
     { STR_INIT("containerLogs"), 4, 4, false, log_stream_serve },
     { STR_INIT("exec"), 4, 5, false, remote_command_exec },
     { STR_INIT("attach"), 4, 5, false, remote_command_attach },
+    { STR_INIT("portForward"), 3, 4, false, port_forward_serve },
 };
 
 /* The API server's own certificate for kubelets, or an administrator's. */
@@ -217,6 +260,7 @@ int kubelet_server_new(const struct kubelet_server_options *o, struct kubelet_se
     s->o = *o;
     list_init(&s->logs);
     list_init(&s->commands);
+    list_init(&s->forwards);
     r = open_tls(s, err);
     if (r >= 0)
         r = http_server_new(&(struct http_server_options){ .loops = &s->o.loop,
@@ -245,6 +289,7 @@ void kubelet_server_free(struct kubelet_server *s)
     if (!s)
         return;
     remote_command_stop_all(s);
+    port_forward_stop_all(s);
     log_stream_stop_all(s);
     if (s->http)
         http_server_stop(s->http, 0, NULL, NULL);

@@ -1,6 +1,6 @@
-/* exec and attach: the streams of a process as channels of one WebSocket. Each message begins with
- * the channel's number (a byte, or a digit in the base64 protocols). What the client does not take
- * is not read from the process, and the other way round. */
+/* exec and attach: the streams of a process as channels of one client. What the client does not
+ * take is not read from the process, and the other way round. Nobody may hold one for ever without
+ * a byte in either direction. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -11,39 +11,13 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "client/api_object.h"
-#include "codec/base64.h"
 #include "codec/json_writer.h"
 #include "codec/value.h"
-#include "http/websocket.h"
 #include "io/loop.h"
+#include "kubelet/server/channels.h"
 #include "kubelet/server/server_internal.h"
 
-enum channel { CHANNEL_STDIN, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_ERROR, CHANNEL_RESIZE };
-enum {
-    CHANNEL_CLOSE = 255,
-    CHUNK_BYTES = 32768,
-    STDIN_MAX_BYTES = 256 * 1024,
-    NORMAL = 1000,
-    GOING_AWAY = 1001
-};
-
-struct protocol {
-    struct str name;
-    bool is_base64;
-    bool has_status; /* the error channel's text is a Status, also for success */
-    bool has_resize;
-    bool closes_streams; /* a message 255, N ends channel N */
-};
-static const struct protocol protocols[] = {
-    { STR_INIT("v5.channel.k8s.io"), false, true, true, true },
-    { STR_INIT("v4.channel.k8s.io"), false, true, true, false },
-    { STR_INIT("v4.base64.channel.k8s.io"), true, true, true, false },
-    { STR_INIT("v3.channel.k8s.io"), false, false, true, false },
-    { STR_INIT("v2.channel.k8s.io"), false, false, false, false },
-    { STR_INIT("channel.k8s.io"), false, false, true, false },
-    { STR_INIT("base64.channel.k8s.io"), true, false, true, false },
-    { STR_INIT(""), false, false, true, false }, /* none named: as channel.k8s.io */
-};
+enum { CHUNK_BYTES = 32768, STDIN_MAX_BYTES = 256 * 1024, IDLE_MS = 4 * 3600 * 1000 };
 
 /* A descriptor of the process that is read. */
 struct output {
@@ -56,8 +30,11 @@ struct remote_command {
     struct list link; /* in the server's */
     struct kubelet_server *server;
     struct http_request *request;
-    const struct protocol *protocol;
-    struct websocket *websocket; /* NULL: the client is gone */
+    struct channels *channels; /* NULL: the client is gone */
+    struct str container_id;   /* in the request's arena, as all of options */
+    struct runtime_exec_options options;
+    struct channels_wanted wanted;
+    struct loop_timer idle;
     struct runtime_call *call;
     struct runtime_stream *stream; /* NULL: not yet, or over */
     struct output outputs[2];
@@ -65,7 +42,6 @@ struct remote_command {
     int in_fd;
     struct buf input; /* what the process did not take yet */
     bool is_input_over, is_attach;
-    bool has_streams[3]; /* that attach asks for: input, output, error */
     bool has_exited;
     int exit_code;
     char *error; /* it could not start */
@@ -73,8 +49,9 @@ struct remote_command {
 
 static void maybe_free(struct remote_command *c)
 {
-    if (c->websocket || c->call || c->stream)
+    if (c->channels || c->call || c->stream)
         return;
+    loop_timer_stop(&c->idle);
     list_remove(&c->link);
     buf_done(&c->input);
     http_request_unref(c->request);
@@ -84,20 +61,9 @@ static void maybe_free(struct remote_command *c)
 
 /* --- to the client --- */
 
-static bool send_channel(struct remote_command *c, enum channel channel, struct str bytes)
+static void stay(struct remote_command *c) /* something was said */
 {
-    CLEANUP(buf_done) struct buf b = { 0 };
-
-    if (!c->websocket)
-        return true;
-    if (c->protocol->is_base64) {
-        buf_append_char(&b, (char)('0' + channel));
-        base64_encode(&b, bytes);
-    } else {
-        buf_append_char(&b, (char)channel);
-        buf_append_str(&b, bytes);
-    }
-    return websocket_send(c->websocket, c->protocol->is_base64, buf_str(&b));
+    loop_timer_start(&c->idle, IDLE_MS);
 }
 
 static void close_input(struct remote_command *c)
@@ -125,39 +91,42 @@ static void end_stream(struct remote_command *c)
     runtime_stream_close(TAKE(c->stream));
 }
 
-static void append_failure(struct remote_command *c, struct buf *b)
+static void append_status(const struct remote_command *c, struct buf *b)
 {
-    if (c->error) {
+    CLEANUP(buf_done) struct buf text = { 0 };
+
+    if (!c->error && c->exit_code == 0) {
+        buf_append_lit(b, "{\"metadata\":{},\"status\":\"Success\"}");
+    } else if (c->error) {
+        buf_printf(&text, "Internal error occurred: %s", c->error);
         buf_append_lit(b, "{\"metadata\":{},\"status\":\"Failure\",\"message\":");
-        json_write_string(b, str_from_cstr(c->error));
+        json_write_string(b, buf_str(&text));
         buf_append_lit(b, ",\"reason\":\"InternalError\",\"details\":{\"causes\":[{\"message\":");
         json_write_string(b, str_from_cstr(c->error));
         buf_append_lit(b, "}]},\"code\":500}");
-        return;
+    } else {
+        buf_printf(
+            b,
+            "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with "
+            "non-zero exit code: %d\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":"
+            "[{\"reason\":\"ExitCode\",\"message\":\"%d\"}]}}",
+            c->exit_code, c->exit_code);
     }
-    buf_printf(b,
-               "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with "
-               "non-zero exit code: %d\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{"
-               "\"reason\":\"ExitCode\",\"message\":\"%d\"}]}}",
-               c->exit_code, c->exit_code);
 }
 
 static void send_end(struct remote_command *c)
 {
     CLEANUP(buf_done) struct buf b = { 0 };
-    bool is_failure = c->error || c->exit_code != 0;
 
-    if (c->protocol->has_status && is_failure)
-        append_failure(c, &b);
-    else if (c->protocol->has_status)
-        buf_append_lit(&b, "{\"metadata\":{},\"status\":\"Success\"}");
+    if (channels_has_status(c->channels))
+        append_status(c, &b);
     else if (c->error)
-        buf_append_str(&b, str_from_cstr(c->error));
-    else if (is_failure)
-        buf_printf(&b, "command terminated with exit code %d", c->exit_code);
+        buf_printf(&b, "Internal error occurred: %s", c->error);
+    else if (c->exit_code != 0)
+        buf_printf(&b, "command terminated with non-zero exit code: %d", c->exit_code);
     if (b.len)
-        (void)send_channel(c, CHANNEL_ERROR, buf_str(&b));
-    websocket_close(c->websocket, NORMAL, STR(""));
+        (void)channels_send(c->channels, CHANNEL_ERROR, buf_str(&b));
+    channels_close(c->channels);
 }
 
 /* The process has ended and everything that it said is with the client. */
@@ -167,7 +136,7 @@ static void maybe_end(struct remote_command *c)
 
     if (!c->stream || !is_drained || (!c->has_exited && !c->is_attach))
         return;
-    if (c->websocket)
+    if (c->channels)
         send_end(c);
     end_stream(c);
     maybe_free(c);
@@ -191,17 +160,17 @@ static void on_output(struct loop_watch *w, int events)
         maybe_end(c);
         return;
     }
-    if (!send_channel(c, o->channel, str_n(p, (size_t)n)))
+    stay(c);
+    if (c->channels && !channels_send(c->channels, o->channel, str_n(p, (size_t)n)))
         for (int i = 0; i < 2; i++)
             if (c->outputs[i].fd >= 0)
                 loop_watch_want(&c->outputs[i].watch, 0); /* until on_drain */
 }
 
-static void on_drain(struct websocket *w, void *arg)
+static void on_drain(void *arg)
 {
     struct remote_command *c = arg;
 
-    (void)w;
     for (int i = 0; i < 2; i++)
         if (c->outputs[i].fd >= 0)
             loop_watch_want(&c->outputs[i].watch, LOOP_READABLE);
@@ -231,8 +200,8 @@ static void write_input(struct remote_command *c)
         return;
     }
     loop_watch_want(&c->in_watch, c->input.len ? LOOP_WRITABLE : 0);
-    if (c->websocket)
-        websocket_set_reading(c->websocket, c->input.len < STDIN_MAX_BYTES);
+    if (c->channels)
+        channels_set_reading(c->channels, c->input.len < STDIN_MAX_BYTES);
 }
 
 static void on_input_ready(struct loop_watch *w, int events)
@@ -259,53 +228,51 @@ static void resize(struct remote_command *c, struct str json)
     arena_done(&a);
 }
 
-static void on_channel(struct remote_command *c, int channel, struct str bytes)
+static void on_bytes(enum channel channel, struct str bytes, void *arg)
 {
-    if (channel == CHANNEL_STDIN && !c->is_input_over) {
+    struct remote_command *c = arg;
+
+    stay(c);
+    if (channel == CHANNEL_STDIN && c->wanted.input && !c->is_input_over) {
         buf_append_str(&c->input, bytes);
         write_input(c);
-    } else if (channel == CHANNEL_RESIZE && c->protocol->has_resize) {
+    } else if (channel == CHANNEL_RESIZE) {
         resize(c, bytes);
-    } else if (channel == CHANNEL_CLOSE && c->protocol->closes_streams && bytes.len &&
-               bytes.p[0] == CHANNEL_STDIN) {
-        c->is_input_over = true;
-        write_input(c);
     }
 }
 
-static void on_message(struct websocket *w, bool is_text, struct str bytes, void *arg)
+static void on_finish(enum channel channel, void *arg)
 {
     struct remote_command *c = arg;
-    struct arena a = { 0 };
-    struct str plain = str_tail(bytes, 1);
-    size_t bad;
 
-    (void)w;
-    (void)is_text;
-    if (!bytes.len)
+    if (channel != CHANNEL_STDIN)
         return;
-    if (!c->protocol->is_base64)
-        on_channel(c, (unsigned char)bytes.p[0], plain);
-    else if (base64_decode(&a, plain, &plain, &bad))
-        on_channel(c, bytes.p[0] - '0', plain);
-    arena_done(&a);
+    c->is_input_over = true;
+    write_input(c);
 }
 
-static void on_client_gone(struct websocket *w, void *arg)
+static void on_client_gone(void *arg)
 {
     struct remote_command *c = arg;
 
-    (void)w;
-    c->websocket = NULL;
+    c->channels = NULL;
     if (c->call)
         c->server->o.runtime->ops->cancel(TAKE(c->call));
     end_stream(c);
     maybe_free(c);
 }
 
-static const struct websocket_ops websocket_ops = { on_message, on_drain, on_client_gone };
-
 /* --- the process --- */
+
+static void set_error(struct remote_command *c, const char *text)
+{
+    CLEANUP(buf_done) struct buf b = { 0 };
+
+    buf_printf(&b, "error %s container: %s", c->is_attach ? "attaching to" : "executing command in",
+               text);
+    mem_free(c->error);
+    c->error = str_heap_cstr(buf_str(&b));
+}
 
 static void on_exit_of(struct runtime_stream *s, int exit_code, const struct err *err, void *arg)
 {
@@ -315,7 +282,7 @@ static void on_exit_of(struct runtime_stream *s, int exit_code, const struct err
     c->has_exited = true;
     c->exit_code = exit_code;
     if (err && err->code < 0)
-        c->error = str_heap_cstr(str_from_cstr(err->text));
+        set_error(c, err->text);
     maybe_end(c);
 }
 
@@ -336,8 +303,8 @@ static void watch_output(struct remote_command *c, int i, enum channel channel, 
 
 static void fail(struct remote_command *c, const char *text)
 {
-    c->error = str_heap_cstr(str_from_cstr(text));
-    if (c->websocket)
+    set_error(c, text);
+    if (c->channels)
         send_end(c);
     maybe_free(c);
 }
@@ -356,16 +323,17 @@ static void on_stream(const struct runtime_result *res, void *arg)
     fds = runtime_stream_fds(c->stream);
     c->in_fd = fds->in_fd;
     fds->in_fd = -1;
-    if (c->is_attach && !c->has_streams[0])
+    if (!c->wanted.input)
         close_input(c);
     if (c->in_fd >= 0 &&
         loop_watch_open(&c->in_watch, c->server->o.loop, c->in_fd, on_input_ready) < 0)
         close_input(c);
     watch_output(c, 0, CHANNEL_STDOUT, &fds->out_fd);
     watch_output(c, 1, CHANNEL_STDERR, &fds->err_fd);
-    for (int i = 0; i < 2; i++)
-        if (c->is_attach && !c->has_streams[i + 1])
-            close_output(&c->outputs[i]);
+    if (c->is_attach && !c->wanted.output)
+        close_output(&c->outputs[0]);
+    if (c->is_attach && !c->wanted.error)
+        close_output(&c->outputs[1]);
     runtime_stream_on_exit(c->stream, on_exit_of, c);
     write_input(c);
     maybe_end(c);
@@ -373,111 +341,104 @@ static void on_stream(const struct runtime_result *res, void *arg)
 
 /* --- the beginning --- */
 
-static const struct protocol *choose(const struct http_request *http)
+static void start(void *arg)
 {
-    struct str names[ARRAY_LEN(protocols)], chosen;
-    bool any;
+    struct remote_command *c = arg;
+    struct runtime *rt = c->server->o.runtime;
 
-    for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
-        names[i] = protocols[i].name;
-    chosen = websocket_choose(http, names, ARRAY_LEN(protocols) - 1, &any);
-    if (any && !chosen.len)
-        return NULL;
-    for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
-        if (str_eq(protocols[i].name, chosen))
-            return &protocols[i];
-    return NULL;
+    stay(c);
+    c->call = c->is_attach ? rt->ops->attach(rt, c->container_id, on_stream, c)
+                           : rt->ops->exec(rt, c->container_id, &c->options, on_stream, c);
 }
 
-/* NULL: answered otherwise. */
-static struct remote_command *begin(const struct server_request *r, struct server_container *where)
+static void on_idle(struct loop_timer *t)
 {
-    const struct protocol *p;
-    struct remote_command *c;
+    const struct remote_command *c = CONTAINER_OF(t, struct remote_command, idle);
 
-    if (!server_find_container(r, where))
-        return NULL;
-    if (!where->id.len) {
-        server_answer_text(
-            r, 404,
-            arena_printf(r->arena, "container not found (\"%.*s\")\n", STR_ARG(where->container)));
-        return NULL;
-    }
-    p = websocket_is_asked_for(r->http) ? choose(r->http) : NULL;
-    if (!p) {
-        server_answer_text(r, 400,
-                           STR("unable to upgrade: only WebSocket subprotocols "
-                               "v5.channel.k8s.io and older are spoken here\n"));
-        return NULL;
-    }
-    c = NEW(struct remote_command);
-    c->server = r->server;
-    c->request = r->http;
-    c->protocol = p;
-    c->in_fd = c->outputs[0].fd = c->outputs[1].fd = -1;
-    list_init(&c->link);
-    if (websocket_accept(r->http, p->name, &websocket_ops, c, &c->websocket) < 0) {
-        mem_free(c);
-        server_answer_text(r, 400, STR("unable to upgrade: not a WebSocket request\n"));
-        return NULL;
-    }
-    http_request_ref(r->http);
-    list_append(&r->server->commands, &c->link);
-    /* An empty message tells the client that this stands. */
-    (void)send_channel(c, server_flag(r, STR("output")) ? CHANNEL_STDOUT : CHANNEL_ERROR, STR(""));
-    return c;
+    if (c->channels)
+        channels_close(c->channels);
 }
 
-void remote_command_exec(const struct server_request *r)
+static bool read_command(const struct server_request *r, struct runtime_strs *ret)
 {
-    struct runtime *rt = r->server->o.runtime;
+    struct str *words;
+    size_t n = 0;
+
+    while (server_param(r, STR("command"), n).p)
+        n++;
+    words = ARENA_NEW_ARRAY(r->arena, struct str, n);
+    for (size_t i = 0; i < n; i++)
+        words[i] = server_param(r, STR("command"), i);
+    *ret = (struct runtime_strs){ words, n };
+    return n != 0;
+}
+
+static void serve(const struct server_request *r, bool is_attach)
+{
+    static const struct channels_events events = { start, on_bytes, on_finish, on_drain,
+                                                   on_client_gone };
     struct runtime_exec_options o = { .tty = server_flag(r, STR("tty")),
                                       .has_stdin = server_flag(r, STR("input")),
                                       .has_stdout = server_flag(r, STR("output")),
                                       .has_stderr = server_flag(r, STR("error")) };
     struct server_container where;
-    struct str *words;
-    size_t n = 0;
     struct remote_command *c;
 
-    while (server_param(r, STR("command"), n).p)
-        n++;
-    if (!n) {
+    if (!server_find_container(r, &where))
+        return;
+    if (!where.id.len) {
+        server_answer_text(
+            r, 404,
+            arena_printf(r->arena, "container not found (\"%.*s\")\n", STR_ARG(where.container)));
+        return;
+    }
+    if (!o.has_stdin && !o.has_stdout && !o.has_stderr) {
+        server_answer_text(r, 400, STR("you must specify at least 1 of stdin, stdout, stderr\n"));
+        return;
+    }
+    if (!is_attach && !read_command(r, &o.command)) {
         server_answer_text(r, 400,
                            STR("you must specify at least one command for the container\n"));
         return;
     }
-    c = begin(r, &where);
-    if (!c)
+    o.has_stderr &= !o.tty; /* a terminal is one stream */
+    c = NEW(struct remote_command);
+    *c = (struct remote_command){ .server = r->server,
+                                  .request = r->http,
+                                  .container_id = str_dup(r->arena, where.id),
+                                  .options = o,
+                                  .wanted = { o.has_stdin, o.has_stdout, o.has_stderr, o.tty },
+                                  .is_attach = is_attach,
+                                  .in_fd = -1,
+                                  .outputs = { { .fd = -1 }, { .fd = -1 } } };
+    c->channels = channels_accept(r, &c->wanted, &events, c);
+    if (!c->channels) {
+        mem_free(c);
         return;
-    words = ARENA_NEW_ARRAY(r->arena, struct str, n);
-    for (size_t i = 0; i < n; i++)
-        words[i] = server_param(r, STR("command"), i);
-    o.command = (struct runtime_strs){ words, n };
-    c->call = rt->ops->exec(rt, where.id, &o, on_stream, c);
+    }
+    http_request_ref(r->http);
+    list_append(&r->server->commands, &c->link);
+    loop_timer_init(&c->idle, r->server->o.loop, on_idle);
+    if (channels_is_ready(c->channels))
+        start(c);
+}
+
+void remote_command_exec(const struct server_request *r)
+{
+    serve(r, false);
 }
 
 void remote_command_attach(const struct server_request *r)
 {
-    struct runtime *rt = r->server->o.runtime;
-    struct server_container where;
-    struct remote_command *c = begin(r, &where);
-
-    if (!c)
-        return;
-    c->is_attach = true;
-    c->has_streams[0] = server_flag(r, STR("input"));
-    c->has_streams[1] = server_flag(r, STR("output"));
-    c->has_streams[2] = server_flag(r, STR("error"));
-    c->call = rt->ops->attach(rt, where.id, on_stream, c);
+    serve(r, true);
 }
 
 void remote_command_stop_all(struct kubelet_server *s)
 {
     LIST_FOREACH_SAFE(n, &s->commands) {
-        struct remote_command *c = CONTAINER_OF(n, struct remote_command, link);
+        const struct remote_command *c = CONTAINER_OF(n, struct remote_command, link);
 
-        if (c->websocket)
-            websocket_close(c->websocket, GOING_AWAY, STR("the kubelet ends"));
+        if (c->channels)
+            channels_close(c->channels);
     }
 }

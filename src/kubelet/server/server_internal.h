@@ -16,6 +16,7 @@ struct kubelet_server {
     struct tls_context *tls;
     struct list logs;     /* of struct log_stream that follow */
     struct list commands; /* of struct remote_command */
+    struct list forwards; /* of struct port_forward */
 };
 
 /* A request with its path in parts: "/exec/default/web/main" is 4. */
@@ -32,6 +33,10 @@ struct server_request {
 struct str server_param(const struct server_request *r, struct str name, size_t i);
 bool server_flag(const struct server_request *r, struct str name); /* "1", "true" */
 void server_answer_text(const struct server_request *r, int status, struct str text);
+/* SPDY's way to agree: the first of the client's X-Stream-Protocol-Version that is among ours,
+ * unset when it named none. False: no common one, answered. */
+bool server_choose_stream_protocol(const struct server_request *r, const struct str *ours, size_t n,
+                                   struct str *ret);
 /* The Pod and container that parts[1..] name, perhaps with a uid between. False: answered. */
 struct server_container {
     const struct api_object *pod;
@@ -46,3 +51,6 @@ void log_stream_stop_all(struct kubelet_server *s);
 void remote_command_exec(const struct server_request *r);
 void remote_command_attach(const struct server_request *r);
 void remote_command_stop_all(struct kubelet_server *s);
+
+void port_forward_serve(const struct server_request *r);
+void port_forward_stop_all(struct kubelet_server *s);
