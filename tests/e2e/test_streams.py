@@ -1,0 +1,284 @@
+"""exec, attach, port-forward, logs and cp on a real container, by the clients that users have: kubectl by WebSockets
+and by SPDY, the newest and the oldest that we promise, and the Python client."""
+
+import contextlib
+import os
+import pty
+import re
+import select
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import SLOWER, TOOLS, Kubectl, Server
+from node import IMAGE, NODE, NetworkNamespace, Node, await_object
+
+PODS = "/api/v1/namespaces/default/pods"
+SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
+
+
+@pytest.fixture(scope="module")
+def server(workdir):
+    with NetworkNamespace():
+        s = Server(workdir / "data", ["--service-cluster-ip-range", "10.96.0.0/16"]).init().start()
+        yield s
+        code = s.stop()
+        s.forget()
+        assert code == 0, s.stderr()[-4000:]
+
+
+@pytest.fixture(scope="module")
+def raw(server):
+    with server.raw() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def node(server, raw, workdir):
+    n = Node(server, workdir / "node").init()
+    n.load()
+    n.start()
+    path = f"/api/v1/nodes/{NODE}"
+    await_object(raw, path, lambda o: o)
+    assert raw.patch(path, {"spec": {"podCIDR": n.ranges, "podCIDRs": [n.ranges]}}).status == 200
+    await_object(raw, path, lambda o: "True" in [c["status"] for c in o["status"].get("conditions", [])
+                                                  if c["type"] == "Ready"])
+    yield n
+    report = n.stderr()
+    for word in ("Sanitizer", "runtime error", "assertion"):
+        assert word not in report, report[-8000:]
+    n.clean()
+
+
+def start(raw, name, script, **more):
+    container = {"name": "main", "image": IMAGE, "command": ["sh", "-c", script], **more}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"nodeName": NODE, "containers": [container], "restartPolicy": "Never",
+                     "terminationGracePeriodSeconds": 1}}
+    assert raw.post(PODS, body).status == 201
+    return await_object(raw, f"{PODS}/{name}", lambda o: o and o.get("status", {}).get("phase") in (
+        "Running", "Succeeded", "Failed"))
+
+
+FOREVER = "trap 'exit 0' TERM; while true; do sleep 1 & wait $!; done"
+
+
+@pytest.fixture(scope="module")
+def box(raw, node):
+    """A Pod that talks on two ports: 80 echoes, 81 says hello and ends."""
+    o = start(raw, "box", "echo said first; echo to stderr >&2;"
+              "(while true; do nc -l -p 80 -e cat; done) & (while true; do echo hello | nc -l -p 81; done) &" + FOREVER)
+    yield o
+    raw.delete(f"{PODS}/box", {"gracePeriodSeconds": 0})
+    await_object(raw, f"{PODS}/box", lambda o: o is None)
+
+
+@pytest.fixture(params=["1.36", "1.32"])
+def version(request):
+    return request.param
+
+
+@pytest.fixture(params=["websocket", "spdy"])
+def env(request):
+    return SPDY if request.param == "spdy" else {}
+
+
+@pytest.fixture
+def kubectl(version, env, server, workdir):
+    return lambda *args, **kw: Kubectl(version, server, workdir).run(*args, env=env, **kw)
+
+
+# --- exec ---
+
+def test_exec_keeps_the_streams_apart(box, kubectl):
+    done = kubectl("exec", "box", "--", "sh", "-c", "echo out; echo err >&2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "err\n")
+
+
+@pytest.mark.parametrize("code", [1, 7, 137])
+def test_exec_gives_the_exit_code(box, kubectl, code):
+    done = kubectl("exec", "box", "--", "sh", "-c", f"echo before; exit {code}")
+    assert (done.returncode, done.stdout) == (code, "before\n")
+    assert f"command terminated with exit code {code}" in done.stderr
+
+
+def test_exec_of_what_is_not_there(box, kubectl):
+    done = kubectl("exec", "box", "--", "/no/such")
+    assert done.returncode != 0 and "/no/such" in done.stderr and "Internal error occurred" in done.stderr
+
+
+def test_exec_reads_its_input_to_the_end(box, kubectl):
+    text = "".join(f"line {i}\n" for i in range(100000))
+    done = kubectl("exec", "-i", "box", "--", "sh", "-c", "cat; echo end", stdin=text)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == text + "end\n"
+
+
+def test_exec_gives_much(box, kubectl):
+    done = kubectl("exec", "box", "--", "sh", "-c", "yes 0123456789abcde | head -c 20000000")
+    assert done.returncode == 0 and len(done.stdout) == 20000000
+
+
+def test_cp_both_ways(box, kubectl, tmp_path):
+    (tmp_path / "there").write_bytes(os.urandom(3 << 20))
+    assert kubectl("cp", str(tmp_path / "there"), "box:/tmp/copied").returncode == 0
+    done = kubectl("cp", "box:/tmp/copied", str(tmp_path / "back"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "back").read_bytes() == (tmp_path / "there").read_bytes()
+
+
+class Terminal:
+    """kubectl on a terminal of its own."""
+
+    def __init__(self, version, server, workdir, env, *args, size=(40, 132)):
+        k = Kubectl(version, server, workdir)
+        self.main, side = pty.openpty()
+        import termios
+        termios.tcsetwinsize(side, size)
+        self.process = subprocess.Popen([*k.command, *args], stdin=side, stdout=side, stderr=side, close_fds=True,
+                                        env=k.env | env, start_new_session=True)
+        os.close(side)
+        self.seen = ""
+
+    def say(self, text):
+        os.write(self.main, text.encode())
+
+    def until(self, pattern, timeout=20):
+        end = time.monotonic() + timeout * SLOWER
+        while not (found := re.search(pattern, self.seen)):
+            left = end - time.monotonic()
+            assert left > 0 and select.select([self.main], [], [], left)[0], self.seen
+            try:
+                self.seen += os.read(self.main, 65536).decode(errors="replace")
+            except OSError:
+                raise AssertionError(self.seen) from None
+        self.seen = self.seen[found.end():]
+        return found
+
+    def end(self):
+        with contextlib.suppress(OSError, AssertionError):
+            self.until("this never comes", 1)
+        code = self.process.wait(20 * SLOWER)
+        os.close(self.main)
+        return code
+
+
+@pytest.fixture
+def terminal(version, server, workdir, env):
+    made = []
+
+    def open_it(*args, **kw):
+        made.append(Terminal(version, server, workdir, env, *args, **kw))
+        return made[-1]
+
+    yield open_it
+    for t in made:
+        if t.process.poll() is None:
+            t.process.kill()
+            t.process.wait()
+
+
+def test_exec_on_a_terminal(box, terminal):
+    t = terminal("exec", "-it", "box", "--", "sh")
+    t.until("# ")
+    t.say("stty size; tty\n")
+    t.until(r"40 132")
+    t.until(r"/dev/pts/\d+")
+    t.say("exit 3\n")
+    t.until("exit code 3")
+    assert t.end() == 3
+
+
+def test_a_client_that_vanishes_hangs_up(box, terminal, kubectl):
+    t = terminal("exec", "-it", "box", "--", "sh")
+    t.until("# ")
+    t.say("echo $$ > /tmp/shell; echo ok'ay'\n")
+    t.until("okay")
+    t.process.kill()
+    t.process.wait()
+    script = "for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $(cat /tmp/shell) 2>/dev/null || exit 0; sleep 1; done; exit 1"
+    assert kubectl("exec", "box", "--", "sh", "-c", script).returncode == 0
+
+
+# --- attach ---
+
+def test_attach(raw, node, kubectl, env, version):
+    name = f"attach-{version.replace('.', '-')}-{'s' if env else 'w'}"
+    start(raw, name, "read line; echo got $line; exit 5", stdin=True, stdinOnce=True)
+    done = kubectl("attach", "-i", name, stdin="word\n")
+    assert "got word" in done.stdout, done
+    o = await_object(raw, f"{PODS}/{name}", lambda o: o["status"]["phase"] == "Failed")
+    assert o["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 5
+    raw.delete(f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+
+
+# --- port-forward ---
+
+@contextlib.contextmanager
+def forwarding(version, server, workdir, env, *ports):
+    k = Kubectl(version, server, workdir)
+    p = subprocess.Popen([*k.command, "port-forward", "pod/box", *ports], stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, env=k.env | env)
+    try:
+        local = {}
+        while len(local) < len(ports):
+            line = p.stdout.readline()
+            assert line, "kubectl ended"
+            if found := re.match(r"Forwarding from 127.0.0.1:(\d+) -> (\d+)", line):
+                local[int(found[2])] = int(found[1])
+        yield local, p
+    finally:
+        p.kill()
+        p.wait()
+        p.stdout.close()
+
+
+def ask(port, data=None):
+    with socket.create_connection(("127.0.0.1", port), 20 * SLOWER) as s:
+        got = b""
+        if data is not None:
+            writer = threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR)))
+            writer.start()
+        while part := s.recv(65536):
+            got += part
+        if data is not None:
+            writer.join()
+        return got
+
+
+def test_port_forward(box, version, server, workdir, env):
+    with forwarding(version, server, workdir, env, ":80", ":81") as (local, _):
+        assert ask(local[81]) == b"hello\n"
+        data = os.urandom(5 << 20)
+        assert ask(local[80], data) == data
+        assert ask(local[81]) == b"hello\n"
+
+
+def test_port_forward_of_many_at_once(raw, node, version, server, workdir, env, box):
+    with forwarding(version, server, workdir, env, ":80") as (local, _):
+        open_ones = [socket.create_connection(("127.0.0.1", local[80]), 20 * SLOWER) for _ in range(20)]
+        for i, s in enumerate(open_ones):
+            s.sendall(b"%d\n" % i)
+        assert open_ones[0].recv(10) == b"0\n"
+        for s in open_ones:
+            s.close()
+
+
+def test_port_forward_to_nobody(box, version, server, workdir, env):
+    with forwarding(version, server, workdir, env, ":9") as (local, p):
+        with contextlib.suppress(ConnectionResetError):
+            assert ask(local[9]) == b""
+        said = p.stdout.readline() + p.stdout.readline()
+        assert "an error occurred forwarding" in said and "error forwarding port 9 to pod" in said, said
+        assert "refused" in said
+
+
+# --- logs ---
+
+def test_logs(box, kubectl):
+    assert sorted(kubectl("logs", "box").stdout.splitlines()) == ["said first", "to stderr"]
