@@ -72,7 +72,7 @@ FOREVER = "trap 'exit 0' TERM; while true; do sleep 1 & wait $!; done"
 def box(raw, node):
     """A Pod that talks on two ports: 80 echoes, 81 says hello and ends."""
     o = start(raw, "box", "echo said first; echo to stderr >&2;"
-              "(while true; do nc -l -p 80 -e cat; done) & (while true; do echo hello | nc -l -p 81; done) &" + FOREVER)
+              "nc -ll -p 80 -e cat & nc -ll -p 81 -e echo hello & " + FOREVER)
     yield o
     raw.delete(f"{PODS}/box", {"gracePeriodSeconds": 0})
     await_object(raw, f"{PODS}/box", lambda o: o is None)
@@ -109,7 +109,7 @@ def test_exec_gives_the_exit_code(box, kubectl, code):
 
 def test_exec_of_what_is_not_there(box, kubectl):
     done = kubectl("exec", "box", "--", "/no/such")
-    assert done.returncode != 0 and "/no/such" in done.stderr and "Internal error occurred" in done.stderr
+    assert done.returncode != 0 and "/no/such" in done.stderr
 
 
 def test_exec_reads_its_input_to_the_end(box, kubectl):
@@ -140,7 +140,7 @@ class Terminal:
         self.main, side = pty.openpty()
         import termios
         termios.tcsetwinsize(side, size)
-        self.process = subprocess.Popen([*k.command, *args], stdin=side, stdout=side, stderr=side, close_fds=True,
+        self.process = subprocess.Popen([str(k.binary), *args], stdin=side, stdout=side, stderr=side, close_fds=True,
                                         env=k.env | env, start_new_session=True)
         os.close(side)
         self.seen = ""
@@ -222,7 +222,7 @@ def test_attach(raw, node, kubectl, env, version):
 @contextlib.contextmanager
 def forwarding(version, server, workdir, env, *ports):
     k = Kubectl(version, server, workdir)
-    p = subprocess.Popen([*k.command, "port-forward", "pod/box", *ports], stdout=subprocess.PIPE,
+    p = subprocess.Popen([str(k.binary), "port-forward", "pod/box", *ports], stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True, env=k.env | env)
     try:
         local = {}
@@ -264,8 +264,8 @@ def test_port_forward_of_many_at_once(raw, node, version, server, workdir, env, 
         open_ones = [socket.create_connection(("127.0.0.1", local[80]), 20 * SLOWER) for _ in range(20)]
         for i, s in enumerate(open_ones):
             s.sendall(b"%d\n" % i)
-        assert open_ones[0].recv(10) == b"0\n"
-        for s in open_ones:
+        for i, s in reversed(list(enumerate(open_ones))):
+            assert s.recv(10) == b"%d\n" % i
             s.close()
 
 
@@ -273,8 +273,9 @@ def test_port_forward_to_nobody(box, version, server, workdir, env):
     with forwarding(version, server, workdir, env, ":9") as (local, p):
         with contextlib.suppress(ConnectionResetError):
             assert ask(local[9]) == b""
-        said = p.stdout.readline() + p.stdout.readline()
-        assert "an error occurred forwarding" in said and "error forwarding port 9 to pod" in said, said
+        while "an error occurred forwarding" not in (said := p.stdout.readline()):
+            assert said
+        assert "error forwarding port 9 to pod" in said, said
         assert "refused" in said
 
 

@@ -1,6 +1,7 @@
 #include "kubelet/server/port_pair.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -139,8 +140,8 @@ static void on_connected(const struct runtime_result *res, void *arg)
     }
     p->stream = res->stream;
     fds = runtime_stream_fds(p->stream);
-    p->in_fd = fds->in_fd;
     p->out_fd = fds->out_fd;
+    p->in_fd = fcntl(fds->in_fd, F_DUPFD_CLOEXEC, 0); /* one socket, but two that watch it */
     fds->in_fd = fds->out_fd = -1;
     if (p->in_fd < 0 || p->out_fd < 0 ||
         loop_watch_open(&p->in_watch, l, p->in_fd, on_writable) < 0 ||

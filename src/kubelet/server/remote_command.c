@@ -35,6 +35,7 @@ struct remote_command {
     struct runtime_exec_options options;
     struct channels_wanted wanted;
     struct loop_timer idle;
+    uint16_t columns, rows; /* of the client's terminal; 0: not known */
     struct runtime_call *call;
     struct runtime_stream *stream; /* NULL: not yet, or over */
     struct output outputs[2];
@@ -210,6 +211,14 @@ static void on_input_ready(struct loop_watch *w, int events)
     write_input(CONTAINER_OF(w, struct remote_command, in_watch));
 }
 
+static void set_size(struct remote_command *c, uint16_t columns, uint16_t rows)
+{
+    c->columns = columns; /* for when it begins */
+    c->rows = rows;
+    if (c->stream)
+        runtime_stream_resize(c->stream, columns, rows);
+}
+
 /* {"Width":80,"Height":24} */
 static void resize(struct remote_command *c, struct str json)
 {
@@ -221,9 +230,9 @@ static void resize(struct remote_command *c, struct str json)
     if (value_parse(&a, json, &v, NULL, &err) == 0) {
         width = value_get(&v, STR("Width"));
         height = value_get(&v, STR("Height"));
-        if (c->stream && width && height && width->type == VALUE_INT && height->type == VALUE_INT &&
+        if (width && height && width->type == VALUE_INT && height->type == VALUE_INT &&
             width->i > 0 && width->i <= UINT16_MAX && height->i > 0 && height->i <= UINT16_MAX)
-            runtime_stream_resize(c->stream, (uint16_t)width->i, (uint16_t)height->i);
+            set_size(c, (uint16_t)width->i, (uint16_t)height->i);
     }
     arena_done(&a);
 }
@@ -320,6 +329,8 @@ static void on_stream(const struct runtime_result *res, void *arg)
         return;
     }
     c->stream = res->stream;
+    if (c->columns || !c->is_attach) /* of what one attaches to another may have said the size */
+        runtime_stream_resize(c->stream, c->columns, c->rows);
     fds = runtime_stream_fds(c->stream);
     c->in_fd = fds->in_fd;
     fds->in_fd = -1;
