@@ -203,7 +203,7 @@ test-long:
 
 # What the benches run beside the program itself.
 BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch $(B)/bench-schedule
-BENCHES := start codec schedule api-get api-list api-create watch-fanout idle-connections up pod-start idle
+BENCHES := start codec schedule api-get api-list api-create apply watch-fanout idle-connections up pod-start idle
 bench-programs: $(BENCH_PROGRAMS)
 $(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread

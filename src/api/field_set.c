@@ -131,7 +131,7 @@ static int parse_element(struct arena *a, struct str text, struct str *ret, stru
             return r;
         if (text.p[0] == 'k' && v.type != VALUE_OBJECT)
             return err_set(err, ERR_INVALID, "no key: '%.*s'", STR_ARG(text));
-        if (v.type == VALUE_OBJECT)
+        if (v.type == VALUE_OBJECT && v.len)
             qsort(v.members, v.len, sizeof(*v.members), compare_members);
         buf_init_arena(&b, a, text.len + 8);
         buf_append(&b, text.p, 2);

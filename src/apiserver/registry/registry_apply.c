@@ -101,6 +101,16 @@ static bool check_config(struct api_request *r, struct apply *p, const struct va
     return true;
 }
 
+/* Clients mostly send JSON, which needs no YAML reader. False: it is none, or gives keys twice. */
+static bool parse_json(struct api_request *r, struct value *ret)
+{
+    struct str text = str_trim(r->body), duplicate = STR_NULL;
+    struct err err;
+
+    return text.len && text.p[0] == '{' &&
+           value_parse(r->arena, text, ret, &duplicate, &err) >= 0 && !duplicate.p;
+}
+
 /* Keys that the YAML gives twice. */
 static bool check_strict(struct api_request *r, struct status *ret)
 {
@@ -130,6 +140,8 @@ static bool decode(struct api_request *r, struct apply *p, struct status *ret)
     struct str json;
     struct err err;
 
+    if (parse_json(r, &config))
+        return check_config(r, p, &config, ret);
     if (yaml_to_json(r->arena, r->body, false, API_REQUEST_BODY_LIMIT * 2, &json, &err) < 0 ||
         value_parse(r->arena, json, &config, NULL, &err) < 0) {
         *ret = status_plain(r->arena, STATUS_BAD_REQUEST, "error decoding YAML: %s", err.text);
