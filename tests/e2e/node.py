@@ -105,6 +105,10 @@ class Node:
         self.stop()
         done = subprocess.run(self.command("--cleanup"), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
+        # The group that the kubelet was told to work below is the caller's to remove.
+        for group in (*Path("/sys/fs/cgroup").glob("*" + self.cgroup), Path("/sys/fs/cgroup" + self.cgroup)):
+            if group.is_dir():
+                group.rmdir()
         left = self.leftovers()
         assert not left, left
 
@@ -113,8 +117,8 @@ class Node:
         found = [f"process {p}" for p in processes_of(str(self.dir))]
         found += [f"mount {line.split()[4]}" for line in Path("/proc/self/mountinfo").read_text().splitlines()
                   if str(self.dir) in line]
-        found += [f"cgroup {p}" for p in Path("/sys/fs/cgroup").glob("*" + self.cgroup + "/kubepods")]
-        found += [f"cgroup {p}" for p in Path("/sys/fs/cgroup").glob(self.cgroup[1:] + "/kubepods")]
+        found += [f"cgroup {p}" for p in Path("/sys/fs/cgroup").glob("*" + self.cgroup)]
+        found += [f"cgroup {p}" for p in Path("/sys/fs/cgroup").glob(self.cgroup[1:])]
         links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, check=True).stdout)
         found += [f"link {link['ifname']}" for link in links if link["ifname"] != "lo"]
         found += [f"directory {p}" for p in (self.root / "pods").glob("*")]
