@@ -40,6 +40,7 @@ static void remove_groups(struct loop_timer *t)
             loop_timer_start(&c->timer, GROUP_RETRY_MS);
         return;
     }
+    cgroup_remove_empty(str_from_cstr(root));
     loop_stop(c->k->loop);
 }
 

@@ -189,6 +189,17 @@ int cgroup_remove(struct str path, struct err *err)
     return r < 0 ? err_errno(err, -r, "remove the cgroup '%.*s'", STR_ARG(path)) : 0;
 }
 
+void cgroup_remove_empty(struct str path)
+{
+    char directory[CGROUP_PATH_BYTES];
+
+    if (path.len < 2)
+        return;
+    for (size_t i = 0; i < n_hierarchies(); i++)
+        if (directory_of(i, path, directory))
+            (void)rmdir(directory); /* one in use stays */
+}
+
 void cgroup_kill(struct str path)
 {
     char directory[CGROUP_PATH_BYTES];

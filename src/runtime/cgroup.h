@@ -17,6 +17,8 @@ int cgroup_make(struct str path, struct err *err);
 /* Kills what is in it and below, and removes all of it; absent is fine. -EBUSY: something has not
  * died yet, ask again. */
 int cgroup_remove(struct str path, struct err *err);
+/* Only if nothing is in it or below. */
+void cgroup_remove_empty(struct str path);
 /* Kills what is in it and below. */
 void cgroup_kill(struct str path);
 /* The files that a process is written to to enter it, as many as there are hierarchies. */
