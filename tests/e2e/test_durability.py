@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -245,3 +246,28 @@ def test_full_disk_refuses_writes_serves_reads_and_heals(scratch):
     finally:
         s.kill()
         s.forget()
+
+
+def test_renewals_of_leases_cost_no_disk_but_a_change_of_holder_does(own_server):
+    leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+    lease = {"metadata": {"name": "a"}, "spec": {"holderIdentity": "one", "renewTime": "2026-01-01T00:00:00.000000Z"}}
+
+    def written():
+        text = Path(f"/proc/{own_server.pid()}/io").read_text()
+        return int(re.search(r"^write_bytes: (\d+)", text, re.M).group(1))
+
+    with own_server.raw() as raw:
+        assert raw.post(leases, lease).status == 201
+        before = written()
+        for second in range(1, 41):
+            renewal = {"spec": {"renewTime": f"2026-01-01T00:00:{second:02}.000000Z"}}
+            assert raw.patch(f"{leases}/a", renewal).status == 200
+        assert written() - before < 10 * 4096
+        before = written()
+        for holder in range(10):
+            assert raw.patch(f"{leases}/a", {"spec": {"holderIdentity": f"h{holder}"}}).status == 200
+        assert written() - before >= 10 * 4096
+    own_server.kill()
+    own_server.start()
+    with own_server.raw() as raw:
+        assert raw.get(f"{leases}/a").json()["spec"]["holderIdentity"] == "h9"

@@ -10,6 +10,7 @@ extern const struct strategy pod_strategy;
 extern const struct strategy service_strategy;
 extern const struct strategy event_strategy;
 extern const struct strategy events_event_strategy;
+extern const struct strategy lease_strategy;
 extern const struct strategy certificate_request_strategy;
 extern const struct strategy volume_strategy;
 extern const struct strategy volume_claim_strategy;
