@@ -141,9 +141,9 @@ static void put_value(struct buf *b, uint16_t type, const struct nft_bytes *v)
     patch_len(b, at, false);
 }
 
-static void put_goto(struct buf *b, const char *chain)
+static void put_verdict(struct buf *b, const char *chain, bool returns)
 {
-    uint32_t code = htonl((uint32_t)NFT_GOTO);
+    uint32_t code = htonl((uint32_t)(returns ? NFT_JUMP : NFT_GOTO));
     size_t data = begin_nest(b, NFTA_SET_ELEM_DATA), verdict = begin_nest(b, NFTA_DATA_VERDICT);
 
     put_attr(b, NFTA_VERDICT_CODE, &code, sizeof(code));
@@ -161,7 +161,7 @@ static void put_element(struct buf *b, const struct nft_element *e)
     if (e->key_end.len)
         put_value(b, NFTA_SET_ELEM_KEY_END, &e->key_end);
     if (e->jump_to)
-        put_goto(b, e->jump_to);
+        put_verdict(b, e->jump_to, e->returns);
     else if (e->data.len)
         put_value(b, NFTA_SET_ELEM_DATA, &e->data);
     if (e->timeout_ms)

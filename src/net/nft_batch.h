@@ -3,6 +3,7 @@
  * and rules are for nft(8) to load. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct nft_element {
     struct nft_bytes key_end; /* len 0: no range; the last key of it */
     struct nft_bytes data;    /* len 0: a set, or a verdict map */
     const char *jump_to;      /* a verdict map's: goto this chain; NULL: none */
+    bool returns;             /* it is jumped to, not gone to */
     uint64_t timeout_ms;      /* 0: the set's */
 };
 

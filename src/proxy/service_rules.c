@@ -1,28 +1,22 @@
 #include "proxy/service_rules.h"
 
+#include <sys/socket.h>
+
 #include <netinet/in.h>
 
 #include "api/core_v1.h"
 #include "api/discovery_v1.h"
-#include "base/arena.h"
+#include "api/meta_v1.h"
+#include "base/hash.h"
 #include "client/api_object.h"
-#include "net/ip_prefix.h"
+
+enum { DEFAULT_AFFINITY_S = 10800 };
 
 struct endpoint {
-    uint32_t address;
+    struct ip address;
     uint16_t port;
 };
 struct endpoints VEC(struct endpoint);
-
-static bool parse_v4(struct str text, uint32_t *ret)
-{
-    struct ip ip;
-
-    if (!ip_parse(text, &ip) || ip.family != 2 /* AF_INET */)
-        return false;
-    memcpy(ret, ip.bytes, 4);
-    return true;
-}
 
 static bool is_true(const bool *p, bool otherwise)
 {
@@ -39,12 +33,12 @@ static bool still_serves(const struct discovery_v1_endpoint *e)
     return is_true(e->conditions.serving, false) && is_true(e->conditions.terminating, false);
 }
 
-static void add_endpoint(struct endpoints *to, uint32_t address, uint16_t port)
+static void add_endpoint(struct endpoints *to, const struct ip *address, uint16_t port)
 {
     VEC_FOREACH(const struct endpoint *, e, to)
-        if (e->address == address && e->port == port)
+        if (e->port == port && ip_cmp(&e->address, address) == 0)
             return; /* in two slices while it moves */
-    VEC_PUSH(to, (struct endpoint){ address, port });
+    VEC_PUSH(to, (struct endpoint){ *address, port });
 }
 
 static struct str protocol_of(struct str p)
@@ -52,132 +46,337 @@ static struct str protocol_of(struct str p)
     return p.len ? p : STR("TCP");
 }
 
-static void gather_slice(const struct discovery_v1_endpoint_slice *s,
-                         const struct core_v1_service_port *port,
+/* Which of a port's endpoints are asked for. */
+struct selection {
+    uint8_t family;
+    struct str node; /* of this node alone; p NULL: of all */
+    const struct core_v1_service_port *port;
+};
+
+static void gather_slice(const struct discovery_v1_endpoint_slice *s, const struct selection *sel,
                          bool (*wanted)(const struct discovery_v1_endpoint *e),
                          struct endpoints *ret)
 {
-    uint32_t address;
+    struct ip ip;
 
     for (uint32_t p = 0; p < s->ports.len; p++) {
         const struct discovery_v1_endpoint_port *ep = &s->ports.items[p];
 
-        if (!str_eq(ep->name, port->name) || !ep->port ||
-            !str_eq(protocol_of(ep->protocol), protocol_of(port->protocol)))
+        if (!str_eq(ep->name, sel->port->name) || !ep->port ||
+            !str_eq(protocol_of(ep->protocol), protocol_of(sel->port->protocol)))
             continue;
         for (uint32_t i = 0; i < s->endpoints.len; i++) {
             const struct discovery_v1_endpoint *e = &s->endpoints.items[i];
 
-            if (wanted(e) && e->addresses.len && parse_v4(e->addresses.items[0], &address))
-                add_endpoint(ret, address, (uint16_t)*ep->port);
+            if (wanted(e) && (!sel->node.p || str_eq(e->node_name, sel->node)) &&
+                e->addresses.len && ip_parse(e->addresses.items[0], &ip) &&
+                ip.family == sel->family)
+                add_endpoint(ret, &ip, (uint16_t)*ep->port);
         }
     }
 }
 
-static void gather(const struct api_object *const *slices, size_t n,
-                   const struct core_v1_service_port *port, struct endpoints *ret)
+static void gather(const struct service_rules_input *in, const struct selection *sel,
+                   struct endpoints *ret)
 {
     static bool (*const passes[])(const struct discovery_v1_endpoint *e) = { is_ready,
                                                                              still_serves };
 
     for (size_t pass = 0; pass < 2 && !ret->len; pass++)
-        for (size_t i = 0; i < n; i++) {
-            const struct discovery_v1_endpoint_slice *s =
-                API_OBJECT(slices[i], struct discovery_v1_endpoint_slice);
-
-            if (str_eq(s->address_type, STR("IPv4")))
-                gather_slice(s, port, passes[pass], ret);
-        }
+        for (size_t i = 0; i < in->n_slices; i++)
+            gather_slice(API_OBJECT(in->slices[i], struct discovery_v1_endpoint_slice), sel,
+                         passes[pass], ret);
 }
 
-/* One place where the port is reached: `e` says which. */
-static void add_place(struct proxy_elements *ret, struct proxy_element e, enum proxy_set slots_set,
+/* The sets of places with an address, and of those without. */
+struct place_sets {
+    enum proxy_set picks, slots, ids, by_id, affine, masquerade, refuse;
+};
+static const struct place_sets with_address = { PROXY_SVC,    PROXY_EPS,  PROXY_IDS,   PROXY_EPID,
+                                                PROXY_AFFINE, PROXY_MASQ, PROXY_REFUSE },
+                               any_address = { PROXY_NP,      PROXY_NPEPS,    PROXY_NPIDS,
+                                               PROXY_NPEPID,  PROXY_NPAFFINE, PROXY_NPMASQ,
+                                               PROXY_NPREFUSE };
+
+struct place {
+    const struct place_sets *sets;
+    struct proxy_element at; /* family, protocol, address, port */
+    bool is_masqueraded;
+    bool has_others; /* endpoints, but none that the policy allows here */
+    uint32_t affinity_s;
+};
+
+static void push(struct proxy_elements *ret, const struct place *p, enum proxy_set set,
+                 struct proxy_element e)
+{
+    e.set = set;
+    e.family = p->at.family;
+    e.protocol = p->at.protocol;
+    e.address = p->at.address;
+    e.port = p->at.port;
+    VEC_PUSH(ret, e);
+}
+
+static uint32_t number_of(const struct endpoint *e)
+{
+    return hash_crc32c(hash_crc32c(0, e->address.bytes, sizeof(e->address.bytes)), &e->port,
+                       sizeof(e->port));
+}
+
+static void add_affinity(struct proxy_elements *ret, const struct place *p,
+                         const struct endpoints *eps, uint16_t slots)
+{
+    push(ret, p, p->sets->affine,
+         (struct proxy_element){ .verdict = PROXY_STICK, .timeout_s = p->affinity_s });
+    for (uint32_t i = 0; i < slots; i++)
+        push(ret, p, p->sets->ids,
+             (struct proxy_element){ .slot = i, .id = number_of(&eps->items[i % eps->len]) });
+    VEC_FOREACH(const struct endpoint *, e, eps)
+        push(ret, p, p->sets->by_id,
+             (struct proxy_element){ .slot = number_of(e), .to = e->address, .to_port = e->port });
+}
+
+static void add_place(struct proxy_elements *ret, const struct place *p,
                       const struct endpoints *eps)
 {
     uint16_t slots = proxy_table_slots(eps->len);
 
-    e.slots = slots;
-    VEC_PUSH(ret, e);
-    e.set = slots_set;
-    e.slots = 0;
+    if (!eps->len) {
+        push(ret, p, p->sets->refuse,
+             (struct proxy_element){ .verdict = p->has_others ? PROXY_DROP : PROXY_REJECT });
+        return;
+    }
+    push(ret, p, p->sets->picks,
+         (struct proxy_element){
+             .verdict = PROXY_PICK, .is_affine = p->affinity_s != 0, .slots = slots });
+    if (p->is_masqueraded)
+        push(ret, p, p->sets->masquerade, (struct proxy_element){ .slots = 0 });
+    if (p->affinity_s && p->at.family == AF_INET) {
+        add_affinity(ret, p, eps, slots);
+        return;
+    }
     for (uint32_t i = 0; i < slots; i++) {
-        e.slot = i;
-        e.to_address = eps->items[i % eps->len].address;
-        e.to_port = eps->items[i % eps->len].port;
-        VEC_PUSH(ret, e);
+        const struct endpoint *e = &eps->items[i % eps->len];
+
+        push(ret, p, p->sets->slots,
+             (struct proxy_element){ .slot = i, .to = e->address, .to_port = e->port });
     }
 }
 
-static void add_hairpins(struct proxy_elements *ret, const struct endpoints *eps)
+static void add_hairpins(struct proxy_elements *ret, uint8_t family, const struct endpoints *eps)
 {
     VEC_FOREACH(const struct endpoint *, e, eps)
-        VEC_PUSH(ret, (struct proxy_element){ .set = PROXY_HAIRPIN, .address = e->address });
+        VEC_PUSH(ret, (struct proxy_element){
+                          .set = PROXY_HAIRPIN, .family = family, .address = e->address });
 }
 
-/* The Service's addresses of the cluster, external ones, and a load balancer's. */
-static size_t addresses_of(struct arena *a, const struct core_v1_service *s, uint32_t **ret)
+/* Only clients in the Service's ranges, if it has some of the family. A range within another is
+ * left out: the kernel wants no overlap. */
+static void add_guard(struct proxy_elements *ret, const struct core_v1_service *s,
+                      const struct place *p)
 {
-    size_t n = 0;
-    uint32_t *list = ARENA_NEW_ARRAY(
-        a, uint32_t, 1 + s->spec.external_ips.len + s->status.load_balancer.ingress.len);
+    uint32_t n = s->spec.load_balancer_source_ranges.len;
+    struct ip_prefix range, other;
 
-    n += parse_v4(s->spec.cluster_ip, &list[n]);
-    for (uint32_t i = 0; i < s->spec.external_ips.len; i++)
-        n += parse_v4(s->spec.external_ips.items[i], &list[n]);
-    for (uint32_t i = 0; i < s->status.load_balancer.ingress.len; i++)
-        n += parse_v4(s->status.load_balancer.ingress.items[i].ip, &list[n]);
-    *ret = list;
-    return n;
-}
-
-static void add_port(struct proxy_elements *ret, const struct core_v1_service_port *port,
-                     const uint32_t *addresses, size_t n, const struct endpoints *eps)
-{
-    struct proxy_element e = { .port = (uint16_t)port->port };
-
-    if (str_eq(protocol_of(port->protocol), STR("TCP")))
-        e.protocol = IPPROTO_TCP;
-    else if (str_eq(port->protocol, STR("UDP")))
-        e.protocol = IPPROTO_UDP;
-    else
-        return; /* SCTP is not translated */
-    for (size_t i = 0; eps->len && i < n; i++) {
-        e.set = PROXY_SVC;
-        e.address = addresses[i];
-        add_place(ret, e, PROXY_EPS, eps);
-    }
-    if (port->node_port <= 0)
+    if (!n)
         return;
-    e = (struct proxy_element){ .set = eps->len ? PROXY_NP : PROXY_NPREJECT,
-                                .protocol = e.protocol,
-                                .port = (uint16_t)port->node_port };
-    if (eps->len)
-        add_place(ret, e, PROXY_NPEPS, eps);
-    else
-        VEC_PUSH(ret, e);
+    push(ret, p, PROXY_GUARD, (struct proxy_element){ .slots = 0 });
+    for (uint32_t i = 0; i < n; i++) {
+        bool is_within = false;
+
+        if (!ip_prefix_parse(str_trim(s->spec.load_balancer_source_ranges.items[i]), &range) ||
+            range.ip.family != p->at.family)
+            continue;
+        for (uint32_t k = 0; k < n && !is_within; k++)
+            is_within =
+                k != i &&
+                ip_prefix_parse(str_trim(s->spec.load_balancer_source_ranges.items[k]), &other) &&
+                ip_prefix_contains(&other, &range.ip) &&
+                (other.len < range.len || (other.len == range.len && k < i));
+        if (!is_within)
+            push(ret, p, PROXY_RANGES,
+                 (struct proxy_element){ .to = ip_prefix_base(&range), .len = range.len });
+    }
 }
 
-void service_rules(struct arena *a, const struct api_object *service,
-                   const struct api_object *const *slices, size_t n_slices,
-                   struct proxy_elements *ret)
+/* A Service's port in one family. */
+struct port_rules {
+    const struct core_v1_service *service;
+    const struct core_v1_service_port *port;
+    struct place place; /* what all places have in common */
+    struct endpoints all, local;
+};
+
+static void add_cluster_ip(struct proxy_elements *ret, const struct port_rules *r, struct str text)
 {
-    const struct core_v1_service *s = API_OBJECT(service, struct core_v1_service);
-    uint32_t *addresses, address;
-    size_t n;
+    bool is_local = str_eq(r->service->spec.internal_traffic_policy, STR("Local"));
+    struct place p = r->place;
+
+    if (!ip_parse(text, &p.at.address) || p.at.address.family != p.at.family)
+        return;
+    p.at.port = (uint16_t)r->port->port;
+    p.sets = &with_address;
+    p.has_others = r->all.len > 0;
+    add_place(ret, &p, is_local ? &r->local : &r->all);
+}
+
+static void add_external(struct proxy_elements *ret, const struct port_rules *r, struct str text,
+                         bool is_load_balancer)
+{
+    bool is_local = str_eq(r->service->spec.external_traffic_policy, STR("Local"));
+    struct place p = r->place;
+
+    p.at.port = (uint16_t)r->port->port;
+    p.sets = &with_address;
+    if (!text.p) {
+        p.at.port = (uint16_t)r->port->node_port;
+        p.sets = &any_address;
+    } else if (!ip_parse(text, &p.at.address) || p.at.address.family != p.at.family) {
+        return;
+    }
+    p.is_masqueraded = !is_local;
+    p.has_others = r->all.len > 0;
+    add_place(ret, &p, is_local ? &r->local : &r->all);
+    if (is_load_balancer)
+        add_guard(ret, r->service, &p);
+}
+
+static void add_port(struct proxy_elements *ret, const struct port_rules *r)
+{
+    const struct core_v1_service *s = r->service;
+
+    if (s->spec.cluster_ips.len == 0)
+        add_cluster_ip(ret, r, s->spec.cluster_ip);
+    for (uint32_t i = 0; i < s->spec.cluster_ips.len; i++)
+        add_cluster_ip(ret, r, s->spec.cluster_ips.items[i]);
+    for (uint32_t i = 0; i < s->spec.external_ips.len; i++)
+        add_external(ret, r, s->spec.external_ips.items[i], false);
+    for (uint32_t i = 0; i < s->status.load_balancer.ingress.len; i++) {
+        const struct core_v1_load_balancer_ingress *in = &s->status.load_balancer.ingress.items[i];
+
+        if (in->ip.len && !str_eq(in->ip_mode, STR("Proxy")))
+            add_external(ret, r, in->ip, true);
+    }
+    if (r->port->node_port > 0)
+        add_external(ret, r, STR_NULL, false);
+    add_hairpins(ret, r->place.at.family, &r->all);
+}
+
+static uint8_t protocol_number(struct str p)
+{
+    p = protocol_of(p);
+    /* SCTP is not translated. */
+    return str_eq(p, STR("TCP")) ? IPPROTO_TCP : str_eq(p, STR("UDP")) ? IPPROTO_UDP : 0;
+}
+
+static uint32_t affinity_of(const struct core_v1_service_spec *s)
+{
+    const struct core_v1_session_affinity_config *c = s->session_affinity_config;
+
+    if (!str_eq(s->session_affinity, STR("ClientIP")))
+        return 0;
+    if (c && c->client_ip && c->client_ip->timeout_seconds && *c->client_ip->timeout_seconds > 0)
+        return (uint32_t)*c->client_ip->timeout_seconds;
+    return DEFAULT_AFFINITY_S;
+}
+
+static bool has_family(const struct core_v1_service_spec *s, uint8_t family)
+{
+    struct ip ip;
+
+    for (uint32_t i = 0; i < s->cluster_ips.len; i++)
+        if (ip_parse(s->cluster_ips.items[i], &ip) && ip.family == family)
+            return true;
+    return s->cluster_ips.len == 0 && ip_parse(s->cluster_ip, &ip) && ip.family == family;
+}
+
+/* Only the cluster's own addresses: another may be a node's, where more than Services is reached.
+ */
+static void add_addresses(struct proxy_elements *ret, const struct core_v1_service_spec *s)
+{
+    const struct str *list = s->cluster_ips.len ? s->cluster_ips.items : &s->cluster_ip;
+    struct ip ip;
+
+    for (uint32_t i = 0; i < (s->cluster_ips.len ? s->cluster_ips.len : 1); i++)
+        if (ip_parse(list[i], &ip))
+            VEC_PUSH(ret, (struct proxy_element){
+                              .set = PROXY_ADDRESSES, .family = ip.family, .address = ip });
+}
+
+void service_rules(const struct service_rules_input *in, struct proxy_elements *ret)
+{
+    static const uint8_t families[] = { AF_INET, AF_INET6 };
+    const struct core_v1_service *s = API_OBJECT(in->service, struct core_v1_service);
 
     if (!s->spec.cluster_ip.len || str_eq(s->spec.cluster_ip, STR("None")) ||
         str_eq(s->spec.type, STR("ExternalName")))
         return;
-    n = addresses_of(a, s, &addresses);
-    /* Only the cluster's own: another may be a node's, where more than Services is reached. */
-    if (parse_v4(s->spec.cluster_ip, &address))
-        VEC_PUSH(ret, (struct proxy_element){ .set = PROXY_ADDRESSES, .address = address });
-    for (uint32_t i = 0; i < s->spec.ports.len; i++) {
-        struct endpoints eps = { 0 };
+    add_addresses(ret, &s->spec);
+    for (uint32_t i = 0; i < 2 * s->spec.ports.len; i++) {
+        const struct core_v1_service_port *port = &s->spec.ports.items[i / 2];
+        struct port_rules r = { .service = s, .port = port };
+        struct selection sel = { .family = families[i % 2], .port = port };
 
-        gather(slices, n_slices, &s->spec.ports.items[i], &eps);
-        add_port(ret, &s->spec.ports.items[i], addresses, n, &eps);
-        add_hairpins(ret, &eps);
-        VEC_DONE(&eps);
+        r.place.at.family = sel.family;
+        r.place.at.protocol = protocol_number(port->protocol);
+        r.place.affinity_s = affinity_of(&s->spec);
+        if (!has_family(&s->spec, sel.family) || !r.place.at.protocol)
+            continue;
+        gather(in, &sel, &r.all);
+        sel.node = in->node.p ? in->node : STR("");
+        if (sel.node.len)
+            gather(in, &sel, &r.local);
+        add_port(ret, &r);
+        VEC_DONE(&r.all);
+        VEC_DONE(&r.local);
     }
+}
+
+/* --- ports of Pods --- */
+
+static void add_host_port(struct proxy_elements *ret, const struct core_v1_container_port *port,
+                          const struct ip *pod)
+{
+    struct endpoint e = { *pod, (uint16_t)port->container_port };
+    struct endpoints eps = { .items = &e, .len = 1 };
+    struct place p = { .sets = &any_address };
+    bool has_ip = port->host_ip.len && ip_parse(port->host_ip, &p.at.address);
+    static const struct ip none;
+
+    p.at.family = pod->family;
+    p.at.protocol = protocol_number(port->protocol);
+    p.at.port = (uint16_t)port->host_port;
+    if (!p.at.protocol || (has_ip && p.at.address.family != pod->family))
+        return;
+    if (has_ip && memcmp(p.at.address.bytes, none.bytes, sizeof(none.bytes)) != 0)
+        p.sets = &with_address;
+    else
+        p.at.address = none;
+    add_place(ret, &p, &eps);
+    add_hairpins(ret, pod->family, &eps);
+}
+
+static void add_host_ports(struct proxy_elements *ret, const struct core_v1_container *c,
+                           const struct core_v1_pod_status *s)
+{
+    struct ip ip;
+
+    for (uint32_t i = 0; i < c->ports.len; i++)
+        for (uint32_t k = 0; c->ports.items[i].host_port > 0 && k < s->pod_ips.len; k++)
+            if (ip_parse(s->pod_ips.items[k].ip, &ip))
+                add_host_port(ret, &c->ports.items[i], &ip);
+}
+
+void service_rules_of_pod(const struct api_object *pod, struct proxy_elements *ret)
+{
+    const struct core_v1_pod *p = API_OBJECT(pod, struct core_v1_pod);
+
+    if (p->spec.host_network || str_eq(p->status.phase, STR("Succeeded")) ||
+        str_eq(p->status.phase, STR("Failed")))
+        return;
+    for (uint32_t i = 0; i < p->spec.containers.len; i++)
+        add_host_ports(ret, &p->spec.containers.items[i], &p->status);
+    for (uint32_t i = 0; i < p->spec.init_containers.len; i++)
+        if (str_eq(p->spec.init_containers.items[i].restart_policy, STR("Always")))
+            add_host_ports(ret, &p->spec.init_containers.items[i], &p->status);
 }
