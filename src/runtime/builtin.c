@@ -460,13 +460,15 @@ static struct runtime_call *pull_image(struct runtime *rt, struct str image,
                                  image_store_directory(b->images),
                                  "--registries",
                                  b->registries ? b->registries : "",
+                                 "--credentials", /* perhaps none */
                                  "pull",
                                  str_cstr(&a, image),
                                  NULL };
 
     if (auth) /* on its standard input: a command line is everybody's to read */
-        buf_printf(&credentials, "%.*s\n%.*s\n%.*s\n", STR_ARG(auth->username),
-                   STR_ARG(auth->password), STR_ARG(auth->registry_token));
+        buf_printf(&credentials, "%.*s\n%.*s\n%.*s\n%.*s\n", STR_ARG(auth->username),
+                   STR_ARG(auth->password), STR_ARG(auth->registry_token),
+                   STR_ARG(auth->identity_token));
     return image_job(b, argv, buf_str(&credentials), done, arg);
 }
 

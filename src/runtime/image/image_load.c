@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "codec/digest.h"
 #include "codec/value.h"
+#include "runtime/image/image_manifest.h"
 #include "runtime/image/image_writer.h"
 #include "runtime/image_reference.h"
 #include "runtime/image_store.h"
@@ -302,23 +303,6 @@ static int load_manifest(struct loading *l, const struct value *manifest, struct
     return r == 0 ? add_image(l, config_text, paths, layers->len, tag, err) : r;
 }
 
-#if defined(__x86_64__)
-static const struct str architecture = STR_INIT("amd64");
-#elif defined(__aarch64__)
-static const struct str architecture = STR_INIT("arm64");
-#else
-#    error "what does Go call this machine?"
-#endif
-
-/* Of an index's entry: is it for another machine (or no image at all)? */
-static bool is_foreign(const struct value *descriptor)
-{
-    const struct value *platform = value_get(descriptor, STR("platform"));
-
-    return platform && (!str_eq(value_get_str(platform, STR("architecture")), architecture) ||
-                        !str_eq(value_get_str(platform, STR("os")), STR("linux")));
-}
-
 static struct str name_of(const struct value *descriptor)
 {
     const struct value *notes = value_get(descriptor, STR("annotations"));
@@ -344,7 +328,7 @@ static int load_index(struct loading *l, const struct value *index, struct str t
         struct str name = name_of(descriptor), text, inner_tag;
         struct value inner;
 
-        if (is_foreign(descriptor))
+        if (image_manifest_is_foreign(descriptor))
             continue;
         r = read_blob(l, descriptor, &text, err);
         if (r == 0)
@@ -369,7 +353,8 @@ static int load_oci(struct loading *l, struct err *err)
     if (r == 0)
         r = load_index(l, &index, l->tag, 0, err);
     if (r == 0 && l->n_images == 0)
-        r = err_set(err, ERR_NOT_FOUND, "archive: no image for linux/%.*s", STR_ARG(architecture));
+        r = err_set(err, ERR_NOT_FOUND, "archive: no image for %.*s",
+                    STR_ARG(image_manifest_platform()));
     return r;
 }
 
