@@ -308,8 +308,8 @@ static void on_task(struct loop_task *t)
 {
     struct proxy *p = CONTAINER_OF(t, struct proxy, task);
 
-    if (!informer_is_synced(p->services) || !informer_is_synced(p->slices) || p->nft ||
-        (p->pods && !informer_is_synced(p->pods)))
+    /* Pods are not waited for: who may not list them has Services all the same. */
+    if (!informer_is_synced(p->services) || !informer_is_synced(p->slices) || p->nft)
         return;
     work_out_dirty(p);
     if (p->is_loaded)
