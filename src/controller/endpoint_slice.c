@@ -168,8 +168,9 @@ static void put(struct reconcile *r, struct slice *s, const struct backend *b)
     s->endpoints[s->n++] = endpoint_of(r, b);
 }
 
-/* Who is in a slice stays there; the others go where room is, then into new slices. */
-static void place_group(struct reconcile *r, const struct api_object *service, struct str family,
+/* Who is in a slice stays there; the others go where room is, then into new slices. False: there
+ * was nobody to place. */
+static bool place_group(struct reconcile *r, const struct api_object *service, struct str family,
                         const struct backend_group *g, struct slice *slices, size_t n_slices)
 {
     bool *is_placed = ARENA_NEW_ARRAY(r->arena, bool, g->n_backends + 1);
@@ -211,16 +212,35 @@ static void place_group(struct reconcile *r, const struct api_object *service, s
         if (s.n)
             write_slice(r, service, family, g, &s);
     }
+    return g->n_backends > 0;
+}
+
+/* A Service that nobody is behind has a slice all the same, without ports: it was looked at. */
+static void place_nobody(struct reconcile *r, const struct api_object *service, struct str family,
+                         struct slice *slices, size_t n_slices)
+{
+    static const struct backend_group nobody = { .n_ports = 0 };
+    struct slice none = { .n = 0 }, *s = &none;
+
+    for (size_t k = 0; k < n_slices && s == &none; k++)
+        if (!slices[k].is_used && str_eq(slices[k].slice->address_type, family) &&
+            has_ports(slices[k].slice, &nobody))
+            s = &slices[k];
+    s->is_used = true;
+    write_slice(r, service, family, &nobody, s);
 }
 
 static void place_family(struct reconcile *r, const struct api_object *service, struct str family,
                          struct slice *slices, size_t n_slices)
 {
     struct backends backends;
+    bool is_any = false;
 
     service_backends(r, service, str_eq(family, STR("IPv6")), &backends);
     for (size_t i = 0; i < backends.n; i++)
-        place_group(r, service, family, &backends.groups[i], slices, n_slices);
+        is_any |= place_group(r, service, family, &backends.groups[i], slices, n_slices);
+    if (!is_any)
+        place_nobody(r, service, family, slices, n_slices);
 }
 
 static enum reconcile_result reconcile_slices(struct reconcile *r)

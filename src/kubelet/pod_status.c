@@ -450,6 +450,22 @@ static struct str unready(const struct maker *m)
                  : STR_NULL;
 }
 
+/* Of init containers that have not done their part, as upstream names them. */
+static struct str incomplete(const struct maker *m)
+{
+    struct buf b;
+
+    buf_init_arena(&b, m->arena, 64);
+    for (uint32_t i = 0; i < m->status->init_container_statuses.len; i++) {
+        const struct core_v1_container_status *c = &m->status->init_container_statuses.items[i];
+
+        if (!c->ready)
+            buf_printf(&b, "%s%.*s", b.len ? " " : "", STR_ARG(c->name));
+    }
+    return arena_printf(m->arena, "containers with incomplete status: [%.*s]",
+                        STR_ARG(buf_str(&b)));
+}
+
 static struct str closed_gate(const struct maker *m)
 {
     for (uint32_t i = 0; i < m->pod->spec.readiness_gates.len; i++) {
@@ -498,9 +514,8 @@ static void make_conditions(const struct maker *m)
     m->status->conditions.items = ARENA_NEW_ARRAY(m->arena, struct core_v1_pod_condition, 8);
     add_condition(m, STR("PodReadyToStartContainers"), m->worker->is_sandbox_ready, STR_NULL,
                   STR_NULL);
-    add_condition(m, STR("Initialized"), is_initialized(m),
-                  is_over ? reason : STR("ContainersNotInitialized"),
-                  STR("containers with incomplete status"));
+    add_condition(m, STR("Initialized"), is_initialized(m), STR("ContainersNotInitialized"),
+                  incomplete(m));
     add_condition(m, STR("Ready"), !is_over && !missing.p && !gate.p && m->plan->is_initialized,
                   missing.p || is_over ? reason : STR("ReadinessGatesNotReady"),
                   missing.p ? missing : gate);

@@ -394,6 +394,30 @@ def test_a_service_has_the_endpoints_of_its_pods(cluster, namespace):
     await_state(core.list_namespaced_endpoints, lambda s: not s, namespace)
 
 
+def test_a_service_that_nobody_is_behind_has_one_empty_slice(cluster, namespace):
+    core, discovery = client.CoreV1Api(cluster), client.DiscoveryV1Api(cluster)
+    core.create_namespaced_service(namespace, {"metadata": {"name": "lone"}, "spec": {
+        "selector": {"app": "nobody"}, "ports": [{"port": 80}]}})
+    (s,) = await_state(discovery.list_namespaced_endpoint_slice, lambda s: len(s) == 1, namespace).values()
+    assert not s.endpoints and not s.ports and s.address_type == "IPv4"
+    assert s.metadata.labels["endpointslice.kubernetes.io/managed-by"] == "endpointslice-controller.k8s.io"
+    # It goes when somebody is there, and is not made a second time beside itself.
+    pod = {"metadata": {"name": "one", "labels": {"app": "nobody"}},
+           "spec": {"containers": [{"name": "c", "image": "x"}], "nodeName": "elsewhere"}}
+    core.patch_namespaced_service("lone", namespace, {"metadata": {"labels": {"seen": "again"}}})
+    await_state(discovery.list_namespaced_endpoint_slice, lambda all: len(all) == 1 and all[s.metadata.name].metadata
+                .labels.get("seen") == "again", namespace)
+    core.create_namespaced_pod(namespace, pod)
+    core.patch_namespaced_pod_status("one", namespace, {"status": {
+        "phase": "Running", "podIP": "10.9.9.9", "podIPs": [{"ip": "10.9.9.9"}],
+        "conditions": [{"type": "Ready", "status": "True"}]}})
+    await_state(discovery.list_namespaced_endpoint_slice, lambda all: len(all) == 1 and
+                s.metadata.name not in all and all[next(iter(all))].endpoints, namespace)
+    core.delete_namespaced_pod("one", namespace, grace_period_seconds=0)
+    core.delete_namespaced_service("lone", namespace)
+    await_state(discovery.list_namespaced_endpoint_slice, lambda s: not s, namespace)
+
+
 def test_many_endpoints_are_spread_over_slices(cluster, namespace):
     core, apps, discovery = client.CoreV1Api(cluster), client.AppsV1Api(cluster), client.DiscoveryV1Api(cluster)
     core.create_namespaced_service(namespace, {"metadata": {"name": "web"}, "spec": {

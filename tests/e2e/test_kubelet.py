@@ -260,10 +260,14 @@ def test_init_containers_in_order(raw, node, names):
 
 
 def test_init_container_fails(raw, names):
-    o = run(raw, pod(names(), sh("true"), init=[sh("exit 4", "one")], restartPolicy="Never"), has_phase("Failed"))
+    o = run(raw, pod(names(), sh("true"), init=[sh("exit 4", "one"), sh("true", "two")],
+                     restartPolicy="Never"), has_phase("Failed"))
     assert container(o, "one", "initContainerStatuses")["state"]["terminated"]["exitCode"] == 4
     assert container(o)["state"]["waiting"]["reason"] == "PodInitializing"
-    assert condition(o, "Initialized")["status"] == "False"
+    told = condition(o, "Initialized")
+    assert (told["status"], told["reason"]) == ("False", "ContainersNotInitialized")
+    assert told["message"] == "containers with incomplete status: [one two]"
+    assert condition(o, "Ready")["reason"] == "PodFailed"
 
 
 def test_sidecar_outlives_main(raw, node, names):
