@@ -101,6 +101,17 @@ void field_set_add_names(struct arena *a, struct field_set *s, struct str paths)
 
 /* --- FieldsV1 --- */
 
+/* "-0" reads back as the integer 0, so it is written as that. */
+static void drop_negative_zeros(struct value *v)
+{
+    if (v->type == VALUE_DOUBLE && v->d == 0)
+        *v = (struct value){ .type = VALUE_INT };
+    for (uint32_t i = 0; v->type == VALUE_ARRAY && i < v->len; i++)
+        drop_negative_zeros(&v->items[i]);
+    for (uint32_t i = 0; v->type == VALUE_OBJECT && i < v->len; i++)
+        drop_negative_zeros(&v->members[i].v);
+}
+
 static int compare_members(const void *x, const void *y)
 {
     return str_cmp(((const struct value_member *)x)->key, ((const struct value_member *)y)->key);
@@ -133,6 +144,7 @@ static int parse_element(struct arena *a, struct str text, struct str *ret, stru
             return err_set(err, ERR_INVALID, "no key: '%.*s'", STR_ARG(text));
         if (v.type == VALUE_OBJECT && v.len)
             qsort(v.members, v.len, sizeof(*v.members), compare_members);
+        drop_negative_zeros(&v);
         buf_init_arena(&b, a, text.len + 8);
         buf_append(&b, text.p, 2);
         value_print(&b, &v);

@@ -130,7 +130,7 @@ static int compare_lists(struct typed_run *run, const struct field_type *t, cons
                          const struct value *r, struct typed_comparison *into)
 {
     struct field_type element = t->ops->element(t);
-    struct typed_items left, right;
+    struct typed_items left = { 0 }, right = { 0 };
     int rc = typed_items_init(run->arena, t, l, &left, run->err);
 
     if (rc >= 0)

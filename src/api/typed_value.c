@@ -25,7 +25,8 @@ static size_t keys_of(const struct field_type *list, struct str keys[KEYS_MAX])
 
     while (n < KEYS_MAX && str_next(&rest, ',', &key))
         keys[n++] = key;
-    qsort(keys, n, sizeof(*keys), compare_strs);
+    if (n)
+        qsort(keys, n, sizeof(*keys), compare_strs);
     return n;
 }
 

@@ -13,7 +13,7 @@ static uint16_t get16(struct str m, size_t at)
 
 bool dns_name_read(struct str m, size_t *at, char ret[DNS_NAME_BYTES])
 {
-    size_t i = *at, len = 0, pointers = 0, end = 0;
+    size_t i = *at, len = 0, pointers = 0, end = 0, to;
 
     while (i < m.len) {
         unsigned char n = (unsigned char)m.p[i];
@@ -27,7 +27,10 @@ bool dns_name_read(struct str m, size_t *at, char ret[DNS_NAME_BYTES])
             if (i + 2 > m.len || ++pointers > MAX_POINTERS)
                 return false;
             end = end ? end : i + 2;
-            i = get16(m, i) & 0x3fff;
+            to = get16(m, i) & 0x3fff;
+            if (to < HEADER_BYTES || to >= i) /* RFC 1035, 4.1.4: a prior occurrence */
+                return false;
+            i = to;
             continue;
         }
         if (n > 63 || i + 1 + n > m.len || len + n + 2 > DNS_NAME_BYTES)

@@ -43,7 +43,7 @@ static void read_file(struct manifest_source *s, struct str name)
     CLEANUP(arena_done) struct arena a = { 0 };
     const char *path = arena_printf(&a, "%s/%.*s", s->directory, STR_ARG(name)).p;
     struct file *f = map_get(&s->files, name);
-    const struct api_object *pod = NULL;
+    const struct api_object *pod = NULL, *old;
     struct str text = STR_NULL;
     struct err err;
     int r = runtime_files_read(&a, AT_FDCWD, path, MANIFEST_MAX_BYTES, &text, &err);
@@ -71,8 +71,9 @@ static void read_file(struct manifest_source *s, struct str name)
         api_object_unref(pod);
         return;
     }
-    tell(s, f->pod, pod);
+    old = f->pod;
     f->pod = pod;
+    tell(s, old, pod);
 }
 
 static void walk(struct manifest_source *s)

@@ -96,26 +96,17 @@ static bool read_options(const struct server_request *r, struct log_options *o)
 
 /* --- where the last lines begin --- */
 
-static bool is_full_line(const char *line, size_t len)
-{
-    struct str rest = str_n(line, len), part;
-
-    for (int i = 0; i < 3; i++)
-        if (!str_next(&rest, ' ', &part))
-            return false;
-    return str_eq(part, STR("F"));
-}
-
-/* From the end backwards, block by block: the place behind the (n+1)-th last whole line. */
+/* From the end backwards, block by block: the place behind the (n+1)-th last end of a line, of the
+ * file's lines as upstream counts them. */
 static off_t tail_place(int fd, int64_t n)
 {
     char block[CHUNK_BYTES];
     struct stat st;
-    off_t end, line_end;
+    off_t end;
 
     if (fstat(fd, &st) < 0)
         return 0;
-    end = line_end = st.st_size;
+    end = st.st_size;
     if (n == 0)
         return end;
     while (end > 0) {
@@ -127,14 +118,7 @@ static off_t tail_place(int fd, int64_t n)
         for (ssize_t i = got - 1; i >= 0; i--) {
             off_t place = start + i + 1;
 
-            if (block[i] != '\n' || place == st.st_size)
-                continue;
-            /* The line behind this end is whole: only its first bytes are needed to know. */
-            if (is_full_line(block + i + 1, (size_t)MIN((off_t)(got - i - 1), line_end - place)) ||
-                got - i - 1 < 64)
-                n--;
-            line_end = place;
-            if (n == 0)
+            if (block[i] == '\n' && place != st.st_size && --n == 0)
                 return place;
         }
         end = start;

@@ -42,6 +42,8 @@ __attribute__((format(printf, 1, 2), noreturn)) void criterion_skip(const char *
 #define cr_assert_not(c, ...)       CR_CHECK_(fail, !(c), "not " #c, ##__VA_ARGS__)
 #define cr_assert_null(p, ...)      CR_CHECK_(fail, (p) == NULL, #p " is NULL", ##__VA_ARGS__)
 #define cr_assert_not_null(p, ...)  CR_CHECK_(fail, (p) != NULL, #p " is not NULL", ##__VA_ARGS__)
+#define cr_expect_null(p, ...)      CR_CHECK_(note, (p) == NULL, #p " is NULL", ##__VA_ARGS__)
+#define cr_expect_not_null(p, ...)  CR_CHECK_(note, (p) != NULL, #p " is not NULL", ##__VA_ARGS__)
 #define cr_assert_eq(a, b, ...)     CR_OP_(fail, a, ==, b, ##__VA_ARGS__)
 #define cr_assert_neq(a, b, ...)    CR_OP_(fail, a, !=, b, ##__VA_ARGS__)
 #define cr_assert_lt(a, b, ...)     CR_OP_(fail, a, <, b, ##__VA_ARGS__)
