@@ -13,9 +13,9 @@ static uint16_t get16(struct str m, size_t at)
 
 bool dns_name_read(struct str m, size_t *at, char ret[DNS_NAME_BYTES])
 {
-    size_t i = *at, len = 0, pointers = 0, end = 0, to;
+    size_t i = *at, len = 0, pointers = 0, end = 0, limit = m.len, to;
 
-    while (i < m.len) {
+    while (i < limit) {
         unsigned char n = (unsigned char)m.p[i];
 
         if (n == 0) {
@@ -24,16 +24,17 @@ bool dns_name_read(struct str m, size_t *at, char ret[DNS_NAME_BYTES])
             return true;
         }
         if ((n & 0xc0) == 0xc0) {
-            if (i + 2 > m.len || ++pointers > MAX_POINTERS)
+            if (i + 2 > limit || ++pointers > MAX_POINTERS)
                 return false;
             end = end ? end : i + 2;
             to = get16(m, i) & 0x3fff;
-            if (to < HEADER_BYTES || to >= i) /* RFC 1035, 4.1.4: a prior occurrence */
+            if (to < HEADER_BYTES)
                 return false;
+            limit = i; /* RFC 1035, 4.1.4: a prior occurrence, the whole of it */
             i = to;
             continue;
         }
-        if (n > 63 || i + 1 + n > m.len || len + n + 2 > DNS_NAME_BYTES)
+        if (n > 63 || i + 1 + n > limit || len + n + 2 > DNS_NAME_BYTES)
             return false;
         if (len)
             ret[len++] = '.';
