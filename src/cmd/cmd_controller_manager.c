@@ -3,7 +3,6 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/flags.h"
 #include "codec/time_text.h"
@@ -36,16 +35,14 @@ int cmd_controller_manager(int argc, char **argv)
         { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
         { 0 },
     };
-    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
     struct err err;
-    size_t n;
-    int r = flags_parse(flags, argc, argv, words, &n, "pintle controller-manager --kubeconfig FILE",
-                        &err);
+    int r =
+        flags_parse_only(flags, argc, argv, "pintle controller-manager --kubeconfig FILE", &err);
 
     if (r == 1)
         return 0;
-    if (r < 0 || n)
-        return fail(r < 0 ? err.text : "takes no words, only flags");
+    if (r < 0)
+        return fail(err.text);
     if (mask < 8 || mask > 30)
         return fail("--node-cidr-mask-size must be between 8 and 30");
     if (!time_text_parse_duration(str_from_cstr(grace), &grace_ns) || grace_ns < 1000000)

@@ -7,7 +7,6 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "cmd/cluster_flags.h"
 #include "cmd/cmd.h"
 #include "supervisor/run_state.h"
@@ -51,10 +50,8 @@ static int stop(struct cluster_flags *f, bool purge)
 int cmd_down(int argc, char **argv)
 {
     bool purge = false;
-    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
     struct cluster_flags f;
     struct err err;
-    size_t n;
     int r;
     const struct flag rows[] = {
         { "root", FLAG_STRING, &f.o.root, "where the cluster's state lives" },
@@ -65,11 +62,11 @@ int cmd_down(int argc, char **argv)
     };
 
     cluster_flags_init(&f, NULL);
-    r = flags_parse(rows, argc, argv, words, &n, "pintle down [FLAGS]", &err);
+    r = flags_parse_only(rows, argc, argv, "pintle down [FLAGS]", &err);
     if (r == 1)
         return 0;
-    if (r < 0 || n)
-        return fail(r < 0 ? err.text : "takes no words, only flags", 2);
+    if (r < 0)
+        return fail(err.text, 2);
     if (geteuid() != 0)
         return fail("must run as root", 1);
     return stop(&f, purge);

@@ -3,7 +3,6 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/flags.h"
 #include "scheduler/scheduler.h"
@@ -27,15 +26,13 @@ int cmd_scheduler(int argc, char **argv)
         { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
         { 0 },
     };
-    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
     struct err err;
-    size_t n;
-    int r = flags_parse(flags, argc, argv, words, &n, "pintle scheduler --kubeconfig FILE", &err);
+    int r = flags_parse_only(flags, argc, argv, "pintle scheduler --kubeconfig FILE", &err);
 
     if (r == 1)
         return 0;
-    if (r < 0 || n)
-        return fail(r < 0 ? err.text : "takes no words, only flags");
+    if (r < 0)
+        return fail(err.text);
     if (verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
     return scheduler_run(&o);

@@ -9,7 +9,6 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "client/api_object.h"
 #include "client/informer.h"
 #include "client/kube_config.h"
@@ -196,10 +195,8 @@ static int show(struct cluster_flags *f)
 int cmd_status(int argc, char **argv)
 {
     bool timers = false;
-    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
     struct cluster_flags f;
     struct err err;
-    size_t n;
     int r;
     const struct flag rows[] = {
         { "root", FLAG_STRING, &f.o.root, "where the cluster's state lives" },
@@ -210,11 +207,11 @@ int cmd_status(int argc, char **argv)
     };
 
     cluster_flags_init(&f, NULL);
-    r = flags_parse(rows, argc, argv, words, &n, "pintle status [FLAGS]", &err);
+    r = flags_parse_only(rows, argc, argv, "pintle status [FLAGS]", &err);
     if (r == 1)
         return 0;
-    if (r < 0 || n)
-        return fail(r < 0 ? err.text : "takes no words, only flags", 2);
+    if (r < 0)
+        return fail(err.text, 2);
     if (timers) {
         status_timers_print();
         return 0;

@@ -162,18 +162,16 @@ int cmd_up(int argc, char **argv)
           "with --detach: the log of all components (default below /var/log/pintle)" },
         { 0 },
     };
-    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
     struct cluster_flags f;
     struct err err;
-    size_t n;
     int r;
 
     cluster_flags_init(&f, more);
-    r = flags_parse(f.rows, argc, argv, words, &n, "pintle up [FLAGS]", &err);
+    r = flags_parse_only(f.rows, argc, argv, "pintle up [FLAGS]", &err);
     if (r == 1)
         return 0;
-    if (r < 0 || n)
-        return fail(r < 0 ? err.text : "takes no words, only flags", 2);
+    if (r < 0)
+        return fail(err.text, 2);
     if (!f.o.secure_port)
         return fail("--secure-port must not be 0: kubeconfigs name it", 2);
     return run(&f, log_path, is_detached);

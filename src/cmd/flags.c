@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 static const struct flag *find(const struct flag *flags, struct str name)
@@ -131,4 +132,14 @@ int flags_parse(const struct flag *flags, int argc, char **argv, const char **re
     }
     *ret_rest = n;
     return 0;
+}
+
+int flags_parse_only(const struct flag *flags, int argc, char **argv, const char *usage,
+                     struct err *err)
+{
+    CLEANUP(mem_free) void *words = mem_alloc((size_t)argc * sizeof(const char *));
+    size_t n;
+    int r = flags_parse(flags, argc, argv, words, &n, usage, err);
+
+    return r == 0 && n ? err_set(err, ERR_INVALID, "takes no words, only flags") : r;
 }

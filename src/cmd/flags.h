@@ -27,3 +27,6 @@ struct flag {
  * printed. */
 int flags_parse(const struct flag *flags, int argc, char **argv, const char **rest,
                 size_t *ret_rest, const char *usage, struct err *err);
+/* The same of a command that takes no words: one is ERR_INVALID as well. 0, or 1 after --help. */
+int flags_parse_only(const struct flag *flags, int argc, char **argv, const char *usage,
+                     struct err *err);

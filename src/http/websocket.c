@@ -13,7 +13,7 @@
 #include "codec/digest.h"
 #include "http/http_server.h"
 
-enum { CLOSE_PROTOCOL = 1002 };
+enum { MAX_UNREAD_PONGS = 1000 };
 
 struct websocket {
     struct http_tunnel *tunnel;
@@ -22,7 +22,8 @@ struct websocket {
     void *arg;
     struct buf in; /* read and not yet taken by wslay */
     size_t at;
-    bool is_full, is_closing, is_ended;
+    unsigned unread_pongs; /* of a peer that takes nothing */
+    bool is_full, is_closing;
 };
 
 /* --- wslay's questions --- */
@@ -60,6 +61,8 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
     struct websocket *w = arg;
 
     (void)ctx;
+    if (m->opcode == WSLAY_PING && w->is_full)
+        w->unread_pongs++;
     if (m->opcode == WSLAY_CONNECTION_CLOSE)
         w->is_closing = true;
     else if (!wslay_is_ctrl_frame(m->opcode) && !w->is_closing)
@@ -81,7 +84,7 @@ static void on_read(struct http_tunnel *t, struct str bytes, void *arg)
 
     (void)t;
     buf_append_str(&w->in, bytes);
-    if (wslay_event_recv(w->wslay) < 0)
+    if (wslay_event_recv(w->wslay) < 0 || w->unread_pongs > MAX_UNREAD_PONGS)
         http_tunnel_close(w->tunnel);
     else
         flush(w);
@@ -99,6 +102,7 @@ static void on_drain(struct http_tunnel *t, void *arg)
     if (!w->is_full)
         return;
     w->is_full = false;
+    w->unread_pongs = 0;
     w->ops->on_drain(w, w->arg);
 }
 

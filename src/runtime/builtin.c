@@ -151,7 +151,7 @@ void builtin_container_unref(struct builtin_container *c)
     if (!c || --c->refs > 0)
         return;
     builtin_process_done(&c->main);
-    loop_timer_stop(&c->lost_timer);
+    builtin_process_done(&c->shim);
     command_cancel(c->cleanup);
     list_remove(&c->link);
     arena_done(&c->arena);

@@ -1,6 +1,6 @@
 /* A container's life: create makes its root and specification; start runs conmon, which runs crun;
- * conmon leaves a file when it has ended. Events: the process's pidfd and the exit file, in either
- * order; whichever has the exit code ends it. */
+ * conmon leaves a file when it has ended, and ends. Events: the pidfds of both and the exit file,
+ * in any order; the exit file ends it, or that both are gone without one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -16,7 +16,7 @@
 #include "runtime/image_reference.h"
 #include "runtime/runtime_files.h"
 
-enum { LOST_AFTER_MS = 2000, SIGNAL_NAME_BYTES = 32, CRUN_TIMEOUT_MS = 60000 };
+enum { SIGNAL_NAME_BYTES = 32, CRUN_TIMEOUT_MS = 60000 };
 
 static const char *path_of(struct arena *a, const struct builtin_container *c, const char *rest)
 {
@@ -92,8 +92,8 @@ void builtin_container_ended(struct builtin_container *c, int exit_code, const c
 {
     if (c->status.state == RUNTIME_CONTAINER_IS_EXITED)
         return;
-    loop_timer_stop(&c->lost_timer);
     builtin_process_done(&c->main);
+    builtin_process_done(&c->shim);
     c->status.state = RUNTIME_CONTAINER_IS_EXITED;
     c->status.exit_code = exit_code;
     c->status.reason = str_dup(&c->arena, str_from_cstr(reason));
@@ -139,6 +139,12 @@ bool builtin_take_exit(struct builtin_container *c)
     return true;
 }
 
+void builtin_take_exit_or_wait(struct builtin_container *c)
+{
+    if (!builtin_take_exit(c) && c->shim.pidfd < 0)
+        builtin_container_ended(c, BUILTIN_LOST_CODE, "Unknown", 0);
+}
+
 void builtin_on_main_end(struct loop_watch *w, int events)
 {
     struct builtin_process *p = CONTAINER_OF(w, struct builtin_process, watch);
@@ -146,9 +152,18 @@ void builtin_on_main_end(struct loop_watch *w, int events)
 
     (void)events;
     builtin_process_done(p);
-    /* conmon tells in a moment, unless it was killed, too. */
-    if (!builtin_take_exit(c))
-        loop_timer_start(&c->lost_timer, LOST_AFTER_MS);
+    builtin_take_exit_or_wait(c);
+}
+
+void builtin_on_shim_end(struct loop_watch *w, int events)
+{
+    struct builtin_process *p = CONTAINER_OF(w, struct builtin_process, watch);
+    struct builtin_container *c = CONTAINER_OF(p, struct builtin_container, shim);
+
+    (void)events;
+    builtin_process_done(p);
+    if (c->main.pidfd < 0)
+        builtin_take_exit_or_wait(c);
 }
 
 /* --- create --- */

@@ -20,7 +20,11 @@
 #include "runtime/oci_spec.h"
 #include "runtime/runtime.h"
 
-enum { BUILTIN_ID_LEN = 64, BUILTIN_PATH_BYTES = 512 };
+enum {
+    BUILTIN_ID_LEN = 64,
+    BUILTIN_PATH_BYTES = 512,
+    BUILTIN_LOST_CODE = 255, /* of a container whose end nobody saw, as containerd's */
+};
 
 /* A process that is no child of ours, by its number and when it started. */
 struct builtin_process {
@@ -56,8 +60,8 @@ struct builtin_container {
     bool is_gone;
     int refs;
     struct builtin_process main;
-    struct command *cleanup;      /* crun delete, after its end */
-    struct loop_timer lost_timer; /* the process is gone, the exit file not there */
+    struct builtin_process shim; /* its conmon: writes the exit file, then ends */
+    struct command *cleanup;     /* crun delete, after its end */
     bool exit_is_known;
 };
 
@@ -127,6 +131,7 @@ int builtin_load(struct builtin *b, struct err *err);
  * end. */
 int builtin_process_watch(struct builtin_process *p, struct loop *l, loop_watch_fn *fn);
 void builtin_process_identify(struct builtin_process *p, pid_t pid); /* one that runs for sure */
+pid_t builtin_process_parent(pid_t pid); /* 0: there is no such process */
 void builtin_process_done(struct builtin_process *p);
 int builtin_process_signal(const struct builtin_process *p, int signum);
 
@@ -145,10 +150,13 @@ runtime_id_hook builtin_start_container, builtin_remove_container;
 struct runtime_call *builtin_stop_container(struct runtime *rt, struct str id, int64_t timeout_ms,
                                             runtime_done_fn *done, void *arg);
 void builtin_on_main_end(struct loop_watch *w, int events);
+void builtin_on_shim_end(struct loop_watch *w, int events);
 /* Looks for its exit file; true when it has been found and taken. */
 bool builtin_take_exit(struct builtin_container *c);
 void builtin_container_ended(struct builtin_container *c, int exit_code, const char *reason,
                              int64_t at_ns);
+/* Its process is gone: takes the exit file, or waits for the shim to write it. */
+void builtin_take_exit_or_wait(struct builtin_container *c);
 void builtin_clean_container(struct builtin_container *c); /* crun delete, once */
 /* Begins to remove an ended container's files; c->command runs. */
 int builtin_drop_container(struct runtime_call *call, struct builtin_container *c, struct err *err);

@@ -88,6 +88,8 @@ static void run_crun_start(struct runtime_call *c, pid_t pid)
     int r;
 
     builtin_process_identify(&ctr->main, pid);
+    builtin_process_identify(&ctr->shim, builtin_process_parent(pid)); /* conmon reaps it */
+    (void)builtin_process_watch(&ctr->shim, c->b->rt.loop, builtin_on_shim_end); /* -1: gone */
     r = builtin_process_watch(&ctr->main, c->b->rt.loop, builtin_on_main_end);
     if (r < 0) {
         fail(c, err_set(&c->err, r, "the container's first process ended before it was started"));

@@ -17,13 +17,14 @@ DEFINE_CLEANUP(DIR *, closedir);
 
 /* --- processes --- */
 
-static uint64_t start_ticks_of(pid_t pid)
+/* A number of /proc/PID/stat by its place, from 4 on; 0: there is no such process. */
+static uint64_t stat_field(pid_t pid, int place)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     char path[64];
     struct str text, field;
     struct err ignored;
-    uint64_t ticks = 0;
+    uint64_t n = 0;
     ptrdiff_t end;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
@@ -33,10 +34,20 @@ static uint64_t start_ticks_of(pid_t pid)
     if (end < 0)
         return 0;
     text = str_tail(text, (size_t)end + 2); /* field 3 stands first */
-    for (int i = 3; i <= 22 && str_next(&text, ' ', &field); i++)
-        if (i == 22)
-            (void)str_to_u64(field, &ticks);
-    return ticks;
+    for (int i = 3; i <= place && str_next(&text, ' ', &field); i++)
+        if (i == place)
+            (void)str_to_u64(field, &n);
+    return n;
+}
+
+static uint64_t start_ticks_of(pid_t pid)
+{
+    return stat_field(pid, 22);
+}
+
+pid_t builtin_process_parent(pid_t pid)
+{
+    return (pid_t)stat_field(pid, 4);
 }
 
 void builtin_process_identify(struct builtin_process *p, pid_t pid)
@@ -112,10 +123,9 @@ static void put_map(struct buf *b, const char *key, const struct runtime_map *m)
     buf_append_char(b, ']');
 }
 
-static void put_process(struct buf *b, const struct builtin_process *p)
+static void put_process(struct buf *b, const char *key, const struct builtin_process *p)
 {
-    put_int(b, "pid", p->pid);
-    put_int(b, "startTicks", (int64_t)p->start_ticks);
+    buf_printf(b, ",\"%s\":[%d,%llu]", key, (int)p->pid, (unsigned long long)p->start_ticks);
 }
 
 const char *builtin_path(struct arena *a, const char *base, const char *kind, struct str id,
@@ -149,7 +159,7 @@ int builtin_save_sandbox(const struct builtin_sandbox *s, struct err *err)
     put_int(&b, "hostPID", s->host_pid);
     put_int(&b, "sharedPID", s->shared_pid);
     put_int(&b, "networkIsUp", s->network_is_up);
-    put_process(&b, &s->pause);
+    put_process(&b, "pause", &s->pause);
     buf_append_lit(&b, ",\"ips\":[");
     for (size_t i = 0; i < s->status.ips.len; i++)
         buf_printf(&b, "%s\"%s\"", i ? "," : "", ip_print(&s->ips[i], text));
@@ -191,7 +201,8 @@ int builtin_save_container(const struct builtin_container *c, struct err *err)
     put_int(&b, "stdin", c->has_stdin);
     put_int(&b, "stdinOnce", c->stdin_once);
     put_int(&b, "starting", c->is_starting);
-    put_process(&b, &c->main);
+    put_process(&b, "main", &c->main);
+    put_process(&b, "shim", &c->shim);
     buf_append_char(&b, '}');
     return runtime_files_write(
         builtin_path(&a, c->b->root, "containers", st->id, "/container.json"), buf_str(&b), 0600,
@@ -232,10 +243,15 @@ static struct runtime_map get_map(struct arena *a, const struct value *v, const 
     return map;
 }
 
-static void get_process(const struct value *v, struct builtin_process *p)
+static void get_process(const struct value *record, const char *key, struct builtin_process *p)
 {
-    p->pid = (pid_t)get_int(v, "pid");
-    p->start_ticks = (uint64_t)get_int(v, "startTicks");
+    const struct value *v = value_get(record, str_from_cstr(key));
+
+    if (!v || v->type != VALUE_ARRAY || v->len != 2 || v->items[0].type != VALUE_INT ||
+        v->items[1].type != VALUE_INT)
+        return;
+    p->pid = (pid_t)v->items[0].i;
+    p->start_ticks = (uint64_t)v->items[1].i;
 }
 
 static int load_record(struct arena *a, const char *path, struct value *ret, struct err *err)
@@ -261,23 +277,14 @@ struct builtin_sandbox *builtin_sandbox_new(struct builtin *b)
     return s;
 }
 
-static void on_lost(struct loop_timer *t)
-{
-    struct builtin_container *c = CONTAINER_OF(t, struct builtin_container, lost_timer);
-
-    if (!builtin_take_exit(c))
-        builtin_container_ended(c, 255, "ContainerStatusUnknown", 0);
-}
-
 struct builtin_container *builtin_container_new(struct builtin *b)
 {
     struct builtin_container *c = NEW(struct builtin_container);
 
     c->b = b;
     c->refs = 1;
-    c->main.pidfd = -1;
+    c->main.pidfd = c->shim.pidfd = -1;
     list_init(&c->link);
-    loop_timer_init(&c->lost_timer, b->rt.loop, on_lost);
     return c;
 }
 
@@ -329,7 +336,7 @@ static int load_sandbox(struct builtin *b, struct str id, struct err *err)
     s->host_pid = get_int(&v, "hostPID") != 0;
     s->shared_pid = get_int(&v, "sharedPID") != 0;
     s->network_is_up = get_int(&v, "networkIsUp") != 0;
-    get_process(&v, &s->pause);
+    get_process(&v, "pause", &s->pause);
     read_ips(s, &v);
     if (s->status.ready)
         s->status.ready = builtin_process_watch(&s->pause, b->rt.loop, builtin_on_pause_end) == 0;
@@ -344,13 +351,13 @@ static void adopt(struct builtin_container *c)
         return;
     if (c->status.state == RUNTIME_CONTAINER_IS_CREATED && !c->is_starting)
         return;
-    if (builtin_take_exit(c))
-        return;
-    if (c->status.state == RUNTIME_CONTAINER_IS_RUNNING &&
-        builtin_process_watch(&c->main, c->b->rt.loop, builtin_on_main_end) == 0)
-        return;
-    /* Its process is gone without a trace, as after a reboot, or it never came to start. */
-    builtin_container_ended(c, 255, "ContainerStatusUnknown", 0);
+    if (c->status.state == RUNTIME_CONTAINER_IS_RUNNING) {
+        (void)builtin_process_watch(&c->shim, c->b->rt.loop, builtin_on_shim_end); /* -1: gone */
+        if (builtin_process_watch(&c->main, c->b->rt.loop, builtin_on_main_end) < 0)
+            builtin_take_exit_or_wait(c);
+    } else if (!builtin_take_exit(c)) { /* it never came to start */
+        builtin_container_ended(c, BUILTIN_LOST_CODE, "Unknown", 0);
+    }
 }
 
 static int load_container(struct builtin *b, struct str id, struct err *err)
@@ -394,7 +401,8 @@ static int load_container(struct builtin *b, struct str id, struct err *err)
     c->has_stdin = get_int(&v, "stdin") != 0;
     c->stdin_once = get_int(&v, "stdinOnce") != 0;
     c->is_starting = get_int(&v, "starting") != 0;
-    get_process(&v, &c->main);
+    get_process(&v, "main", &c->main);
+    get_process(&v, "shim", &c->shim);
     c->status.pid = c->main.pid;
     c->sandbox = builtin_find_sandbox(b, c->sandbox_id);
     list_append(&b->containers, &c->link);

@@ -396,3 +396,97 @@ Test(builtin, a_new_runtime_finds_what_runs)
     remove_all();
     leave();
 }
+
+/* --- the end of a container, and of the conmon that tells of it --- */
+
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512] = "";
+    const char *end;
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    f = fopen(path, "r");
+    cr_assert(f && fgets(text, sizeof(text), f));
+    (void)fclose(f);
+    end = strrchr(text, ')');
+    cr_assert(end && end[1] && end[2] && end[3]);
+    return (pid_t)strtol(end + 4, NULL, 10); /* ") S 123" */
+}
+
+static void on_time_over(struct loop_timer *t)
+{
+    (void)t;
+    got.is_done = true;
+    loop_stop(loop);
+}
+
+/* Turns the loop for ms: what comes in this time is seen. */
+static void turn_for(int ms)
+{
+    struct loop_timer timer;
+
+    got.is_done = false;
+    loop_timer_init(&timer, loop, on_time_over);
+    loop_timer_start(&timer, (uint64_t)ms);
+    while (!got.is_done)
+        loop_run(loop);
+}
+
+static void expect_state(enum runtime_container_state state)
+{
+    CALL_OK(container_status, container_id);
+    cr_expect_eq(got.container.state, state, "state is %d", (int)got.container.state);
+}
+
+Test(builtin, waits_for_a_slow_conmon)
+{
+    pid_t conmon;
+
+    enter();
+    run_sandbox((struct runtime_sandbox_config){ 0 });
+    create("sleep 1000", (struct runtime_container_config){ 0 });
+    CALL_OK(start_container, container_id);
+    CALL_OK(container_status, container_id);
+    conmon = parent_of(got.container.pid);
+    cr_assert_eq(kill(conmon, SIGSTOP), 0);
+    cr_assert_eq(kill(got.container.pid, SIGKILL), 0);
+    turn_for(2500);
+    expect_state(RUNTIME_CONTAINER_IS_RUNNING);
+    rt->ops->free(rt);
+    new_runtime();
+    turn_for(100);
+    expect_state(RUNTIME_CONTAINER_IS_RUNNING);
+    cr_assert_eq(kill(conmon, SIGCONT), 0);
+    await_exit();
+    cr_expect_eq(got.container.exit_code, 137);
+    remove_all();
+    leave();
+}
+
+Test(builtin, nobody_knows_an_end_without_conmon)
+{
+    pid_t pid;
+
+    enter();
+    for (int is_restarted = 0; is_restarted < 2; is_restarted++) {
+        run_sandbox((struct runtime_sandbox_config){ 0 });
+        create("sleep 1000", (struct runtime_container_config){ 0 });
+        CALL_OK(start_container, container_id);
+        CALL_OK(container_status, container_id);
+        pid = got.container.pid;
+        cr_assert_eq(kill(parent_of(pid), SIGKILL), 0);
+        turn_for(100);
+        expect_state(RUNTIME_CONTAINER_IS_RUNNING); /* it runs on, and nobody will reap it */
+        if (is_restarted)
+            rt->ops->free(rt);
+        cr_assert_eq(kill(pid, SIGKILL), 0);
+        if (is_restarted)
+            new_runtime();
+        await_exit();
+        cr_expect_eq(got.container.exit_code, 255);
+        cr_expect_str_eq(got.reason, "Unknown");
+        remove_all();
+    }
+    leave();
+}

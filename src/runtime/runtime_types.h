@@ -155,7 +155,7 @@ struct runtime_container_status {
     int64_t created_at_ns, started_at_ns, finished_at_ns;
     int exit_code;
     struct str reason; /* EXITED: "Completed", "Error", "OOMKilled", "StartError",
-                          "ContainerStatusUnknown" */
+                          "Unknown" (nobody saw its end) */
     struct str message;
     struct str image;     /* as asked for */
     struct str image_ref; /* a repository digest, or the id */

@@ -1,7 +1,8 @@
 /* Upstream's default roles and bindings, as rows. Four differences: the controller manager is one
  * user here, so that what upstream binds to the account of each controller is bound to it, too;
  * system:node is bound to the group of nodes, because there is no node authorizer; system:kube-dns
- * may read what our DNS reads (upstream's has a role of its own) and keeps its own Service; rules
+ * may read what our DNS reads (upstream's has a role of its own) and keeps its own Service;
+ * system:pod-ports lets our proxy see hostPorts, which upstream leaves to a network plugin; rules
  * of features that are off are left out.
  */
 #include "apiserver/authz/bootstrap_policy.h"
@@ -256,6 +257,7 @@ const struct bootstrap_role bootstrap_roles[] = {
       "watch" },
     { NULL, "system:persistent-volume-provisioner", NULL, NULL, "'',events.k8s.io", "events", NULL,
       NULL, "create,patch,update" },
+    { NULL, "system:pod-ports", NULL, NULL, "''", "pods", NULL, NULL, "list,watch" },
     { NULL, "system:public-info-viewer", NULL, NULL, NULL, NULL, NULL,
       "/healthz,/livez,/readyz,/version,/version/", "get" },
     { NULL, "system:service-account-issuer-discovery", NULL, NULL, NULL, NULL, NULL,
@@ -677,6 +679,7 @@ const struct bootstrap_binding bootstrap_bindings[] = {
     { NULL, "system:monitoring", "ClusterRole:system:monitoring", "Group:system:monitoring" },
     { NULL, "system:node", "ClusterRole:system:node", "Group:system:nodes" },
     { NULL, "system:node-proxier", "ClusterRole:system:node-proxier", "User:system:kube-proxy" },
+    { NULL, "system:pod-ports", "ClusterRole:system:pod-ports", "User:system:kube-proxy" },
     { NULL, "system:public-info-viewer", "ClusterRole:system:public-info-viewer",
       "Group:system:authenticated|Group:system:unauthenticated" },
     { NULL, "system:service-account-issuer-discovery",
