@@ -1,5 +1,6 @@
 """The node agent on real containers: an API server and one kubelet, Pods bound by hand."""
 
+import base64
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import pytest
 
 from harness import SLOWER, Server
 from node import IMAGE, NODE, NODE_IP, NetworkNamespace, Node, await_object
+from registry import Image, Registry, sha
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -691,6 +693,40 @@ def test_pull_secret_names(raw, names):
     make(raw, pod(name, sh("true", image="127.0.0.1:1/nothing/there:1"), imagePullSecrets=[{"name": "absent"}]))
     await_event(raw, name, "FailedToRetrieveImagePullSecret", "(absent)")
     await_event(raw, name, "Failed", "Failed to pull image")
+
+
+def test_pulls_with_a_pods_secret(raw, node, names):
+    """The registry's reason is told; what is wrong heals by itself; what is there is not asked for again."""
+    registry, image = Registry(), Image(b"private", config={"Cmd": ["cat", "/0.txt"]})
+    registry.images["team/private"] = image
+    wanted = "Basic " + base64.b64encode(b"me:secret").decode()
+
+    def ask(h):
+        if h.headers.get("Authorization") == wanted:
+            return False
+        h.answer(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"show who you are"}]}',
+                 [("WWW-Authenticate", 'Basic realm="x"')])
+        return True
+    registry.hooks.append(ask)
+    name, reference = names(), f"{registry.host}/team/private:1"
+    own = {"name": "main", "image": reference, "imagePullPolicy": "IfNotPresent"}
+    make(raw, pod(name, own, restartPolicy="Never", imagePullSecrets=[{"name": "key"}]))
+    await_event(raw, name, "Failed", f'Failed to pull image "{reference}"')
+    await_event(raw, name, "Failed", "Error: ErrImagePull")
+    auths = {"auths": {registry.host: {"username": "me", "password": "secret"}}}
+    answer = raw.post("/api/v1/namespaces/default/secrets", {
+        "metadata": {"name": "key"}, "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()}})
+    assert answer.status == 201, answer
+    o = await_object(raw, f"{PODS}/{name}", has_phase("Succeeded"))
+    assert log_of(node, o) == "private\n"
+    assert container(o)["imageID"].endswith(sha(image.manifest)) and container(o)["image"] == reference
+    await_event(raw, name, "Pulled", f'Successfully pulled image "{reference}"')
+    registry.stop()
+    again = names("-again")
+    run(raw, pod(again, own, restartPolicy="Never"), has_phase("Succeeded"))
+    await_event(raw, again, "Pulled", f'Container image "{reference}" already present on machine')
+    raw.delete("/api/v1/namespaces/default/secrets/key")
 
 
 def test_container_restart_rules(raw, names):
