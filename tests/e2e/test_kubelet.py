@@ -11,7 +11,7 @@ import pytest
 
 from harness import SLOWER, Server
 from node import IMAGE, NODE, NODE_IP, NetworkNamespace, Node, await_object
-from registry import Image, Registry, sha
+from registry import Image, Registry, index_of, sha
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -720,7 +720,7 @@ def test_pulls_with_a_pods_secret(raw, node, names):
     assert answer.status == 201, answer
     o = await_object(raw, f"{PODS}/{name}", has_phase("Succeeded"))
     assert log_of(node, o) == "private\n"
-    assert container(o)["imageID"].endswith(sha(image.manifest)) and container(o)["image"] == reference
+    assert container(o)["imageID"].endswith(sha(index_of(image))) and container(o)["image"] == reference
     await_event(raw, name, "Pulled", f'Successfully pulled image "{reference}"')
     registry.stop()
     again = names("-again")
