@@ -2,15 +2,16 @@
 #include "controller/controller_internal.h"
 
 extern const struct controller serviceaccount_controller, root_ca_controller, replicaset_controller,
-    deployment_controller, namespace_controller, endpoints_controller, endpointslice_controller,
-    garbage_collector_controller, node_ipam_controller, node_lifecycle_controller,
-    taint_eviction_controller, pod_gc_controller;
+    replicationcontroller_controller, deployment_controller, namespace_controller,
+    endpoints_controller, endpointslice_controller, garbage_collector_controller,
+    node_ipam_controller, node_lifecycle_controller, taint_eviction_controller, pod_gc_controller;
 
 const struct controller *const controller_table[] = {
     &namespace_controller,
     &serviceaccount_controller,
     &root_ca_controller,
     &replicaset_controller,
+    &replicationcontroller_controller,
     &deployment_controller,
     &endpoints_controller,
     &endpointslice_controller,

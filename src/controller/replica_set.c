@@ -17,6 +17,8 @@
 #include "controller/controller.h"
 #include "controller/pod_state.h"
 
+extern const struct controller replicaset_controller, replicationcontroller_controller;
+
 enum { BURST = 500 }; /* creates or deletes of one run */
 
 struct pods {
@@ -28,9 +30,81 @@ static const struct resource *pods_row(void)
     return resource_find(STR(""), STR("v1"), STR("pods"));
 }
 
-static const struct resource *sets_row(void)
+static const struct resource *sets_row(const struct controller *c)
 {
-    return resource_find(STR("apps"), STR("v1"), STR("replicasets"));
+    return c == &replicationcontroller_controller
+               ? resource_find(STR(""), STR("v1"), STR("replicationcontrollers"))
+               : resource_find(STR("apps"), STR("v1"), STR("replicasets"));
+}
+
+/* --- a ReplicationController, seen as the ReplicaSet that it would be --- */
+
+static bool is_old(const struct api_object *set)
+{
+    return str_eq(object_kind(set->o), STR("ReplicationController"));
+}
+
+/* The two kinds' conditions are the same words. */
+static struct apps_v1_replica_set_condition *
+conditions_of_old(struct arena *a, const struct core_v1_replication_controller_status *s)
+{
+    struct apps_v1_replica_set_condition *c =
+        ARENA_NEW_ARRAY(a, struct apps_v1_replica_set_condition, s->conditions.len);
+
+    for (uint32_t i = 0; i < s->conditions.len; i++)
+        c[i] = (struct apps_v1_replica_set_condition){
+            .type = s->conditions.items[i].type,
+            .status = s->conditions.items[i].status,
+            .last_transition_time = s->conditions.items[i].last_transition_time,
+            .reason = s->conditions.items[i].reason,
+            .message = s->conditions.items[i].message,
+        };
+    return c;
+}
+
+static const struct apps_v1_replica_set *view_old(struct arena *a,
+                                                  const struct core_v1_replication_controller *rc)
+{
+    struct apps_v1_replica_set *rs = ARENA_NEW(a, struct apps_v1_replica_set);
+
+    rs->spec.replicas = rc->spec.replicas;
+    rs->spec.min_ready_seconds = rc->spec.min_ready_seconds;
+    rs->spec.selector = ARENA_NEW(a, struct meta_v1_label_selector);
+    rs->spec.selector->match_labels.items = rc->spec.selector.items;
+    rs->spec.selector->match_labels.len = rc->spec.selector.len;
+    if (!rc->spec.selector.len)
+        rs->spec.selector = NULL; /* selects nothing, where a ReplicaSet's selects everything */
+    if (rc->spec.template)
+        rs->spec.template = *rc->spec.template;
+    rs->status.conditions.items = conditions_of_old(a, &rc->status);
+    rs->status.conditions.len = rc->status.conditions.len;
+    return rs;
+}
+
+static const struct apps_v1_replica_set *view(struct arena *a, const struct api_object *set)
+{
+    return is_old(set) ? view_old(a, set->o.data) : set->o.data;
+}
+
+static void write_old_status(struct arena *a, const struct apps_v1_replica_set_status *s,
+                             struct core_v1_replication_controller_status *ret)
+{
+    ret->replicas = s->replicas;
+    ret->fully_labeled_replicas = s->fully_labeled_replicas;
+    ret->ready_replicas = s->ready_replicas;
+    ret->available_replicas = s->available_replicas;
+    ret->observed_generation = s->observed_generation;
+    ret->conditions.len = s->conditions.len;
+    ret->conditions.items =
+        ARENA_NEW_ARRAY(a, struct core_v1_replication_controller_condition, s->conditions.len);
+    for (uint32_t i = 0; i < s->conditions.len; i++)
+        ret->conditions.items[i] = (struct core_v1_replication_controller_condition){
+            .type = s->conditions.items[i].type,
+            .status = s->conditions.items[i].status,
+            .last_transition_time = s->conditions.items[i].last_transition_time,
+            .reason = s->conditions.items[i].reason,
+            .message = s->conditions.items[i].message,
+        };
 }
 
 static bool look_up(void *arg, struct str key, struct str *ret_value)
@@ -201,9 +275,11 @@ static void set_failure(struct reconcile *r, struct apps_v1_replica_set_status *
 static void update_status(struct reconcile *r, const struct api_object *set,
                           const struct pods *active, int32_t n_terminating, struct str failure)
 {
+    const struct apps_v1_replica_set *rs = view(r->arena, set);
     struct object o = object_copy(r->arena, set->o);
-    struct apps_v1_replica_set *rs = o.data;
-    struct apps_v1_replica_set_status *s = &rs->status;
+    struct apps_v1_replica_set_status old = rs->status;
+    struct apps_v1_replica_set_status *s =
+        is_old(set) ? &old : &((struct apps_v1_replica_set *)o.data)->status;
     int64_t wait, soonest = 0;
 
     s->replicas = (int32_t)active->items.len;
@@ -222,9 +298,11 @@ static void update_status(struct reconcile *r, const struct api_object *set,
     *s->terminating_replicas = n_terminating;
     s->observed_generation = set->meta->generation;
     set_failure(r, s, failure);
+    if (is_old(set))
+        write_old_status(r->arena, s, &((struct core_v1_replication_controller *)o.data)->status);
     r->again_after_ms = soonest * 1000;
     if (!object_equal(o, set->o))
-        reconcile_update_status(r, sets_row(), o);
+        reconcile_update_status(r, sets_row(r->controller), o);
 }
 
 /* --- reconcile --- */
@@ -234,13 +312,13 @@ static bool look(struct reconcile *r, const struct api_object **ret_set, struct 
                  int32_t *ret_terminating)
 {
     const struct api_object *set =
-        informer_get(controller_informer(r->manager, sets_row()), r->key);
-    const struct apps_v1_replica_set *rs = set ? set->o.data : NULL;
+        informer_get(controller_informer(r->manager, sets_row(r->controller)), r->key);
     struct label_selector selector;
     struct pods claimed = { 0 };
     struct err err;
 
-    if (!set || label_selector_from_meta(r->arena, rs->spec.selector, &selector, &err) < 0)
+    if (!set ||
+        label_selector_from_meta(r->arena, view(r->arena, set)->spec.selector, &selector, &err) < 0)
         return false;
     claim(r, set, &selector, &claimed);
     *ret_terminating = 0;
@@ -287,7 +365,7 @@ static enum reconcile_result reconcile_set(struct reconcile *r)
         VEC_DONE(&active.items);
         return RECONCILE_DONE;
     }
-    rs = set->o.data;
+    rs = view(r->arena, set);
     want = rs->spec.replicas && *rs->spec.replicas > 0 ? (size_t)*rs->spec.replicas : 0;
     if (!set->meta->deletion_timestamp.set && active.items.len < want) {
         create_pods(r, set, &rs->spec.template, want - active.items.len);
@@ -309,14 +387,14 @@ static void map_pod(struct controller_manager *m, const struct controller *c,
     const struct api_object *pod = new ? new : old, *const *sets;
     size_t n;
 
-    controller_enqueue_owner(m, c, old, STR("ReplicaSet"));
-    controller_enqueue_owner(m, c, new, STR("ReplicaSet"));
+    controller_enqueue_owner(m, c, old, sets_row(c)->kind);
+    controller_enqueue_owner(m, c, new, sets_row(c)->kind);
     if (!new || controller_ref(pod))
         return;
-    n = controller_in_namespace(controller_informer(m, sets_row()), pod->meta->namespace, &sets);
+    n = controller_in_namespace(controller_informer(m, sets_row(c)), pod->meta->namespace, &sets);
     for (size_t i = 0; i < n; i++) {
         CLEANUP(arena_done) struct arena a = { 0 };
-        const struct apps_v1_replica_set *rs = sets[i]->o.data;
+        const struct apps_v1_replica_set *rs = view(&a, sets[i]);
         struct label_selector selector;
         struct err err;
 
@@ -335,5 +413,17 @@ static const struct controller_watch watches[] = {
 const struct controller replicaset_controller = {
     .name = "replicaset",
     .watches = watches,
+    .reconcile = reconcile_set,
+};
+
+static const struct controller_watch old_watches[] = {
+    { "", "v1", "replicationcontrollers", controller_map_self },
+    { "", "v1", "pods", map_pod },
+    { 0 },
+};
+
+const struct controller replicationcontroller_controller = {
+    .name = "replicationcontroller",
+    .watches = old_watches,
     .reconcile = reconcile_set,
 };

@@ -108,3 +108,31 @@ def test_an_update_without_what_admission_added(raw, accounts):
 def test_an_unknown_plugin_is_refused(scratch):
     done = pintle("apiserver", "--data-dir", scratch / "d", "--disable-admission-plugins=Nothing")
     assert done.returncode == 1 and "'Nothing' is no admission plugin" in done.stderr
+
+
+def test_a_runtime_class_gives_overhead_and_a_place(raw, accounts):
+    classes = "/apis/node.k8s.io/v1/runtimeclasses"
+    body = pod("classless")
+    body["spec"]["runtimeClassName"] = "heavy"
+    status = status_of(raw.post(PODS, body), 403, "Forbidden")
+    assert status["message"] == 'pods "classless" is forbidden: pod rejected: RuntimeClass "heavy" not found'
+    assert raw.post(classes, {
+        "metadata": {"name": "heavy"}, "handler": "vm", "overhead": {"podFixed": {"cpu": "250m", "memory": "1Gi"}},
+        "scheduling": {"nodeSelector": {"vm": "yes"}, "tolerations": [
+            {"key": "vm", "operator": "Exists"},
+            {"key": "vm", "operator": "Equal", "value": "old", "effect": "NoSchedule"}]}}).status == 201
+    spec = make(raw, runtimeClassName="heavy", nodeSelector={"disk": "fast"}, overhead={"cpu": "0.25", "memory": "1024Mi"})
+    assert spec["overhead"] == {"cpu": "250m", "memory": "1Gi"}
+    assert spec["nodeSelector"] == {"disk": "fast", "vm": "yes"}
+    assert [t for t in spec["tolerations"] if t["key"] == "vm"] == [{"key": "vm", "operator": "Exists"}]
+    for wrong, words in (
+            ({"overhead": {"cpu": "1"}}, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"),
+            ({"nodeSelector": {"vm": "no"}}, "conflict: runtimeClass.scheduling.nodeSelector[vm] = yes; "
+                                             "pod.spec.nodeSelector[vm] = no")):
+        body["spec"].pop("overhead", None)
+        body["spec"].update(wrong)
+        assert words in status_of(raw.post(PODS, body), 403, "Forbidden")["message"]
+    body = pod("classless")
+    body["spec"]["overhead"] = {"cpu": "1"}
+    assert "Pod Overhead set without corresponding RuntimeClass defined Overhead" in \
+        status_of(raw.post(PODS, body), 403, "Forbidden")["message"]

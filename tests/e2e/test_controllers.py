@@ -158,14 +158,24 @@ def test_a_namespace_is_emptied_and_goes(cluster):
 
 # --- ReplicaSets ---
 
-def test_a_replica_set_keeps_its_number(cluster, namespace):
-    core, apps = client.CoreV1Api(cluster), client.AppsV1Api(cluster)
+@pytest.mark.parametrize("kind", ("ReplicaSet", "ReplicationController"))
+def test_a_replica_set_keeps_its_number(cluster, namespace, kind):
+    core = client.CoreV1Api(cluster)
+    create, list_sets, patch = {
+        "ReplicaSet": lambda apps: (apps.create_namespaced_replica_set, apps.list_namespaced_replica_set,
+                                    apps.patch_namespaced_replica_set),
+        "ReplicationController": lambda _: (core.create_namespaced_replication_controller,
+                                            core.list_namespaced_replication_controller,
+                                            core.patch_namespaced_replication_controller),
+    }[kind](client.AppsV1Api(cluster))
     body = deployment("rs")
-    apps.create_namespaced_replica_set(namespace, {"metadata": body["metadata"], "spec": {
-        k: body["spec"][k] for k in ("replicas", "selector", "template")}})
+    spec = {k: body["spec"][k] for k in ("replicas", "selector", "template")}
+    if kind == "ReplicationController":
+        spec["selector"] = spec["selector"]["matchLabels"]
+    create(namespace, {"metadata": body["metadata"], "spec": spec})
     pods = await_state(core.list_namespaced_pod, lambda s: len(s) == 3, namespace)
     owner = next(iter(pods.values())).metadata.owner_references[0]
-    assert (owner.kind, owner.name, owner.controller, owner.block_owner_deletion) == ("ReplicaSet", "rs", True, True)
+    assert (owner.kind, owner.name, owner.controller, owner.block_owner_deletion) == (kind, "rs", True, True)
     victim = sorted(pods)[0]
     core.delete_namespaced_pod(victim, namespace)
     await_state(core.list_namespaced_pod, lambda s: len(s) == 3 and victim not in s, namespace)
@@ -178,10 +188,10 @@ def test_a_replica_set_keeps_its_number(cluster, namespace):
     core.patch_namespaced_pod(astray, namespace, {"metadata": {"labels": {"app": "rs"}}})
     state = await_state(core.list_namespaced_pod, lambda s: len(s) == 3 and
                         all(p.metadata.owner_references for p in s.values()), namespace)
-    sets = await_state(apps.list_namespaced_replica_set,
+    sets = await_state(list_sets,
                        lambda s: s["rs"].status.available_replicas == 3 and s["rs"].status.replicas == 3, namespace)
     assert sets["rs"].status.fully_labeled_replicas == 3
-    apps.patch_namespaced_replica_set("rs", namespace, {"spec": {"replicas": 0}})
+    patch("rs", namespace, {"spec": {"replicas": 0}})
     await_state(core.list_namespaced_pod, lambda s: not s, namespace)
 
 

@@ -39,6 +39,7 @@ extern const struct admission_plugin namespace_lifecycle_plugin;
 extern const struct admission_plugin service_account_plugin;
 extern const struct admission_plugin default_toleration_plugin;
 extern const struct admission_plugin priority_plugin;
+extern const struct admission_plugin runtime_class_plugin;
 /* All there are, in upstream's order; ends with NULL. */
 extern const struct admission_plugin *const admission_plugins[];
 enum { ADMISSION_PLUGINS_MAX = 32 };
