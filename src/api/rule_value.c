@@ -98,6 +98,8 @@ static void print_element(struct buf *b, const struct schema_field *f, void *at)
         buf_append_i64(b, i->i);
     } else if (f->kind == SCHEMA_KIND_INT_OR_STRING) {
         print_text(b, i->s);
+    } else if (f->kind == SCHEMA_KIND_RAW || f->kind == SCHEMA_KIND_ANY_JSON) {
+        buf_append_str(b, *(struct str *)at);
     } else if (is_text(f->kind)) {
         print_text(b, *(struct str *)at);
     } else if (f->kind == SCHEMA_KIND_INT32) {

@@ -23,7 +23,7 @@ struct validation_request;
 enum rule_check {
     RULE_REQUIRED,  /* unset or empty: Required value[: text] */
     RULE_FORBIDDEN, /* set: Forbidden: text */
-    RULE_ENUM,      /* text "A|B|C": a set text is one of these: Unsupported value */
+    RULE_ENUM,      /* text "A|B|C": a set text, or each of a list, is one: Unsupported value */
     RULE_NAME,      /* a set text, or each of a list of texts, obeys the name rule `min` */
     RULE_KEYS,      /* the keys of a map obey the name rule `min` */
     RULE_LABELS,    /* a map of labels, errors at the map itself */
@@ -34,7 +34,10 @@ enum rule_check {
     RULE_UNIQUE,    /* list of structs: member `text` (texts) differs from item to item */
     RULE_ONE_OF,    /* of the type's own pointer members exactly one is set; text: when none is;
                        the second one: Forbidden: what stands after '|' in text */
-    RULE_IMMUTABLE, /* an update leaves it equal: "field is immutable" */
+    RULE_IMMUTABLE, /* an update leaves it equal: Invalid value: text, or "field is immutable" */
+    RULE_LOCKED,    /* the same: Forbidden: text */
+    RULE_MAX_ITEMS, /* a list has at most max items: Too many */
+    RULE_MAX_BYTES, /* a text has at most max bytes: Too long */
     RULE_FN,
 };
 
@@ -64,6 +67,10 @@ struct rule {
 extern const struct rule rules_core[];
 extern const struct rule rules_pod[];
 extern const struct rule rules_apps[];
+extern const struct rule rules_batch[];
+extern const struct rule rules_autoscaling[];
+extern const struct rule rules_rbac[];
+extern const struct rule rules_networking[];
 
 /* Equality and printed form (JSON) of single fields of built-in types, for rules. */
 bool rule_fields_equal(const struct schema_field *f, const void *a, const void *b);

@@ -1,49 +1,16 @@
 /* Rules of Pods that look at several fields. */
+#include "api/apps_v1.h"
 #include "api/core_v1.h"
 #include "api/field_error.h"
 #include "api/meta_v1.h"
 #include "api/meta_validation.h"
 #include "api/quantity.h"
 #include "api/rules_internal.h"
+#include "api/schema_walk.h"
 #include "api/text_map.h"
 #include "api/validation.h"
 #include "base/arena.h"
 #include "base/map.h"
-
-void rule_invalid(const struct rule_context *c, const char *member, struct str value,
-                  const char *text)
-{
-    struct field_path p = field_path_member(c->path, str_from_cstr(member));
-
-    field_errors_add_text(c->errs, &p, FIELD_ERROR_INVALID, value, "%s", text);
-}
-
-void rule_forbidden(const struct rule_context *c, const char *member, const char *text)
-{
-    struct field_path p = field_path_member(c->path, str_from_cstr(member));
-
-    field_errors_add(c->errs, &p, FIELD_ERROR_FORBIDDEN, "%s", text);
-}
-
-void rule_required(const struct rule_context *c, const char *member, const char *text)
-{
-    struct field_path p = field_path_member(c->path, str_from_cstr(member));
-
-    field_errors_add(c->errs, &p, FIELD_ERROR_REQUIRED, "%s", text);
-}
-
-void rule_check_port(const struct rule_context *c, const char *member,
-                     const struct int_or_string *port)
-{
-    struct field_path p = field_path_member(c->path, str_from_cstr(member));
-
-    if (port->type == INT_OR_STRING_STRING)
-        (void)name_rule_report(c->errs, &p, NAME_RULE_PORT_NAME, port->s);
-    else if (port->i < 1 || port->i > 65535)
-        field_errors_add_raw(c->errs, &p, FIELD_ERROR_INVALID,
-                             arena_printf(c->arena, "%d", port->i),
-                             "must be between 1 and 65535, inclusive");
-}
 
 void rule_pod(const struct rule_context *c)
 {
@@ -171,6 +138,18 @@ static void check_host_namespaces(const struct rule_context *c, const struct cor
                              "ShareProcessNamespace and HostPID cannot both be enabled");
 }
 
+/* The claim templates of a StatefulSet are volumes of its Pods. */
+static void scan_claim_templates(struct pod_scan *s)
+{
+    const struct object *o = &s->c->request->object;
+    const struct apps_v1_stateful_set *set = o->data;
+
+    if (o->type != schema_walk_type(o->schema, "apps/v1.StatefulSet"))
+        return;
+    for (uint32_t i = 0; i < set->spec.volume_claim_templates.len; i++)
+        (void)map_put(&s->volumes, set->spec.volume_claim_templates.items[i].metadata.name, s);
+}
+
 void rule_pod_spec(const struct rule_context *c)
 {
     const struct core_v1_pod_spec *s = c->data;
@@ -180,6 +159,7 @@ void rule_pod_spec(const struct rule_context *c)
 
     for (uint32_t i = 0; i < s->volumes.len; i++)
         (void)map_put(&scan.volumes, s->volumes.items[i].name, &scan); /* a set */
+    scan_claim_templates(&scan);
     for (uint32_t i = 0; i < s->containers.len; i++) {
         struct field_path item = field_path_index(&containers, i);
 

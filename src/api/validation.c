@@ -39,6 +39,10 @@ struct plan {
     size_t unknown; /* rows whose type or field does not exist */
 };
 
+static const struct rule *const rule_tables[] = {
+    rules_core, rules_pod, rules_apps, rules_batch, rules_autoscaling, rules_rbac, rules_networking,
+};
+
 static struct plan plan;
 static pthread_once_t plan_once = PTHREAD_ONCE_INIT; /* objects are validated on every I/O thread */
 
@@ -54,12 +58,15 @@ static enum unset_answer unset_answer(const struct rule *r, const struct schema_
     case RULE_LABELS:
     case RULE_UNIQUE:
     case RULE_RANGE:
+    case RULE_MAX_ITEMS:
+    case RULE_MAX_BYTES:
         return UNSET_IS_FINE;
     case RULE_NUMBER:
     case RULE_MIN:
         return f->shape == SCHEMA_POINTER ? UNSET_IS_FINE : UNSET_IS_CHECKED;
     case RULE_ONE_OF:
     case RULE_IMMUTABLE:
+    case RULE_LOCKED:
     case RULE_FN:
         break;
     }
@@ -103,9 +110,8 @@ static void make_plan(void)
 {
     plan.schema = &schema_builtin;
     plan.types = mem_zalloc(sizeof(*plan.types) * (schema_builtin.n_types + 1U));
-    plan_table(&plan, rules_core);
-    plan_table(&plan, rules_pod);
-    plan_table(&plan, rules_apps);
+    for (size_t i = 0; i < ARRAY_LEN(rule_tables); i++)
+        plan_table(&plan, rule_tables[i]);
     plan_children(&plan);
 }
 
@@ -128,17 +134,34 @@ static bool is_listed(struct str value, struct str rest)
     return false;
 }
 
-static void check_enum(const struct place *p)
+static void check_listed(const struct place *p, const struct field_path *path, struct str value)
 {
-    const struct str *value = p->at;
     struct str rest = str_from_cstr(p->row->rule->text), part, names[16];
     size_t n = 0;
 
-    if (value->len == 0 || is_listed(*value, rest))
+    if (is_listed(value, rest))
         return;
     while (n < ARRAY_LEN(names) && str_next(&rest, '|', &part))
         names[n++] = part;
-    field_errors_add_unsupported(p->c->errs, &p->path, *value, names, n);
+    field_errors_add_unsupported(p->c->errs, path, value, names, n);
+}
+
+static void check_enum(const struct place *p)
+{
+    const struct schema_list *list = p->at;
+    const struct str *texts = p->at;
+
+    if (p->row->field->shape != SCHEMA_LIST) {
+        if (texts->len)
+            check_listed(p, &p->path, *texts);
+        return;
+    }
+    texts = list->items;
+    for (uint32_t i = 0; i < list->len; i++) {
+        struct field_path item = field_path_index(&p->path, i);
+
+        check_listed(p, &item, texts[i]);
+    }
 }
 
 static void check_name(const struct place *p)
@@ -281,15 +304,36 @@ static struct str printed_value(const struct place *p)
 static void check_immutable(const struct place *p)
 {
     const struct schema_field *f = p->row->field;
+    const char *text = p->row->rule->text ? p->row->rule->text : "field is immutable";
 
     if (!p->old || rule_fields_equal(f, p->at, p->old))
         return;
-    if (f->kind == SCHEMA_KIND_STRING && f->shape != SCHEMA_LIST && f->shape != SCHEMA_MAP)
+    if (p->row->rule->check == RULE_LOCKED)
+        field_errors_add(p->c->errs, &p->path, FIELD_ERROR_FORBIDDEN, "%s", text);
+    else if (f->kind == SCHEMA_KIND_STRING && f->shape != SCHEMA_LIST && f->shape != SCHEMA_MAP)
         field_errors_add_text(p->c->errs, &p->path, FIELD_ERROR_INVALID, *(const struct str *)p->at,
-                              "field is immutable");
+                              "%s", text);
     else
-        field_errors_add_raw(p->c->errs, &p->path, FIELD_ERROR_INVALID, printed_value(p),
-                             "field is immutable");
+        field_errors_add_raw(p->c->errs, &p->path, FIELD_ERROR_INVALID, printed_value(p), "%s",
+                             text);
+}
+
+/* Lists by their items, texts by their bytes. */
+static void check_length(const struct place *p)
+{
+    const struct rule *r = p->row->rule;
+    size_t n = r->check == RULE_MAX_ITEMS ? ((const struct schema_list *)p->at)->len
+                                          : ((const struct str *)p->at)->len;
+
+    if (n <= (size_t)r->max)
+        return;
+    if (r->check == RULE_MAX_BYTES)
+        field_errors_add(p->c->errs, &p->path, FIELD_ERROR_TOO_LONG,
+                         "may not be more than %lld bytes", (long long)r->max);
+    else
+        field_errors_add_raw(p->c->errs, &p->path, FIELD_ERROR_TOO_MANY,
+                             arena_printf(p->c->arena, "%zu", n), "must have at most %lld items",
+                             (long long)r->max);
 }
 
 /* Rows that say nothing of an unset field, or only of one, are most. */
@@ -336,7 +380,12 @@ static void check_field(const struct rule_context *c, const struct planned_rule 
         check_unique(&p);
         break;
     case RULE_IMMUTABLE:
+    case RULE_LOCKED:
         check_immutable(&p);
+        break;
+    case RULE_MAX_ITEMS:
+    case RULE_MAX_BYTES:
+        check_length(&p);
         break;
     case RULE_ONE_OF:
     case RULE_FN:

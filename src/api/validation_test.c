@@ -1,72 +1,11 @@
 #include "api/validation.h"
 
-#include <criterion/criterion.h>
-
-#include "api/defaults.h"
-#include "api/field_error.h"
-#include "api/meta_validation.h"
-#include "api/object_json.h"
-#include "api/schema.h"
-#include "api/schema_walk.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/err.h"
-
-#define META "'metadata':{'name':'x','namespace':'d','resourceVersion':'1'}"
-#define CTR  "'name':'a','image':'i:1'"
+#include "api/validation_fixture.h"
 
 /* A Pod of one container with more members, or more members of the spec. */
 #define POD(container, spec) "{" META ",'spec':{'containers':[{" CTR container "}]" spec "}}"
 #define SVC(spec)            "{" META ",'spec':{" spec "}}"
 #define DEPLOY(spec)         "{" META ",'spec':{" spec "}}"
-#define TEMPLATE             "'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{" CTR "}]}}"
-#define SELECTOR             "'selector':{'matchLabels':{'a':'b'}}"
-
-struct validation_case {
-    const char *type;
-    const char *old; /* NULL: create */
-    const char *json;
-    const char *want; /* all errors in one line; NULL: accepted; "...": its beginning */
-};
-
-static struct object decode(struct arena *a, const char *type, const char *text)
-{
-    const struct schema_type *t = schema_walk_type(&schema_builtin, type);
-    struct object o;
-    struct err err = { 0 };
-    char *p = arena_dup(a, text, strlen(text) + 1);
-
-    for (char *c = p; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    cr_assert(t, "no type %s", type);
-    cr_assert_eq(object_json_decode(a, &schema_builtin, t, str_from_cstr(p), &o, NULL, &err), 0,
-                 "%s: %s", text, err.text);
-    object_default(a, o);
-    return o;
-}
-
-static void run(const struct validation_case *c)
-{
-    static const struct meta_rules meta = { .namespaced = true,
-                                            .name_rule = NAME_RULE_DNS1123_SUBDOMAIN };
-    CLEANUP(arena_done) struct arena a = { 0 };
-    struct validation_request req = { .object = decode(&a, c->type, c->json), .meta = &meta };
-    struct field_errors errs;
-    struct str text, want = str_from_cstr(c->want);
-
-    field_errors_init(&errs, &a);
-    if (c->old)
-        req.old = decode(&a, c->type, c->old);
-    validation_run(&req, &errs);
-    text = field_errors_print(&a, &errs);
-    if (str_has_suffix(want, STR("..."))) {
-        want.len -= 3;
-        cr_expect(str_has_prefix(text, want), "%s\nhave %.*s", c->json, STR_ARG(text));
-        return;
-    }
-    cr_expect(str_eq(text, want), "%s\nhave %.*s\nwant %.*s", c->json, STR_ARG(text),
-              STR_ARG(want));
-}
 
 static const struct validation_case pods[] = {
     { "core/v1.Pod", NULL, POD("", ""), NULL },
@@ -239,8 +178,7 @@ static const struct validation_case pods[] = {
 
 Test(validation, pods)
 {
-    for (size_t i = 0; i < sizeof(pods) / sizeof(pods[0]); i++)
-        run(&pods[i]);
+    VALIDATION_RUN(pods);
 }
 
 static const struct validation_case others[] = {
@@ -357,8 +295,7 @@ static const struct validation_case others[] = {
 
 Test(validation, other_kinds)
 {
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        run(&others[i]);
+    VALIDATION_RUN(others);
 }
 
 Test(validation, every_row_names_a_field)

@@ -14,3 +14,6 @@ extern const struct strategy lease_strategy;
 extern const struct strategy certificate_request_strategy;
 extern const struct strategy volume_strategy;
 extern const struct strategy volume_claim_strategy;
+extern const struct strategy job_strategy;
+extern const struct strategy daemon_set_strategy;
+extern const struct strategy service_account_strategy;

@@ -3,6 +3,7 @@
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/strategies.h"
+#include "base/arena.h"
 #include "base/clock.h"
 
 static void prepare_create_volume(struct api_request *r, struct object o)
@@ -30,10 +31,44 @@ static void prepare_update_volume(struct api_request *r, struct object o, struct
             (struct ktime){ .sec = clock_wall_s(r->server->clock), .set = true };
 }
 
+/* dataSource and dataSourceRef say the same: each is filled in from the other. */
+static void join_data_sources(struct arena *a, struct core_v1_persistent_volume_claim_spec *s)
+{
+    struct core_v1_typed_local_object_reference *local = s->data_source;
+    struct core_v1_typed_object_reference *ref = s->data_source_ref;
+
+    if (local && !ref &&
+        !(str_eq(local->kind, STR("PersistentVolumeClaim")) && !local->api_group.len) &&
+        !(str_eq(local->kind, STR("VolumeSnapshot")) &&
+          str_eq(local->api_group, STR("snapshot.storage.k8s.io"))))
+        local = s->data_source = NULL;
+    if (local && !ref) {
+        ref = s->data_source_ref = ARENA_NEW(a, struct core_v1_typed_object_reference);
+        ref->kind = local->kind;
+        ref->name = local->name;
+        ref->api_group = local->api_group;
+    } else if (ref && !local && !ref->namespace.len) {
+        local = s->data_source = ARENA_NEW(a, struct core_v1_typed_local_object_reference);
+        local->kind = ref->kind;
+        local->name = ref->name;
+        local->api_group = ref->api_group;
+    }
+}
+
 static void prepare_create_claim(struct api_request *r, struct object o)
 {
-    (void)r;
-    ((struct core_v1_persistent_volume_claim *)o.data)->status.phase = STR("Pending");
+    struct core_v1_persistent_volume_claim *c = o.data;
+
+    c->status.phase = STR("Pending");
+    join_data_sources(r->arena, &c->spec);
+}
+
+static void prepare_update_claim(struct api_request *r, struct object o, struct object old)
+{
+    struct core_v1_persistent_volume_claim *c = o.data;
+
+    (void)old;
+    join_data_sources(r->arena, &c->spec);
 }
 
 const struct strategy volume_strategy = {
@@ -47,4 +82,5 @@ const struct strategy volume_claim_strategy = {
     .group = STR_INIT(""),
     .resource = STR_INIT("persistentvolumeclaims"),
     .prepare_create = prepare_create_claim,
+    .prepare_update = prepare_update_claim,
 };
