@@ -1,17 +1,15 @@
 #include "apiserver/metrics.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "base/process_metrics.h"
 #include "store/store.h"
 
 enum {
@@ -229,53 +227,6 @@ static void print_store(const struct store_stats *s, struct buf *b)
                   s->dropped_watchers);
 }
 
-/* Second column of /proc/self/statm, in pages. */
-static uint64_t resident_pages(void)
-{
-    uint64_t pages = 0;
-    struct str head, tail, rss;
-    FILE *f = fopen("/proc/self/statm", "re");
-    char line[128];
-
-    if (!f)
-        return 0;
-    if (fgets(line, sizeof(line), f) && str_cut(str_from_cstr(line), ' ', &head, &tail)) {
-        (void)str_cut(tail, ' ', &rss, &tail);
-        (void)str_to_u64(rss, &pages); /* stays 0 */
-    }
-    (void)fclose(f); /* only read */
-    return pages;
-}
-
-static uint64_t open_files(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    uint64_t n = 0;
-
-    if (!d)
-        return 0;
-    while (readdir(d))
-        n++;
-    (void)closedir(d);        /* only read */
-    return n > 3 ? n - 3 : 0; /* ".", ".." and the directory itself */
-}
-
-static void print_process(const struct metrics *m, struct buf *b)
-{
-    struct rusage u;
-
-    (void)getrusage(RUSAGE_SELF, &u); /* cannot fail for self */
-    print_head(b, "process_cpu_seconds_total", "counter", "CPU time used.");
-    buf_printf(b, "process_cpu_seconds_total %.6f\n",
-               (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-                   (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
-    print_gauge(b, "process_resident_memory_bytes", "Resident memory.",
-                (double)resident_pages() * (double)sysconf(_SC_PAGESIZE));
-    print_gauge(b, "process_open_fds", "Open file descriptors.", (double)open_files());
-    print_gauge(b, "process_start_time_seconds", "When the process started, since 1970.",
-                (double)m->start_wall_ns / 1e9);
-}
-
 void metrics_print(struct metrics *m, const struct store_stats *store, struct buf *b)
 {
     print_requests(m, b);
@@ -288,5 +239,5 @@ void metrics_print(struct metrics *m, const struct store_stats *store, struct bu
     print_gauge(b, "apiserver_registered_watchers", "Watches being served.",
                 (double)atomic_load(&m->watchers));
     print_store(store, b);
-    print_process(m, b);
+    process_metrics_print(b, m->start_wall_ns);
 }

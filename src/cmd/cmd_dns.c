@@ -13,9 +13,24 @@ static int fail(const char *text)
     return 2;
 }
 
+static bool parse_pods(const char *text, enum dns_zone_pods *ret)
+{
+    static const char *const modes[] = { "insecure", "verified", "disabled" };
+
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (!strcmp(text, modes[i])) {
+            *ret = (enum dns_zone_pods)i;
+            return true;
+        }
+    return false;
+}
+
 int cmd_dns(int argc, char **argv)
 {
-    struct dns_options o = { .address = "127.0.0.1", .port = 1053, .domain = "cluster.local" };
+    struct dns_options o = {
+        .address = "127.0.0.1", .port = 1053, .domain = "cluster.local", .cache_entries = 10000
+    };
+    const char *pods = "insecure";
     uint32_t verbosity = 0;
     const struct flag flags[] = {
         { "kubeconfig", FLAG_STRING, &o.kubeconfig, "how to reach the API server" },
@@ -27,6 +42,13 @@ int cmd_dns(int argc, char **argv)
         { "cluster-domain", FLAG_STRING, &o.domain, "domain (default cluster.local)" },
         { "upstream", FLAG_STRING, &o.upstream,
           "who knows the rest, IP or IP:PORT (default /etc/resolv.conf)" },
+        { "cache-entries", FLAG_UINT, &o.cache_entries,
+          "answers of others that are remembered (default 10000; 0: none)" },
+        { "pods", FLAG_STRING, &pods,
+          "names of Pods: insecure (every address), verified, disabled" },
+        { "health-port", FLAG_PORT, &o.health_port, "/health at the address; 0: none" },
+        { "ready-port", FLAG_PORT, &o.ready_port, "/ready at the address; 0: none" },
+        { "metrics-port", FLAG_PORT, &o.metrics_port, "/metrics at the address; 0: none" },
         { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
         { 0 },
     };
@@ -39,6 +61,8 @@ int cmd_dns(int argc, char **argv)
         return fail(err.text);
     if (!o.kubeconfig)
         return fail("--kubeconfig is needed");
+    if (!parse_pods(pods, &o.pods_mode))
+        return fail("--pods must be insecure, verified or disabled");
     if (verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
     return dns_run(&o);

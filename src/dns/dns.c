@@ -20,11 +20,15 @@
 #include "client/informer.h"
 #include "client/kube_config.h"
 #include "client/rest_client.h"
+#include "dns/dns_cache.h"
 #include "dns/dns_forward.h"
 #include "dns/dns_listener.h"
 #include "dns/dns_message.h"
+#include "dns/dns_metrics.h"
+#include "dns/dns_reply.h"
 #include "dns/dns_service.h"
 #include "dns/dns_zone.h"
+#include "http/status_server.h"
 #include "io/loop.h"
 
 struct dns {
@@ -32,95 +36,176 @@ struct dns {
     struct arena arena;
     struct loop *loop;
     struct rest_client *rest;
-    struct informer *services, *slices;
+    struct informer *services, *slices, *namespaces, *pods; /* pods: NULL unless verified */
     struct dns_zone zone;
     struct dns_forward *forward;
     struct dns_listener *listener;
     struct dns_service *service;
+    struct dns_metrics *metrics;
+    struct status_server *status[3];
     struct buf out;
     uint32_t seed;
     bool is_announced;
 };
 
+static bool is_synced(const struct dns *d)
+{
+    return informer_is_synced(d->services) && informer_is_synced(d->slices) &&
+           informer_is_synced(d->namespaces) && (!d->pods || informer_is_synced(d->pods));
+}
+
 /* --- questions --- */
+
+/* Who asks, how, and since when. */
+struct asking_by {
+    struct dns_asker *asker;
+    bool is_tcp;
+    int64_t since_ns;
+};
 
 static size_t limit_of(const struct dns_query *q, bool is_tcp)
 {
     return is_tcp ? DNS_MAX_BYTES : q->udp_bytes;
 }
 
-static void answer_error(struct dns *d, struct dns_asker *k, const struct dns_query *q, int rcode,
-                         bool is_tcp)
+static void answer(struct dns *d, const struct asking_by *by, const char *plugin, struct str bytes)
+{
+    int64_t now = clock_system.mono_ns(&clock_system);
+
+    dns_metrics_response(d->metrics, by->is_tcp, plugin, bytes, (now - by->since_ns) / 1000);
+    dns_asker_answer(by->asker, bytes);
+}
+
+static void answer_error(struct dns *d, const struct asking_by *by, const struct dns_query *q,
+                         int rcode)
 {
     struct dns_answer a;
 
     buf_reset(&d->out);
-    dns_answer_begin(&a, &d->out, q, limit_of(q, is_tcp));
+    dns_answer_begin(&a, &d->out, q, limit_of(q, by->is_tcp));
     dns_answer_end(&a, q, rcode, false);
-    dns_asker_answer(k, buf_str(&d->out));
+    answer(d, by, "", buf_str(&d->out));
 }
 
-/* A question that was passed on; without an answer the asker hears that much. */
+/* A question that was passed on, with the answer so far: the aliases that led out of the zone. */
 struct passed {
     struct dns *dns;
-    struct dns_asker *asker;
-    struct buf question;
-    bool is_tcp;
+    struct asking_by by;
+    struct dns_query query; /* its question is in `question` */
+    struct buf question, out;
+    struct dns_answer answer;
+    bool is_chase;
 };
 
-static void on_passed(struct str answer, void *arg)
+static void answer_reply(struct passed *p, const struct dns_reply *r, uint32_t age_s,
+                         const char *plugin)
+{
+    if (!p->is_chase)
+        p->answer.is_authentic = r->is_authentic;
+    dns_reply_print(r, age_s, &p->answer);
+    dns_answer_end(&p->answer, &p->query, r->rcode, p->is_chase);
+    answer(p->dns, &p->by, plugin, buf_str(&p->out));
+}
+
+static void passed_done(struct passed *p)
+{
+    buf_done(&p->question);
+    buf_done(&p->out);
+}
+
+static void on_passed(const struct dns_reply *r, void *arg)
 {
     struct passed *p = arg;
-    struct dns_query q;
 
-    if (answer.p)
-        dns_asker_answer(p->asker, answer);
-    else if (dns_query_parse(buf_str(&p->question), &q) == DNS_NOERROR)
-        answer_error(p->dns, p->asker, &q, DNS_SERVFAIL, p->is_tcp);
+    if (r)
+        answer_reply(p, r, 0, "forward");
     else
-        dns_asker_answer(p->asker, STR_NULL);
-    buf_done(&p->question);
+        answer_error(p->dns, &p->by, &p->query, DNS_SERVFAIL);
+    passed_done(p);
     mem_free(p);
 }
 
-static void pass_on(struct dns *d, struct dns_asker *k, const struct dns_query *q,
-                    struct str message, bool is_tcp)
+/* What p points to but itself is moved along. */
+static struct passed *keep(struct passed *p, const struct dns_query *q)
 {
-    struct passed *p = NEW(struct passed);
+    struct passed *kept = NEW(struct passed);
 
-    *p = (struct passed){ .dns = d, .asker = k, .is_tcp = is_tcp };
-    buf_append_str(&p->question, message);
-    if (q->recursion_desired && dns_forward_ask(d->forward, message, is_tcp, on_passed, p))
+    *kept = *p;
+    buf_append_str(&kept->question, q->question);
+    kept->query.question = buf_str(&kept->question);
+    kept->answer.out = &kept->out;
+    return kept;
+}
+
+/* From memory at once, else from another server later. */
+static void pass_on(struct dns *d, const struct asking_by *by, const struct dns_query *q,
+                    struct passed *p, const char *target)
+{
+    const struct dns_reply *known;
+    struct dns_query asked = *q;
+    struct passed *kept;
+    uint32_t age_s = 0;
+
+    if (target)
+        (void)snprintf(asked.name, sizeof(asked.name), "%s", target);
+    known = dns_forward_known(d->forward, &asked, &age_s);
+    if (known) {
+        answer_reply(p, known, age_s, "cache");
+        passed_done(p);
         return;
-    answer_error(d, k, q, q->recursion_desired ? DNS_SERVFAIL : DNS_REFUSED, is_tcp);
-    buf_done(&p->question);
-    mem_free(p);
+    }
+    kept = keep(p, q);
+    if (dns_forward_ask(d->forward, &asked, on_passed, kept))
+        return;
+    passed_done(kept);
+    mem_free(kept);
+    answer_error(d, by, q, DNS_SERVFAIL);
+}
+
+static void answer_query(struct dns *d, const struct asking_by *by, const struct dns_query *q)
+{
+    struct dns_zone_result r = { .whose = DNS_ZONE_OURS };
+    struct passed p = { .dns = d, .by = *by, .query = *q };
+    size_t limit = limit_of(q, by->is_tcp);
+
+    buf_reset(&d->out);
+    dns_answer_begin(&p.answer, &d->out, q, limit);
+    dns_zone_answer(&d->zone, q, d->seed++, &p.answer, &r);
+    if (r.whose == DNS_ZONE_OURS) {
+        dns_answer_end(&p.answer, q, r.rcode, true);
+        answer(d, by, "kubernetes", buf_str(&d->out));
+    } else if (r.whose == DNS_ZONE_NOT_OURS &&
+               (!q->recursion_desired || q->type == DNS_AXFR || q->type == DNS_IXFR)) {
+        answer_error(d, by, q, DNS_REFUSED);
+    } else {
+        p.is_chase = r.whose == DNS_ZONE_CHASE;
+        p.out = d->out;
+        d->out = (struct buf){ 0 };
+        p.answer.out = &p.out;
+        pass_on(d, by, q, &p, p.is_chase ? r.target : NULL);
+    }
 }
 
 static void on_message(struct dns_asker *k, struct str message, bool is_tcp, void *arg)
 {
     struct dns *d = arg;
+    struct asking_by by = { k, is_tcp, clock_system.mono_ns(&clock_system) };
     struct dns_query q;
     int r = dns_query_parse(message, &q);
 
-    if (r < 0) {
+    dns_metrics_request(d->metrics,
+                        &(struct dns_metrics_request){ .is_tcp = is_tcp,
+                                                       .is_v6 = strchr(d->o->address, ':') != NULL,
+                                                       .type = r == DNS_NOERROR ? q.type : 0,
+                                                       .bytes = (uint32_t)message.len });
+    if (r < 0)
         dns_asker_answer(k, STR_NULL);
-        return;
-    }
-    if (r != DNS_NOERROR) {
-        answer_error(d, k, &q, r, is_tcp);
-        return;
-    }
-    if (!informer_is_synced(d->services) || !informer_is_synced(d->slices)) {
-        answer_error(d, k, &q, DNS_SERVFAIL, is_tcp);
-        return;
-    }
-    buf_reset(&d->out);
-    if (dns_zone_answer(&d->zone, &q, limit_of(&q, is_tcp), d->seed++, &d->out) ==
-        DNS_ZONE_NOT_OURS)
-        pass_on(d, k, &q, message, is_tcp);
+    else if (r != DNS_NOERROR)
+        answer_error(d, &by, &q, r);
+    else if (!is_synced(d))
+        answer_error(d, &by, &q, DNS_SERVFAIL);
     else
-        dns_asker_answer(k, buf_str(&d->out));
+        answer_query(d, &by, &q);
 }
 
 /* --- indexes --- */
@@ -134,9 +219,12 @@ static void index_service_ips(const struct api_object *o, informer_emit_fn *emit
             emit(s->spec.cluster_ips.items[i], arg);
 }
 
-static void index_namespace(const struct api_object *o, informer_emit_fn *emit, void *arg)
+static void index_pod_ips(const struct api_object *o, informer_emit_fn *emit, void *arg)
 {
-    emit(o->meta->namespace, arg);
+    const struct core_v1_pod *p = API_OBJECT(o, struct core_v1_pod);
+
+    for (uint32_t i = 0; i < p->status.pod_ips.len; i++)
+        emit(p->status.pod_ips.items[i].ip, arg);
 }
 
 static void index_slice_service(const struct api_object *o, informer_emit_fn *emit, void *arg)
@@ -160,13 +248,25 @@ static void index_slice_ips(const struct api_object *o, informer_emit_fn *emit, 
 
 /* --- the world's servers --- */
 
+/* "1.2.3.4", "1.2.3.4:53", "::1", "[::1]:53". */
 static bool parse_server(struct str text, struct dns_server_address *ret)
 {
     struct str host = text, port = STR_NULL;
     uint64_t n = 53;
+    ptrdiff_t end;
 
-    if (str_find(text, ':') == str_rfind(text, ':'))
+    if (str_has_prefix(text, STR("["))) {
+        end = str_find(text, ']');
+        if (end < 0)
+            return false;
+        host = str_sub(text, 1, (size_t)end);
+        port = str_tail(text, (size_t)end + 1);
+        if (port.len && !str_has_prefix(port, STR(":")))
+            return false;
+        port = str_tail(port, 1);
+    } else if (str_find(text, ':') == str_rfind(text, ':')) {
         (void)str_cut(text, ':', &host, &port); /* one colon: a port, no IPv6 */
+    }
     if (!host.len || host.len >= sizeof(ret->text) || (port.len && !str_to_u64(port, &n)) ||
         n > 65535)
         return false;
@@ -212,7 +312,7 @@ static int open_forward(struct dns *d, struct err *err)
         n = read_resolv_conf(d, servers);
     else if (!parse_server(str_from_cstr(d->o->upstream), &servers[0]))
         return err_set(err, ERR_INVALID, "--upstream must be an address, perhaps with a port");
-    d->forward = dns_forward_new(d->loop, servers, n);
+    d->forward = dns_forward_new(d->loop, servers, n, d->o->cache_entries);
     return 0;
 }
 
@@ -235,7 +335,7 @@ static void on_synced(void *arg)
 {
     struct dns *d = arg;
 
-    if (d->is_announced || !informer_is_synced(d->services) || !informer_is_synced(d->slices))
+    if (d->is_announced || !is_synced(d))
         return;
     d->is_announced = true;
     printf("answering on %s:%u\n", d->o->address, d->o->port);
@@ -258,15 +358,83 @@ static void open_zone(struct dns *d)
 {
     d->services = open_informer(d, STR(""), STR("services"));
     d->slices = open_informer(d, STR("discovery.k8s.io"), STR("endpointslices"));
+    d->namespaces = open_informer(d, STR(""), STR("namespaces"));
+    if (d->o->pods_mode == DNS_ZONE_PODS_VERIFIED)
+        d->pods = open_informer(d, STR(""), STR("pods"));
     d->zone = (struct dns_zone){ .domain = str_from_cstr(d->o->domain),
+                                 .pods_mode = d->o->pods_mode,
                                  .services = d->services,
-                                 .slices = d->slices };
+                                 .slices = d->slices,
+                                 .namespaces = d->namespaces,
+                                 .pods = d->pods };
     d->zone.services_of_ip = informer_add_index(d->services, index_service_ips);
-    d->zone.services_in_namespace = informer_add_index(d->services, index_namespace);
     d->zone.slices_of_service = informer_add_index(d->slices, index_slice_service);
     d->zone.slices_of_ip = informer_add_index(d->slices, index_slice_ips);
+    if (d->pods)
+        d->zone.pods_of_ip = informer_add_index(d->pods, index_pod_ips);
     informer_start(d->services);
     informer_start(d->slices);
+    informer_start(d->namespaces);
+    if (d->pods)
+        informer_start(d->pods);
+}
+
+/* --- what is said to whom asks after us, at CoreDNS' paths --- */
+
+static int serve_health(struct buf *b, void *arg)
+{
+    (void)arg;
+    buf_append_lit(b, "OK");
+    return 200;
+}
+
+static int serve_ready(struct buf *b, void *arg)
+{
+    const struct dns *d = arg;
+    bool ready = is_synced(d);
+
+    buf_printf(b, "%s", ready ? "OK" : "kubernetes");
+    return ready ? 200 : 503;
+}
+
+static int serve_metrics(struct buf *b, void *arg)
+{
+    const struct dns *d = arg;
+    struct dns_cache_stats cache = dns_forward_cache_stats(d->forward);
+    struct dns_forward_stats forward = dns_forward_stats(d->forward);
+
+    dns_metrics_print(d->metrics, &cache, &forward, b);
+    return 200;
+}
+
+static const struct status_route health_routes[] = {
+    { .path = STR_INIT("/health"), .fn = serve_health },
+    { .fn = NULL },
+};
+static const struct status_route ready_routes[] = {
+    { .path = STR_INIT("/ready"), .fn = serve_ready },
+    { .fn = NULL },
+};
+static const struct status_route metrics_routes[] = {
+    { STR_INIT("/metrics"), serve_metrics, STR_INIT("text/plain; version=0.0.4; charset=utf-8") },
+    { .fn = NULL },
+};
+
+static int open_status(struct dns *d, struct err *err)
+{
+    const struct {
+        uint16_t port;
+        const struct status_route *routes;
+    } rows[] = { { d->o->health_port, health_routes },
+                 { d->o->ready_port, ready_routes },
+                 { d->o->metrics_port, metrics_routes } };
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows) && r >= 0; i++)
+        if (rows[i].port)
+            r = status_server_new(d->loop, d->o->address, rows[i].port, rows[i].routes, d,
+                                  &d->status[i], err);
+    return r;
 }
 
 static int start(struct dns *d, struct err *err)
@@ -280,6 +448,8 @@ static int start(struct dns *d, struct err *err)
         r = open_forward(d, err);
     if (r >= 0)
         r = dns_listener_new(d->loop, d->o->address, d->o->port, on_message, d, &d->listener, err);
+    if (r >= 0)
+        r = open_status(d, err);
     if (r >= 0)
         r = loop_on_signal(d->loop, SIGTERM, on_signal, d, err);
     if (r >= 0)
@@ -303,6 +473,7 @@ int dns_run(const struct dns_options *o)
     int r;
 
     d.loop = loop_new(&clock_system);
+    d.metrics = dns_metrics_new();
     r = start(&d, &err);
     if (r >= 0)
         loop_run(d.loop);
@@ -313,6 +484,11 @@ int dns_run(const struct dns_options *o)
     dns_listener_free(d.listener);
     informer_free(d.services);
     informer_free(d.slices);
+    informer_free(d.namespaces);
+    informer_free(d.pods);
+    for (size_t i = 0; i < ARRAY_LEN(d.status); i++)
+        status_server_free(d.status[i]);
+    dns_metrics_free(d.metrics);
     rest_client_free(d.rest);
     buf_done(&d.out);
     loop_free(d.loop);

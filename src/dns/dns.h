@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "dns/dns_zone.h"
+
 struct dns_options {
     const char *kubeconfig;
     const char *address; /* to listen on, and where the Service leads */
@@ -11,6 +13,9 @@ struct dns_options {
     const char *cluster_dns; /* the Service's address; NULL: there is no Service */
     const char *domain;
     const char *upstream; /* "IP[:PORT]"; NULL: /etc/resolv.conf */
+    uint32_t cache_entries;
+    enum dns_zone_pods pods_mode;
+    uint16_t health_port, ready_port, metrics_port; /* at `address`; 0: not there */
 };
 /* Until SIGTERM. The process's exit code; one line on stderr when it cannot start. */
 int dns_run(const struct dns_options *o);

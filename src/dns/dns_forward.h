@@ -1,5 +1,6 @@
-/* Questions about the rest of the world, passed on to other servers: over UDP with a socket and an
- * identity of their own each, over TCP where the asker came by it. One loop. */
+/* Questions about the rest of the world, asked of other servers and remembered as long as their
+ * answers allow. Equal questions that are under way are asked once. Each has a socket and an
+ * identity of its own; what does not fit a datagram is asked for by TCP. One loop. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,8 +9,10 @@
 
 #include "base/str.h"
 
+struct dns_cache_stats;
 struct dns_forward;
 struct dns_query;
+struct dns_reply;
 struct loop;
 
 enum { DNS_FORWARD_MAX_SERVERS = 3, DNS_FORWARD_MAX_PENDING = 1000 };
@@ -20,11 +23,20 @@ struct dns_server_address {
 };
 
 struct dns_forward *dns_forward_new(struct loop *l, const struct dns_server_address *servers,
-                                    size_t n);
+                                    size_t n, size_t cache_entries);
 void dns_forward_free(struct dns_forward *f); /* nobody is told; accepts NULL */
 
-/* Once, later: the answer with the asker's own identity in it, or unset: no server answered. */
-typedef void dns_forward_fn(struct str answer, void *arg);
-/* message: the whole question as it came. False: too many are under way, or there is no server. */
-bool dns_forward_ask(struct dns_forward *f, struct str message, bool is_tcp, dns_forward_fn *fn,
+/* What is remembered, good until the next call; NULL: nothing. */
+const struct dns_reply *dns_forward_known(struct dns_forward *f, const struct dns_query *q,
+                                          uint32_t *ret_age_s);
+/* Once, later: the reply, good within the call, or NULL: no server answered. */
+typedef void dns_forward_fn(const struct dns_reply *r, void *arg);
+/* False: too many are under way, or there is no server. */
+bool dns_forward_ask(struct dns_forward *f, const struct dns_query *q, dns_forward_fn *fn,
                      void *arg);
+
+struct dns_forward_stats {
+    uint64_t sent_udp, sent_tcp, timeouts, rejected;
+};
+struct dns_forward_stats dns_forward_stats(const struct dns_forward *f);
+struct dns_cache_stats dns_forward_cache_stats(const struct dns_forward *f);

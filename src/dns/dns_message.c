@@ -50,6 +50,37 @@ bool dns_name_read(struct str m, size_t *at, char ret[DNS_NAME_BYTES])
     return false;
 }
 
+size_t dns_name_expand(struct str m, size_t *at, char ret[DNS_NAME_BYTES])
+{
+    size_t i = *at, len = 0, pointers = 0, end = 0, limit = m.len, to;
+
+    while (i < limit) {
+        unsigned char n = (unsigned char)m.p[i];
+
+        if ((n & 0xc0) == 0xc0) {
+            if (i + 2 > limit || ++pointers > MAX_POINTERS)
+                return 0;
+            end = end ? end : i + 2;
+            to = get16(m, i) & 0x3fff;
+            if (to < HEADER_BYTES)
+                return 0;
+            limit = i;
+            i = to;
+            continue;
+        }
+        if (n > 63 || i + 1 + n > limit || len + n + 1 > DNS_NAME_BYTES - 1)
+            return 0;
+        memcpy(ret + len, m.p + i, 1U + n);
+        len += 1U + n;
+        i += 1U + n;
+        if (n == 0) {
+            *at = end ? end : i;
+            return len;
+        }
+    }
+    return 0;
+}
+
 /* The OPT record among the additional ones: how much the asker takes. */
 static bool read_edns(struct str m, size_t at, struct dns_query *ret)
 {
@@ -63,8 +94,12 @@ static bool read_edns(struct str m, size_t at, struct dns_query *ret)
             return false;
         length = get16(m, at + 8);
         if (get16(m, at) == DNS_OPT) {
+            if (ret->has_edns)
+                return false;
             ret->has_edns = true;
             ret->udp_bytes = get16(m, at + 2);
+            ret->edns_version = (uint8_t)m.p[at + 5];
+            ret->dnssec_ok = m.p[at + 6] & 0x80;
         }
         if (length > m.len - at - 10)
             return false;
@@ -85,6 +120,8 @@ int dns_query_parse(struct str m, struct dns_query *ret)
         return -1;
     ret->opcode = (uint8_t)(m.p[2] >> 3 & 0x0f);
     ret->recursion_desired = m.p[2] & 1;
+    ret->authentic_data = m.p[3] & 0x20;
+    ret->checking_disabled = m.p[3] & 0x10;
     if (ret->opcode != 0)
         return DNS_NOTIMP;
     if (get16(m, 4) != 1 || !dns_name_read(m, &at, ret->name) || at + 4 > m.len)
@@ -99,7 +136,7 @@ int dns_query_parse(struct str m, struct dns_query *ret)
         ret->udp_bytes = DNS_UDP_BYTES;
     if (ret->udp_bytes > DNS_UDP_MAX_BYTES)
         ret->udp_bytes = DNS_UDP_MAX_BYTES;
-    return DNS_NOERROR;
+    return ret->edns_version ? DNS_BADVERS : DNS_NOERROR;
 }
 
 /* --- answers --- */
@@ -116,21 +153,125 @@ static void put32(struct buf *b, uint32_t v)
     put16(b, v & 0xffff);
 }
 
-static void put_name(struct buf *b, struct str name)
+/* A name as text in wire form; its length. What is no name is cut. */
+static size_t name_to_wire(struct str name, char ret[DNS_NAME_BYTES])
 {
     struct str rest = name, label;
+    size_t len = 0;
 
     while (name.len && str_next(&rest, '.', &label)) {
-        buf_append_char(b, (char)MIN(label.len, (size_t)63));
-        buf_append(b, label.p, MIN(label.len, (size_t)63));
+        size_t n = MIN(label.len, (size_t)63);
+
+        if (!n || len + n + 2 > DNS_NAME_BYTES - 1)
+            break;
+        ret[len++] = (char)n;
+        memcpy(ret + len, label.p, n);
+        len += n;
     }
-    buf_append_char(b, 0);
+    ret[len++] = 0;
+    return len;
+}
+
+/* Is the name at a place of the message this one? We wrote it, so it is well formed. */
+static bool is_name_at(const struct dns_answer *a, size_t at, struct str wire)
+{
+    struct str m = str_tail(buf_str(a->out), a->start);
+    size_t i = 0;
+
+    for (;;) {
+        unsigned char n = (unsigned char)m.p[at];
+
+        if ((n & 0xc0) == 0xc0) {
+            at = get16(m, at) & 0x3fff;
+            continue;
+        }
+        if (n != (unsigned char)wire.p[i] ||
+            !str_eq_nocase(str_sub(m, at + 1, at + 1 + n), str_sub(wire, i + 1, i + 1 + n)))
+            return false;
+        if (!n)
+            return true;
+        at += 1U + n;
+        i += 1U + n;
+    }
+}
+
+static void note_name(struct dns_answer *a, size_t at)
+{
+    if (a->n_names < DNS_ANSWER_NAMES && at < 0x4000)
+        a->names[a->n_names++] = (uint16_t)at;
+}
+
+/* The question's own name and what it ends in. */
+static void note_question(struct dns_answer *a)
+{
+    size_t at = HEADER_BYTES;
+    const char *m = a->out->p + a->start;
+
+    if (a->n_names || a->question_bytes < 6)
+        return;
+    for (; m[at]; at += 1U + (unsigned char)m[at])
+        note_name(a, at);
+}
+
+/* With a pointer to the longest end of it that stands in the message. */
+static void put_wire(struct dns_answer *a, struct str wire)
+{
+    size_t i = 0;
+
+    note_question(a);
+    while (wire.p[i]) {
+        unsigned char n = (unsigned char)wire.p[i];
+
+        for (size_t k = 0; k < a->n_names; k++)
+            if (is_name_at(a, a->names[k], str_tail(wire, i))) {
+                put16(a->out, 0xc000U | a->names[k]);
+                return;
+            }
+        note_name(a, a->out->len - a->start);
+        buf_append(a->out, wire.p + i, 1U + n);
+        i += 1U + n;
+    }
+    buf_append_char(a->out, 0);
+}
+
+static void put_name(struct dns_answer *a, struct str name)
+{
+    char wire[DNS_NAME_BYTES];
+    size_t n = name_to_wire(name, wire);
+
+    put_wire(a, str_n(wire, n));
+}
+
+void dns_question_print(struct buf *out, const struct dns_query *q)
+{
+    char wire[DNS_NAME_BYTES];
+
+    put16(out, 0);
+    buf_append_char(out, 1);
+    buf_append_char(out,
+                    (char)((q->authentic_data ? 0x20 : 0) | (q->checking_disabled ? 0x10 : 0)));
+    put16(out, 1);
+    put32(out, 0);
+    put16(out, q->has_edns ? 1 : 0);
+    buf_append(out, wire, name_to_wire(str_from_cstr(q->name), wire));
+    put16(out, q->type);
+    put16(out, q->klass);
+    if (!q->has_edns)
+        return;
+    buf_append_char(out, 0);
+    put16(out, DNS_OPT);
+    put16(out, DNS_UDP_OWN_BYTES);
+    put16(out, 0);
+    put16(out, q->dnssec_ok ? 0x8000 : 0);
+    put16(out, 0);
 }
 
 void dns_answer_begin(struct dns_answer *a, struct buf *out, const struct dns_query *q,
                       size_t limit)
 {
-    *a = (struct dns_answer){ .out = out, .start = out->len, .limit = limit };
+    *a = (struct dns_answer){
+        .out = out, .start = out->len, .limit = limit, .question_bytes = (uint16_t)q->question.len
+    };
     if (q->has_edns)
         a->limit -= EDNS_BYTES;
     buf_append(out, "\0\0\0\0\0\0\0\0\0\0\0\0", HEADER_BYTES);
@@ -141,7 +282,7 @@ void dns_answer_begin(struct dns_answer *a, struct buf *out, const struct dns_qu
 static size_t begin_record(struct dns_answer *a, struct str name, uint16_t type, uint32_t ttl)
 {
     if (name.p)
-        put_name(a->out, name);
+        put_name(a, name);
     else
         put16(a->out, QUESTION_POINTER);
     put16(a->out, type);
@@ -158,6 +299,8 @@ static void end_record(struct dns_answer *a, enum dns_section s, size_t before, 
 
     if (a->out->len - a->start > a->limit || a->is_truncated) {
         a->out->len = before;
+        while (a->n_names && a->names[a->n_names - 1] >= before - a->start)
+            a->n_names--;
         a->is_truncated |= s != DNS_ADDITIONAL;
         return;
     }
@@ -180,19 +323,38 @@ void dns_answer_name(struct dns_answer *a, enum dns_section s, struct str name, 
 {
     size_t before = a->out->len, data = begin_record(a, name, type, ttl);
 
-    put_name(a->out, target);
+    put_name(a, target);
     end_record(a, s, before, data);
+}
+
+void dns_answer_record(struct dns_answer *a, enum dns_section s, struct str name, uint16_t type,
+                       uint16_t klass, uint32_t ttl, struct str data)
+{
+    size_t before = a->out->len, at;
+
+    put_wire(a, name);
+    put16(a->out, type);
+    put16(a->out, klass);
+    put32(a->out, ttl);
+    put16(a->out, 0);
+    at = a->out->len;
+    if (type == DNS_CNAME || type == DNS_PTR || type == DNS_NS)
+        put_wire(a, data);
+    else
+        buf_append_str(a->out, data);
+    end_record(a, s, before, at);
 }
 
 void dns_answer_srv(struct dns_answer *a, struct str name, uint32_t ttl, uint16_t weight,
                     uint16_t port, struct str target)
 {
     size_t before = a->out->len, data = begin_record(a, name, DNS_SRV, ttl);
+    char wire[DNS_NAME_BYTES];
 
     put16(a->out, 0);
     put16(a->out, weight);
     put16(a->out, port);
-    put_name(a->out, target);
+    buf_append(a->out, wire, name_to_wire(target, wire)); /* RFC 2782: without pointers */
     end_record(a, DNS_ANSWER, before, data);
 }
 
@@ -215,10 +377,10 @@ void dns_answer_soa(struct dns_answer *a, enum dns_section s, struct str zone, u
     buf_append_lit(a->out, "ns");
     buf_append_char(a->out, 3);
     buf_append_lit(a->out, "dns");
-    put_name(a->out, zone);
+    put_name(a, zone);
     buf_append_char(a->out, 10);
     buf_append_lit(a->out, "hostmaster");
-    put_name(a->out, zone);
+    put_name(a, zone);
     put32(a->out, serial);
     put32(a->out, 7200);
     put32(a->out, 1800);
@@ -235,8 +397,9 @@ void dns_answer_end(struct dns_answer *a, const struct dns_query *q, int rcode,
     if (q->has_edns) {
         buf_append_char(a->out, 0);
         put16(a->out, DNS_OPT);
-        put16(a->out, DNS_UDP_MAX_BYTES);
-        put32(a->out, 0);
+        put16(a->out, DNS_UDP_OWN_BYTES);
+        put16(a->out, (unsigned)rcode >> 4 << 8); /* the rest of the code, and version 0 */
+        put16(a->out, q->dnssec_ok ? 0x8000 : 0);
         put16(a->out, 0);
         a->counts[DNS_ADDITIONAL]++;
     }
@@ -245,7 +408,8 @@ void dns_answer_end(struct dns_answer *a, const struct dns_query *q, int rcode,
     p[1] = (unsigned char)q->id;
     p[2] = (unsigned char)(0x80 | q->opcode << 3 | (is_authoritative ? 4 : 0) |
                            (a->is_truncated ? 2 : 0) | (q->recursion_desired ? 1 : 0));
-    p[3] = (unsigned char)(0x80 | rcode);
+    p[3] = (unsigned char)(0x80 | (a->is_authentic ? 0x20 : 0) | (q->checking_disabled ? 0x10 : 0) |
+                           (rcode & 0x0f));
     p[5] = q->question.len ? 1 : 0;
     for (int i = 0; i < 3; i++) {
         p[6 + i * 2] = (unsigned char)(a->counts[i] >> 8);

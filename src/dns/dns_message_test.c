@@ -101,3 +101,64 @@ Test(dns_message, what_does_not_fit_is_said_to_be_cut)
     cr_expect(out.p[2] & 2, "not marked as cut");
     cr_expect_eq(a.counts[DNS_ANSWER], (512 - sizeof(QUESTION) + 1) / 16);
 }
+
+Test(dns_message, names_end_in_what_stands_before_them)
+{
+    CLEANUP(buf_done) struct buf out = { 0 };
+    struct dns_answer a;
+    struct dns_query q;
+    char name[DNS_NAME_BYTES];
+    size_t at, plain;
+
+    cr_assert_eq(dns_query_parse(message(QUESTION, sizeof(QUESTION) - 1), &q), DNS_NOERROR);
+    buf_append_lit(&out, "before");
+    dns_answer_begin(&a, &out, &q, 512);
+    plain = out.len;
+    dns_answer_name(&a, DNS_ANSWER, STR_NULL, 5, DNS_CNAME, STR("other.shop.svc.cluster.local"));
+    cr_expect_eq(out.len - plain, 12 + 6 + 2, "the alias points into the question");
+    at = plain - 6 + 12;
+    cr_assert(dns_name_read(str_tail(buf_str(&out), 6), &at, name));
+    cr_expect_str_eq(name, "other.shop.svc.cluster.local");
+    plain = out.len;
+    dns_answer_name(&a, DNS_ANSWER, STR("other.shop.svc.cluster.local"), 5, DNS_CNAME, STR("x.y"));
+    cr_expect_eq(out.len - plain, 12 + 5, "the owner is the target before it");
+    dns_answer_end(&a, &q, DNS_NOERROR, true);
+}
+
+Test(dns_message, what_was_cut_is_pointed_to_by_nobody)
+{
+    CLEANUP(buf_done) struct buf out = { 0 };
+    struct dns_answer a;
+    struct dns_query q;
+    char name[DNS_NAME_BYTES];
+    size_t at;
+
+    cr_assert_eq(dns_query_parse(message(QUESTION, sizeof(QUESTION) - 1), &q), DNS_NOERROR);
+    dns_answer_begin(&a, &out, &q, sizeof(QUESTION) - 1 + 30);
+    dns_answer_name(&a, DNS_ADDITIONAL, STR("a.very.long.name.that.does.not.fit.example"), 5,
+                    DNS_NS, STR("example"));
+    at = out.len + 12;
+    dns_answer_name(&a, DNS_ANSWER, STR_NULL, 5, DNS_CNAME, STR("fit.example"));
+    cr_assert(dns_name_read(buf_str(&out), &at, name));
+    cr_expect_str_eq(name, "fit.example");
+    dns_answer_end(&a, &q, DNS_NOERROR, true);
+    cr_expect_not(out.p[2] & 2, "what is beside the answer is not missed");
+}
+
+Test(dns_message, the_version_of_edns_is_checked)
+{
+    static const char edns[] = "\x12\x34\x01\x10\x00\x01\x00\x00\x00\x00\x00\x01"
+                               "\x01"
+                               "a\x00\x00\x01\x00\x01"
+                               "\x00\x00\x29\x04\xd0\x00\x01\x80\x00\x00\x00";
+    CLEANUP(buf_done) struct buf out = { 0 };
+    struct dns_answer a;
+    struct dns_query q;
+
+    cr_assert_eq(dns_query_parse(message(edns, sizeof(edns) - 1), &q), DNS_BADVERS);
+    cr_expect(q.dnssec_ok && q.checking_disabled && !q.authentic_data);
+    dns_answer_begin(&a, &out, &q, 512);
+    dns_answer_end(&a, &q, DNS_BADVERS, false);
+    cr_expect_eq(out.p[3] & 0x0f, 0);
+    cr_expect_eq(out.p[out.len - 6], 1, "the rest of the code is in the record of EDNS");
+}
