@@ -85,6 +85,13 @@ static int open_tls(struct run *run, struct err *err)
     return r < 0 ? r : tls_context_new(&t, &run->tls, err);
 }
 
+static int open_proxy_tls(struct run *run, struct err *err)
+{
+    const struct tls_options t = { .is_client = true, .without_h2 = true, .trusts_all = true };
+
+    return tls_context_new(&t, &run->server.proxy_tls, err);
+}
+
 static int open_kubelet_tls(struct run *run, struct err *err)
 {
     const struct apiserver_options *o = run->server.options;
@@ -267,6 +274,8 @@ static int start(struct run *run, struct err *err)
         r = open_token_keys(run, err);
     if (r >= 0)
         r = open_kubelet_tls(run, err);
+    if (r >= 0)
+        r = open_proxy_tls(run, err);
     if (r < 0)
         return r;
     run->n_loops = loop_count(run->server.options);
@@ -301,6 +310,7 @@ static void close_all(struct run *run)
         loop_free(run->loops[i]);
     tls_context_free(run->tls);
     tls_context_free(run->server.kubelet_tls);
+    tls_context_free(run->server.proxy_tls);
     rbac_free(run->server.rbac);
     registry_done(&run->server.registry);
     service_account_keys_done(&run->server.service_account_keys);

@@ -169,6 +169,13 @@ static bool is_part(const struct api_request *r)
     return false;
 }
 
+/* Proxies pass on any method; the others' verbs say which there are. */
+static bool is_options_of_proxy(const struct api_request *r)
+{
+    return r->special && r->special->connect && str_eq(r->info.subresource, STR("proxy")) &&
+           str_eq(r->info.method, STR("OPTIONS"));
+}
+
 static enum stage_result stage_resource(struct api_request *r)
 {
     const struct request_info *i = &r->info;
@@ -202,6 +209,8 @@ static enum stage_result stage_resource(struct api_request *r)
         if (!r->special)
             return refuse(r, none);
     }
+    if (is_options_of_proxy(r))
+        return STAGE_NEXT;
     if (!(verbs & row_verbs[i->verb]) ||
         (i->name.len && !i->subresource.len && i->verb == REQUEST_VERB_CREATE) ||
         (!i->name.len && (i->verb == REQUEST_VERB_UPDATE || i->verb == REQUEST_VERB_PATCH)))

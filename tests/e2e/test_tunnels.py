@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def seen(self, body=b""):
         subject = {}
         if isinstance(self.connection, ssl.SSLSocket):
-            for part in self.connection.getpeercert().get("subject", ()):
+            for part in (self.connection.getpeercert() or {}).get("subject", ()):
                 subject.update(dict(part))
         return json.dumps({"method": self.command, "path": self.path, "subject": subject,
                            "headers": {k.lower(): v for k, v in self.headers.items()},
@@ -93,10 +93,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, b"x" * (20 << 20))
         elif "/away" in self.path:
             self.answer(302, b"", Location="/elsewhere")
+        elif "/page" in self.path:
+            self.answer(200, b'<a href="/rewriteme">test</a>', Content_Type="text/html; charset=utf-8")
         else:
             self.answer(200, self.seen(body), Content_Type="application/json", X_Mine="yes")
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = handle_any
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = handle_any
 
 
 def serve(context=None):
@@ -365,8 +367,33 @@ def test_pod_and_service_proxy(raw, service):
         assert redirect.status == 301 and redirect.headers["Location"] == path + "/"
         assert raw.get(path + "/").json()["path"] == "/"
     assert len(raw.get(f"{pods}/big").body) == 20 << 20
-    assert raw.get(f"{pods}/away").status == 302
+    away = raw.get(f"{pods}/away")
+    assert away.status == 302 and away.headers["Location"] == f"{pods}/elsewhere"
+    page = raw.get(f"{pods}/page", headers={"Accept-Encoding": "gzip"})
+    assert page.body == f'<a href="{pods}/rewriteme">test</a>'.encode()
+    assert raw.request("HEAD", f"{pods}/page").status == 200
+    options = raw.request("OPTIONS", f"{pods}/x?y=z").json()
+    assert options["method"] == "OPTIONS" and options["headers"]["x-forwarded-uri"] == f"{pods}/x"
+    status_of(raw.request("OPTIONS", PODS), 405)
     assert raw.put(f"{pods}/x", "y" * 100000).json()["body"] == "y" * 100000
+
+
+def test_proxy_by_https_takes_any_certificate(raw, service, server, tmp_path):
+    key, crt = tmp_path / "key", tmp_path / "crt"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", crt, "-subj", "/CN=somebody.example", "-days", "2"],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(crt, key)
+    backend = serve(context)
+    pods, _ = service
+    name = pods.split("/")[-2].split(":")[0]
+    path = f"{PODS}/https:{name}:{backend.server_address[1]}/proxy"
+    assert raw.get(f"{path}/x").json()["path"] == "/x"
+    assert raw.get(f"{path}/page").body == f'<a href="{path}/rewriteme">test</a>'.encode()
+    status_of(raw.get(f"{PODS}/http:{name}:{backend.server_address[1]}/proxy/x"), 503)
+    backend.shutdown()
+    backend.server_close()
 
 
 def test_proxies_to_nowhere(raw, service):

@@ -29,9 +29,9 @@ bool proxy_path_name(struct api_request *r, struct proxy_name *ret, struct statu
     return false;
 }
 
-void proxy_path_append(const struct api_request *r, struct buf *b)
+struct str proxy_path_prefix(const struct api_request *r)
 {
-    struct str path = http_request_path(r->http), query = http_request_query(r->http);
+    struct str path = http_request_path(r->http);
     /* api v1 [namespaces NS] RESOURCE NAME proxy */
     size_t segments = r->info.namespace.len ? 7 : 5, at = 0;
 
@@ -41,6 +41,14 @@ void proxy_path_append(const struct api_request *r, struct buf *b)
         while (at < path.len && path.p[at] != '/')
             at++;
     }
+    return str_sub(path, 0, at);
+}
+
+void proxy_path_append(const struct api_request *r, struct buf *b)
+{
+    struct str path = http_request_path(r->http), query = http_request_query(r->http);
+    size_t at = proxy_path_prefix(r).len;
+
     if (at == path.len)
         buf_append_char(b, '/');
     buf_append_str(b, str_tail(path, at));

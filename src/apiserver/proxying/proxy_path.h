@@ -16,6 +16,8 @@ struct proxy_name {
     struct str scheme, name, port;
 };
 bool proxy_path_name(struct api_request *r, struct proxy_name *ret, struct status *ret_status);
+/* The request's path up to and with "/proxy". */
+struct str proxy_path_prefix(const struct api_request *r);
 /* Appends what stands behind "/proxy" as it came, "/" at least, with the query. */
 void proxy_path_append(const struct api_request *r, struct buf *b);
 /* Appends text with everything but letters, digits and -._~ escaped. */

@@ -1,6 +1,8 @@
 #include "apiserver/proxying/relay.h"
 
 #include "apiserver/api_request.h"
+#include "apiserver/proxying/html_links.h"
+#include "apiserver/proxying/proxy_rewrite.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -23,7 +25,9 @@ struct relay {
     bool is_source_live;
     bool is_ended, is_failed; /* the backend's answer */
     bool is_held;             /* the backend waits for the client */
-    int error_code;           /* an error whose text is gathered in `pending` */
+    bool is_page;             /* links are rewritten as they pass */
+    struct html_links links;
+    int error_code; /* an error whose text is gathered in `pending` */
     struct buf pending;
     struct loop_task finish;
 };
@@ -37,6 +41,7 @@ static void on_finish(struct loop_task *t)
 
     http_client_free(y->client);
     buf_done(&y->pending);
+    html_links_done(&y->links);
     mem_free(y);
     api_request_release(r);
 }
@@ -122,15 +127,59 @@ static int64_t length_of(const struct http_header *headers, size_t n)
     return length;
 }
 
+static void rewrite_link(void *arg, struct str url, struct buf *out)
+{
+    const struct relay *y = arg;
+
+    proxy_rewrite_url(y->target.rewrite, url, out);
+}
+
+static struct str value_of(const struct http_header *headers, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq_nocase(headers[i].name, name))
+            return headers[i].value;
+    return STR_NULL;
+}
+
+static bool is_page(const struct http_header *headers, size_t n)
+{
+    struct str type = value_of(headers, n, STR("content-type")), rest;
+
+    if (!str_cut(type, ';', &type, &rest))
+        type = value_of(headers, n, STR("content-type"));
+    return str_eq(str_trim(type), STR("text/html")) &&
+           !value_of(headers, n, STR("content-encoding")).len &&
+           !value_of(headers, n, STR("location")).len;
+}
+
+static void rewrite_location(struct relay *y, struct http_header *headers, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq_nocase(headers[i].name, STR("location"))) {
+            struct buf b;
+
+            buf_init_arena(&b, y->r->arena, 256);
+            proxy_rewrite_url(y->target.rewrite, headers[i].value, &b);
+            headers[i].value = buf_str(&b);
+        }
+}
+
 static void answer(struct relay *y, int status, const struct http_header *headers, size_t n)
 {
     struct http_header passed[MAX_HEADERS];
+    size_t n_passed = pass_headers(headers, n, false, passed);
+    int64_t length = str_eq(y->r->info.method, STR("HEAD")) ? 0 : length_of(headers, n);
+
+    if (y->target.rewrite) {
+        rewrite_location(y, passed, n_passed);
+        y->is_page = is_page(headers, n) && !str_eq(y->r->info.method, STR("HEAD"));
+        y->links = (struct html_links){ .rewrite = rewrite_link, .arg = y };
+    }
 
     y->source = (struct http_source){ .pull = pull, .done = source_done };
     y->is_source_live = true;
-    api_respond_passed(y->r, status, passed, pass_headers(headers, n, false, passed),
-                       str_eq(y->r->info.method, STR("HEAD")) ? 0 : length_of(headers, n),
-                       &y->source);
+    api_respond_passed(y->r, status, passed, n_passed, y->is_page ? -1 : length, &y->source);
 }
 
 /* --- an upgraded one --- */
@@ -247,7 +296,10 @@ static void on_body(struct http_call *c, struct str bytes, void *arg)
     }
     if (!y->is_source_live)
         return;
-    buf_append_str(&y->pending, bytes);
+    if (y->is_page)
+        html_links_feed(&y->links, bytes, &y->pending);
+    else
+        buf_append_str(&y->pending, bytes);
     if (y->pending.len > RELAY_PENDING_BYTES) {
         y->is_held = true;
         http_call_set_reading(c, false);
@@ -293,6 +345,7 @@ static void on_end(struct http_call *c, int result, const char *text, void *arg)
                          y->target.unreachable, text);
         api_respond_status(y->r, &s);
     } else if (y->is_source_live) {
+        html_links_end(&y->links, &y->pending);
         http_source_wake(y->r->http);
     }
     maybe_finish(y);
@@ -301,6 +354,21 @@ static void on_end(struct http_call *c, int result, const char *text, void *arg)
 static const struct http_call_ops call_ops = { on_head, on_body, on_end };
 
 /* --- the start --- */
+
+/* A page whose links are rewritten is asked for as it is. */
+static size_t add_proxy_headers(const struct relay *y, struct http_header *headers, size_t n)
+{
+    struct str path = http_request_path(y->r->http);
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (!str_eq_nocase(headers[i].name, STR("accept-encoding")) &&
+            !str_eq_nocase(headers[i].name, STR("x-forwarded-uri")))
+            headers[k++] = headers[i];
+    if (k < MAX_HEADERS)
+        headers[k++] = (struct http_header){ STR("X-Forwarded-Uri"), path };
+    return k;
+}
 
 static void send(struct relay *y)
 {
@@ -327,6 +395,8 @@ static void send(struct relay *y)
     };
     int rc;
 
+    if (y->target.rewrite)
+        o.n_headers = add_proxy_headers(y, passed, o.n_headers);
     y->client = http_client_new(&co);
     r->on_gone = on_gone;
     r->on_gone_arg = y;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 struct api_request;
+struct proxy_rewrite;
 struct tls_context;
 
 enum {
@@ -32,6 +33,8 @@ struct relay_target {
     enum relay_errors errors;
     const char *unreachable; /* what the client is told before the reason */
     bool is_unavailable;     /* unreachable is 503 and not 500 */
+    /* URLs of the answer's Location and HTML become the proxy's own; NULL: as they are. */
+    const struct proxy_rewrite *rewrite;
 };
 
 /* Answers the request, now or later; a body is read first, at most RELAY_BODY_LIMIT. Texts of the

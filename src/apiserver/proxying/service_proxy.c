@@ -1,11 +1,12 @@
-/* proxy of Pods and Services: a request to a Pod's own address, plain HTTP. A Service stands for
- * one of its ready addresses, drawn by lot. */
+/* proxy of Pods and Services: a request to a Pod's own address. By https, whatever certificate it
+ * shows is taken. A Service stands for one of its ready addresses, drawn by lot. */
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/proxying/kubelet_endpoints.h"
 #include "apiserver/proxying/proxy_path.h"
+#include "apiserver/proxying/proxy_rewrite.h"
 #include "apiserver/proxying/relay.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
@@ -13,16 +14,26 @@
 #include "base/random.h"
 #include "http/http_server.h"
 
-static void send_to(struct api_request *r, struct str address, uint16_t port)
+static void send_to(struct api_request *r, const struct proxy_name *name, struct str address,
+                    uint16_t port)
 {
+    bool is_v6 = str_find(address, ':') >= 0;
+    struct proxy_rewrite *rewrite = ARENA_NEW(r->arena, struct proxy_rewrite);
     struct relay_target t = {
         .address = address,
         .port = port,
+        .tls = str_eq(name->scheme, STR("https")) ? r->server->proxy_tls : NULL,
         .unreachable = "error trying to reach service",
         .is_unavailable = true,
+        .rewrite = rewrite,
     };
     struct buf b;
 
+    *rewrite = (struct proxy_rewrite){
+        .prefix = proxy_path_prefix(r),
+        .target = arena_printf(r->arena, is_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(address), port),
+        .request_host = http_request_header(r->http, STR("host")),
+    };
     buf_init_arena(&b, r->arena, 256);
     proxy_path_append(r, &b);
     t.path = buf_str(&b);
@@ -50,12 +61,6 @@ static bool read_name(struct api_request *r, struct proxy_name *ret)
     struct status s;
 
     if (!proxy_path_name(r, ret, &s)) {
-        api_respond_status(r, &s);
-        return false;
-    }
-    if (str_eq(ret->scheme, STR("https"))) {
-        s = status_plain(r->arena, STATUS_NOT_IMPLEMENTED,
-                         "proxying to Pods by https is not supported");
         api_respond_status(r, &s);
         return false;
     }
@@ -111,7 +116,7 @@ void pod_proxy_connect(struct api_request *r)
         api_respond_status(r, &s);
         return;
     }
-    send_to(r, pod->status.pod_ip, port);
+    send_to(r, &name, pod->status.pod_ip, port);
 }
 
 /* The Service's port of that name or number, under which its endpoints have theirs; false: none. */
@@ -179,5 +184,5 @@ void service_proxy_connect(struct api_request *r)
         unavailable(r, "no endpoints available for service", name.name);
         return;
     }
-    send_to(r, d.address, d.port);
+    send_to(r, &name, d.address, d.port);
 }
