@@ -26,6 +26,7 @@ struct http2 {
     bool is_failed; /* end at once */
     bool is_leaving;
     bool was_fed;
+    bool pulls_again; /* a source had nothing at the time: asked again in the next turn */
 };
 
 static struct http2 *http2_of(struct http_core *core)
@@ -233,7 +234,8 @@ static ssize_t read_bytes(struct http_request *r, uint8_t *p, size_t size, uint3
 }
 
 /* What the source gave and no frame has taken yet stays in r->pulled. */
-static ssize_t read_source(struct http_request *r, uint8_t *p, size_t size, uint32_t *flags)
+static ssize_t read_source(struct http2 *c, struct http_request *r, uint8_t *p, size_t size,
+                           uint32_t *flags)
 {
     struct http_answer *a = &r->answer;
     int what = HTTP_SOURCE_MORE;
@@ -249,7 +251,7 @@ static ssize_t read_source(struct http_request *r, uint8_t *p, size_t size, uint
             r->is_pulled_whole = true;
         r->answer_pulled += r->pulled.len - before;
         if (what == HTTP_SOURCE_MORE && r->pulled.len == before)
-            break; /* it had nothing after all; asked again next time */
+            break; /* it had nothing after all */
     }
     if (a->content_length >= 0 &&
         (r->answer_pulled > (uint64_t)a->content_length ||
@@ -269,6 +271,7 @@ static ssize_t read_source(struct http_request *r, uint8_t *p, size_t size, uint
     } else if (n == 0) {
         r->is_pull_waiting = what == HTTP_SOURCE_WAIT;
         r->is_deferred = true;
+        c->pulls_again |= what == HTTP_SOURCE_MORE;
         return NGHTTP2_ERR_DEFERRED;
     }
     return (ssize_t)n;
@@ -284,7 +287,7 @@ static ssize_t on_read(nghttp2_session *s, int32_t id, uint8_t *p, size_t size, 
     if (!r)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     r->answer_last_ms = now_ms(c);
-    return r->answer.source ? read_source(r, p, size, flags) : read_bytes(r, p, size, flags);
+    return r->answer.source ? read_source(c, r, p, size, flags) : read_bytes(r, p, size, flags);
 }
 
 /* After the last frame of an answer whose request still goes on: the rest is not wanted. */
@@ -391,9 +394,27 @@ static int feed(struct http_core *core, struct str bytes)
     return 0;
 }
 
+/* True: there are some. */
+static bool resume_pulls(struct http2 *c)
+{
+    if (!c->pulls_again)
+        return false;
+    c->pulls_again = false;
+    LIST_FOREACH(n, &c->requests) {
+        struct http_request *r = CONTAINER_OF(n, struct http_request, link);
+
+        if (r->is_deferred && !r->is_pull_waiting) {
+            r->is_deferred = false;
+            (void)nghttp2_session_resume_data(c->session, r->stream_id);
+        }
+    }
+    return true;
+}
+
 static bool produce(struct http_core *core, struct buf *out)
 {
     struct http2 *c = http2_of(core);
+    bool again;
 
     while (out->len < HTTP_OUT_MARK_BYTES) {
         const uint8_t *p;
@@ -407,7 +428,8 @@ static bool produce(struct http_core *core, struct buf *out)
             break;
         buf_append(out, p, (size_t)n);
     }
-    return nghttp2_session_want_write(c->session) && out->len >= HTTP_OUT_MARK_BYTES;
+    again = resume_pulls(c);
+    return again || (nghttp2_session_want_write(c->session) && out->len >= HTTP_OUT_MARK_BYTES);
 }
 
 static void on_eof(struct http_core *core)

@@ -22,6 +22,26 @@ static void on_close(struct http_request *r, void *arg)
     n_closed++;
 }
 
+static int n_pulls;
+
+/* Looks through much without a find, then has something. */
+static int pull_late(struct http_source *s, struct buf *out, size_t hint)
+{
+    (void)s, (void)hint;
+    if (++n_pulls < 5)
+        return HTTP_SOURCE_MORE;
+    if (n_pulls == 5)
+        buf_append_lit(out, "found");
+    return HTTP_SOURCE_WAIT;
+}
+
+static void source_done(struct http_source *s)
+{
+    (void)s;
+}
+
+static struct http_source late = { pull_late, source_done };
+
 static void on_request(struct http_env *env, struct http_request *r)
 {
     (void)env;
@@ -29,6 +49,8 @@ static void on_request(struct http_env *env, struct http_request *r)
     http_request_on_close(r, on_close, NULL);
     if (str_eq(http_request_path(r), STR("/")))
         http_respond(r, 200, NULL, 0, STR("hello"));
+    else if (str_eq(http_request_path(r), STR("/s")))
+        http_respond_source(r, 200, NULL, 0, -1, &late);
 }
 
 static struct http_limits limits = {
@@ -82,6 +104,26 @@ Test(http2_server, answers)
     c->ops->goodbye(c);
     (void)c->ops->produce(c, &out);
     cr_assert(c->ops->is_over(c));
+    c->ops->free(c);
+}
+
+Test(http2_server, asks_a_source_again_that_had_nothing_yet)
+{
+    static const struct str get_source = STR_INIT("\x82\x87\x04\x02/s\x41\x01"
+                                                  "a");
+    struct http_core *c = http2_core_new(&env);
+    CLEANUP(buf_done) struct buf in = { 0 }, out = { 0 };
+    int turns = 0;
+
+    preface(&in);
+    frame(&in, 1, 5, 1, get_source);
+    cr_assert_eq(c->ops->feed(c, buf_str(&in)), 0);
+    while (c->ops->produce(c, &out))
+        cr_assert_lt(++turns, 10);
+    cr_assert(str_contains(buf_str(&out), STR("found")));
+    turns = n_pulls;
+    cr_assert_not(c->ops->produce(c, &out));
+    cr_assert_eq(n_pulls, turns); /* it waits to be woken */
     c->ops->free(c);
 }
 

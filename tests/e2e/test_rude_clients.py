@@ -378,6 +378,18 @@ def test_http2_many_streams_on_one_connection(server):
     c.close()
 
 
+def test_http2_watch_that_begins_with_nothing(server, raw):
+    """No object is there yet: the first that comes is shown all the same."""
+    c = H2(server)
+    stream = c.get(f"{MAPS}?watch=true&labelSelector=late")
+    assert c.pump(lambda e: isinstance(e, h2.events.ResponseReceived))
+    assert raw.post(MAPS, {"metadata": {"name": "late", "labels": {"late": ""}}}).status == 201
+    seen = c.pump(lambda e: isinstance(e, h2.events.DataReceived) and e.stream_id == stream)
+    assert b'"ADDED"' in seen[0].data, seen
+    assert raw.delete(f"{MAPS}/late").status == 200
+    c.close()
+
+
 def test_http2_rapid_reset(server, base_fds):
     """Requests opened and reset at once: the connection is ended, nobody else notices."""
     with others(server):
