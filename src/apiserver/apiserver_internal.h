@@ -26,7 +26,7 @@ struct apiserver {
     struct metrics *metrics;
     struct registry registry;
     struct service_ranges service_ranges;
-    struct tls_context *proxy_tls; /* to Pods: any certificate will do */
+    struct tls_context *proxy_tls;   /* to Pods: any certificate will do */
     struct tls_context *kubelet_tls; /* NULL: no certificate for kubelets */
     struct service_account_keys service_account_keys;
     const struct authenticator *const *authenticators; /* NULL-terminated; the first that knows */
