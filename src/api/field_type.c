@@ -169,6 +169,11 @@ static const struct field_type_ops deduced_ops = {
     .key_default = deduced_key_default,
 };
 
+struct field_type field_type_deduced(void)
+{
+    return (struct field_type){ .ops = &deduced_ops, .form = FIELD_FORM_DEDUCED };
+}
+
 struct field_type field_type_of_value(struct field_type t, const struct value *v)
 {
     bool whole = t.form == FIELD_FORM_ATOMIC;

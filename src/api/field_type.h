@@ -54,6 +54,9 @@ struct field_type {
 /* Objects of a built-in type. */
 struct field_type field_type_builtin(const struct schema *s, const struct schema_type *t);
 
+/* Whatever the value is. */
+struct field_type field_type_deduced(void);
+
 /* DEDUCED and ATOMIC made what this value is; others as they are. */
 struct field_type field_type_of_value(struct field_type t, const struct value *v);
 

@@ -575,12 +575,49 @@ static uint32_t find_member(const struct schema *s, const struct schema_type *t,
     return t->n_members;
 }
 
+/* The field of a type that takes the members which no other field names; it stands last. */
+static const struct schema_field *others_of(const struct schema *s, const struct schema_type *t)
+{
+    const struct schema_field *f = &s->fields[t->first_field + t->n_fields - 1];
+
+    return t->n_fields && f->flags & SCHEMA_OTHERS ? f : NULL;
+}
+
+/* In order of appearance; cap is what items has room for. */
+static int decode_other(struct decoder *d, const struct schema_field *f, struct str key, char *base,
+                        uint32_t *cap)
+{
+    struct schema_list *l = (struct schema_list *)(void *)(base + f->offset);
+    struct schema_str_entry *items = l->items;
+
+    if (l->len == *cap) {
+        *cap = *cap ? *cap * 2 : 4;
+        items = ARENA_NEW_ARRAY(d->r.arena, struct schema_str_entry, *cap);
+        if (arena_is_over(d->r.arena))
+            return too_large(d);
+        if (l->len)
+            memcpy(items, l->items, l->len * sizeof(*items));
+        l->items = items;
+    }
+    items[l->len] = (struct schema_str_entry){ .key = key };
+    return decode_raw(d, f, &items[l->len++].value);
+}
+
+static void sort_others(struct decoder *d, const struct schema_field *f, char *base)
+{
+    struct schema_list *l = (struct schema_list *)(void *)(base + f->offset);
+
+    l->len = object_map_sort(d->r.arena, l->items, l->len, sizeof(struct schema_str_entry),
+                             report_duplicate, d);
+}
+
 static int decode_struct(struct decoder *d, const struct schema_type *t, char *base, int depth)
 {
+    const struct schema_field *others = others_of(d->s, t);
     const struct schema_member *members = d->s->members + t->first_member;
     uint64_t seen[SEEN_WORDS] = { 0 };
     struct frame frame = { .up = d->at, .type = t };
-    uint32_t next = 0;
+    uint32_t next = 0, cap = 0;
     struct str key;
     int x;
 
@@ -592,9 +629,10 @@ static int decode_struct(struct decoder *d, const struct schema_type *t, char *b
     for (bool first = true; (x = json_object_next(&d->r, first, &key)) > 0; first = false) {
         uint32_t i = find_member(d->s, t, key, next);
 
-        if (i == t->n_members) {
-            report(d, "unknown", key);
-            x = json_skip(&d->r, NULL);
+        if (i == t->n_members || &d->s->fields[members[i].field] == others) {
+            if (!others)
+                report(d, "unknown", key);
+            x = others ? decode_other(d, others, key, base, &cap) : json_skip(&d->r, NULL);
             if (x < 0)
                 return x;
             continue;
@@ -611,6 +649,8 @@ static int decode_struct(struct decoder *d, const struct schema_type *t, char *b
         d->at = frame.up;
         next = i + 1;
     }
+    if (others && x >= 0)
+        sort_others(d, others, base);
     return x;
 }
 

@@ -317,6 +317,21 @@ static bool encode_resource_version(struct encoder *e, const struct schema_field
     return true;
 }
 
+/* Members that no field names: beside the others. */
+static void encode_others(struct encoder *e, const struct schema_list *l, bool *first)
+{
+    const struct schema_str_entry *items = l->items;
+
+    for (uint32_t i = 0; i < l->len; i++) {
+        if (!*first)
+            buf_append_char(e->b, ',');
+        *first = false;
+        json_write_string(e->b, items[i].key);
+        buf_append_char(e->b, ':');
+        buf_append_str(e->b, items[i].value);
+    }
+}
+
 static void encode_rows(struct encoder *e, const struct schema_type *t, const char *base,
                         bool *first)
 {
@@ -332,6 +347,10 @@ static void encode_rows(struct encoder *e, const struct schema_type *t, const ch
             continue;
         if (is_left_out(f, v))
             continue;
+        if (f->flags & SCHEMA_OTHERS) {
+            encode_others(e, (const struct schema_list *)(const void *)v, first);
+            continue;
+        }
         encode_name(e, f, first);
         encode_member(e, f, v);
     }
@@ -363,6 +382,8 @@ void object_json_encode(struct buf *b, struct object o, const struct object_json
 
             if (!is_gvk || !opts || !opts->without_gvk)
                 encode_rows(&e, &o.schema->types[f->type], v, &first);
+        } else if (f->flags & SCHEMA_OTHERS) {
+            encode_others(&e, (const struct schema_list *)(const void *)v, &first);
         } else if (!is_left_out(f, v)) {
             encode_name(&e, f, &first);
             encode_member(&e, f, v);

@@ -62,7 +62,10 @@ struct resource_column {
     uint8_t priority; /* 0 always, 1 wide */
     struct str
         cell; /* ".spec.x" a path, ".spec.x|<none>" with a text for unset; else a computed cell */
+    struct str format, description; /* of custom resources' columns */
 };
+
+struct custom_resource;
 
 struct resource {
     struct str group; /* "" for core */
@@ -97,6 +100,9 @@ struct resource {
     size_t n_subresources;
     const struct resource_column *columns;
     size_t n_columns;
+    /* NULL for rows of the table. Others are made from a CustomResourceDefinition, at run time
+     * (structural/custom_resource.h), and live as long as it is held. */
+    const struct custom_resource *custom;
 };
 
 struct resource_group_version {

@@ -152,6 +152,8 @@ enum schema_field_flags {
     SCHEMA_JSON_HIDDEN = 1 << 11,   /* protobuf only */
     SCHEMA_OMIT_ZERO = 1 << 12,     /* omitzero: a zero struct or time is left out of JSON */
     SCHEMA_PATCH_REPLACE = 1 << 13, /* strategic merge: patchStrategy=replace */
+    SCHEMA_OTHERS = 1 << 14,        /* MAP of ANY_JSON: the JSON object's members that no other
+                                       field names; never a member itself */
 };
 
 struct schema_field {

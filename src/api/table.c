@@ -5,6 +5,7 @@
 #include "api/object_path.h"
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/structural/custom_table.h"
 #include "api/table_cells.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -43,6 +44,10 @@ void table_print_columns(struct buf *b, const struct resource *r)
     const struct resource_column *c;
     size_t n = columns_of(r, &c);
 
+    if (r->custom) {
+        custom_table_print_columns(b, r->custom);
+        return;
+    }
     buf_append_lit(b, "\"columnDefinitions\":[");
     for (size_t i = 0; i < n; i++) {
         buf_printf(b, "%s{\"name\":\"%.*s\",\"type\":\"%.*s\",\"format\":\"%s\",\"description\":",
@@ -142,7 +147,9 @@ void table_print_row(struct arena *a, struct buf *b, const struct resource *r, s
     size_t n = columns_of(r, &c);
 
     buf_append_lit(b, "{\"cells\":[");
-    for (size_t i = 0; i < n; i++) {
+    if (r->custom)
+        custom_table_print_cells(a, b, r->custom, o, opts->now_s);
+    for (size_t i = 0; !r->custom && i < n; i++) {
         if (i)
             buf_append_char(b, ',');
         print_cell(a, b, &c[i], o, opts->now_s);

@@ -18,6 +18,7 @@
 struct apiserver;
 struct arena;
 struct buf;
+struct extension_table;
 struct http_request;
 struct http_source;
 struct loop;
@@ -54,7 +55,8 @@ struct api_request {
     struct apiserver *server;
     struct request_info info;
     struct user_info user;
-    const struct resource *resource; /* NULL: no resource is asked for */
+    struct extension_table *extensions; /* extensions_of() */
+    const struct resource *resource;    /* NULL: no resource is asked for */
     const struct resource_subresource *subresource;
     const struct subresource *special; /* its row in registry/subresources.c, where it has one */
     struct negotiation accept;         /* the answer's form */

@@ -14,6 +14,7 @@
 #include "apiserver/authn/x509_authn.h"
 #include "apiserver/authz/rbac.h"
 #include "apiserver/bootstrap.h"
+#include "apiserver/extensions/extensions.h"
 #include "apiserver/metrics.h"
 #include "apiserver/request_chain.h"
 #include "base/arena.h"
@@ -219,6 +220,7 @@ static void on_signal(int signum, void *arg)
     kubernetes_service_stop(run->kubernetes);
     run->kubernetes = NULL;
     rbac_stop(run->server.rbac);
+    extensions_stop(run->server.extensions);
     LOG_INFO("stopping", KV("signal", signum));
     http_server_stop(run->http, STOP_GRACE_MS, stop_loops, run);
 }
@@ -227,6 +229,7 @@ static void on_bootstrapped(void *arg, int result)
 {
     struct run *run = arg;
     const struct apiserver_options *o = run->server.options;
+    struct extensions *extensions = NULL;
     struct rbac *rbac = NULL;
     struct err err;
 
@@ -234,13 +237,17 @@ static void on_bootstrapped(void *arg, int result)
         return;
     if (result >= 0)
         result = rbac_new(&run->server, run->loops[0], &rbac, &err);
+    if (result >= 0) {
+        run->server.rbac = rbac;
+        result = extensions_new(&run->server, run->loops[0], &extensions, &err);
+    }
     if (result < 0) {
         (void)fprintf(stderr, "pintle apiserver: bootstrap objects: %s\n", err_name(result));
         run->exit_code = 1;
         on_signal(SIGTERM, run);
         return;
     }
-    run->server.rbac = rbac;
+    run->server.extensions = extensions;
     run->kubernetes = kubernetes_service_start(&run->server, run->loops[0]);
     atomic_store(&run->server.ready, true);
     (void)printf("serving %s://%s:%u\n", o->plain_http ? "http" : "https",
@@ -312,6 +319,7 @@ static void close_all(struct run *run)
     tls_context_free(run->server.kubelet_tls);
     tls_context_free(run->server.proxy_tls);
     rbac_free(run->server.rbac);
+    extensions_free(run->server.extensions);
     registry_done(&run->server.registry);
     service_account_keys_done(&run->server.service_account_keys);
     metrics_free(run->server.metrics);

@@ -14,6 +14,7 @@
 
 struct apiserver_options;
 struct clock;
+struct extensions;
 struct metrics;
 struct rbac;
 struct store;
@@ -31,6 +32,7 @@ struct apiserver {
     struct service_account_keys service_account_keys;
     const struct authenticator *const *authenticators; /* NULL-terminated; the first that knows */
     struct rbac *_Atomic rbac;                         /* NULL: not yet */
+    struct extensions *_Atomic extensions;             /* NULL: not yet */
     const struct authorizer *const *authorizers;       /* NULL-terminated; the first opinion */
     const struct admission_plugin *const *admission;   /* NULL-terminated, in order */
     uint16_t port;                                     /* that it listens on */

@@ -2,11 +2,44 @@
 
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/structural/custom_resource.h"
+#include "apiserver/extensions/extensions.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "codec/base64.h"
 #include "codec/digest.h"
 #include "codec/json_writer.h"
+
+/* Everything that is served: the tables, and what definitions add to them. */
+struct served {
+    const struct extension_table *extensions;
+    const struct resource_group_version **items; /* versions of a group in order */
+    size_t n;
+};
+
+static bool served_has(const struct served *s, const struct resource_group_version *gv)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->items[i]->group, gv->group) && str_eq(s->items[i]->version, gv->version))
+            return true;
+    return false;
+}
+
+static struct served all_served(struct arena *a, const struct extension_table *t)
+{
+    size_t more = t ? t->n_group_versions : 0;
+    struct served s = { .extensions = t };
+
+    s.items = ARENA_NEW_ARRAY(a, const struct resource_group_version *,
+                              resource_group_versions_len + more + 1);
+    for (size_t i = 0; i < resource_group_versions_len; i++)
+        if (resource_group_versions[i].served)
+            s.items[s.n++] = &resource_group_versions[i];
+    for (size_t i = 0; i < more; i++)
+        if (!served_has(&s, &t->group_versions[i]))
+            s.items[s.n++] = &t->group_versions[i];
+    return s;
+}
 
 /* --- printing --- */
 
@@ -59,8 +92,12 @@ static void storage_version_hash(struct buf *b, const struct resource *r)
 
     if (!r->storage_type)
         return;
-    buf_printf(&text, "%s/%s/%s", schema_cstr(s, r->storage_type->group),
-               schema_cstr(s, r->storage_type->version), schema_cstr(s, r->storage_type->name));
+    if (r->custom)
+        buf_printf(&text, "%.*s/%.*s/%.*s", STR_ARG(r->group),
+                   STR_ARG(r->custom->definition->storage->row.version), STR_ARG(r->kind));
+    else
+        buf_printf(&text, "%s/%s/%s", schema_cstr(s, r->storage_type->group),
+                   schema_cstr(s, r->storage_type->version), schema_cstr(s, r->storage_type->name));
     digest_sha256(buf_str(&text), digest);
     buf_append_lit(b, ",\"storageVersionHash\":\"");
     base64_encode(b, str_n((const char *)digest, 8));
@@ -70,6 +107,44 @@ static void storage_version_hash(struct buf *b, const struct resource *r)
 static bool is_listed(const struct resource *r, struct str group, struct str version)
 {
     return (r->flags & RESOURCE_SERVED) && str_eq(r->group, group) && str_eq(r->version, version);
+}
+
+/* The rows of a group version, one after the other from *at = 0; NULL at the end. */
+static const struct resource *next_row(const struct served *s, struct str group, struct str version,
+                                       size_t *at)
+{
+    size_t n = s->extensions ? s->extensions->n : 0;
+
+    while (*at < resource_table_len) {
+        const struct resource *r = &resource_table[(*at)++];
+
+        if (is_listed(r, group, version))
+            return r;
+    }
+    while (*at - resource_table_len < n) {
+        const struct custom_definition *d =
+            s->extensions->definitions[(*at)++ - resource_table_len];
+        const struct custom_resource *c =
+            str_eq(d->group, group) ? custom_definition_version(d, version) : NULL;
+
+        if (c && c->is_served)
+            return &c->row;
+    }
+    return NULL;
+}
+
+/* The kind of a subresource: of a custom resource itself where it is a part of it. */
+struct kind_name {
+    struct str group, version, kind;
+};
+static struct kind_name kind_of(const struct resource *r, const struct schema_type *t)
+{
+    const struct schema *s = &schema_builtin;
+
+    if (r->custom && t == r->type)
+        return (struct kind_name){ r->group, r->version, r->kind };
+    return (struct kind_name){ schema_str(s, t->group), schema_str(s, t->version),
+                               schema_str(s, t->name) };
 }
 
 /* --- the legacy documents --- */
@@ -94,40 +169,40 @@ static void print_resource(struct buf *b, const struct resource *r)
 static void print_subresource(struct buf *b, const struct resource *r,
                               const struct resource_subresource *sub)
 {
-    const struct schema *s = &schema_builtin;
-    struct str group = schema_str(s, sub->type->group), version = schema_str(s, sub->type->version);
+    struct kind_name k = kind_of(r, sub->type);
 
     buf_printf(b, "{\"name\":\"%.*s/%.*s\",\"singularName\":\"\",\"namespaced\":%s,",
                STR_ARG(r->name), STR_ARG(sub->name), resource_is_namespaced(r) ? "true" : "false");
-    if (!str_eq(group, r->group) || !str_eq(version, r->version)) {
-        member(b, "group", group);
+    if (!str_eq(k.group, r->group) || !str_eq(k.version, r->version)) {
+        member(b, "group", k.group);
         buf_append_char(b, ',');
-        member(b, "version", version);
+        member(b, "version", k.version);
         buf_append_char(b, ',');
     }
-    member(b, "kind", schema_str(s, sub->type->name));
+    member(b, "kind", k.kind);
     buf_append_char(b, ',');
     verbs(b, sub->verbs);
     buf_append_char(b, '}');
 }
 
-struct str discovery_print_resources(struct arena *a, struct str group, struct str version)
+struct str discovery_print_resources(struct arena *a, const struct extension_table *t,
+                                     struct str group, struct str version)
 {
+    const struct served served = { .extensions = t };
+    const struct resource *r;
     bool first = true;
+    size_t at = 0;
     struct buf b;
 
-    if (!resource_find_group_version(group, version))
+    if (!resource_find_group_version(group, version) &&
+        !extension_table_has_group_version(t, group, version))
         return STR_NULL;
     buf_init_arena(&b, a, 16384);
     buf_append_lit(&b, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"");
     if (group.len)
         buf_printf(&b, "%.*s/", STR_ARG(group));
     buf_printf(&b, "%.*s\",\"resources\":[", STR_ARG(version));
-    for (size_t i = 0; i < resource_table_len; i++) {
-        const struct resource *r = &resource_table[i];
-
-        if (!is_listed(r, group, version))
-            continue;
+    while ((r = next_row(&served, group, version, &at))) {
         if (!first)
             buf_append_char(&b, ',');
         first = false;
@@ -160,17 +235,17 @@ static void print_group_version(struct buf *b, const struct resource_group_versi
 }
 
 /* The members of an APIGroup; rows of a group stand together, the preferred version first. */
-static void print_group_members(struct buf *b, size_t first_row)
+static void print_group_members(struct buf *b, const struct served *s, size_t first_row)
 {
-    struct str group = resource_group_versions[first_row].group;
+    struct str group = s->items[first_row]->group;
     const struct resource_group_version *preferred = NULL;
 
     member(b, "name", group);
     buf_append_lit(b, ",\"versions\":[");
-    for (size_t i = first_row; i < resource_group_versions_len; i++) {
-        const struct resource_group_version *gv = &resource_group_versions[i];
+    for (size_t i = first_row; i < s->n; i++) {
+        const struct resource_group_version *gv = s->items[i];
 
-        if (!gv->served || !str_eq(gv->group, group))
+        if (!str_eq(gv->group, group))
             continue;
         if (preferred)
             buf_append_char(b, ',');
@@ -183,71 +258,67 @@ static void print_group_members(struct buf *b, size_t first_row)
         print_group_version(b, preferred);
 }
 
-/* The first served row of each group, one after the other; resource_group_versions_len at the end.
- */
-static size_t next_group(size_t i, bool from_start)
+/* The first row of each group, one after the other; n at the end. */
+static size_t next_group(const struct served *s, size_t i, bool from_start)
 {
-    for (i += !from_start; i < resource_group_versions_len; i++) {
-        const struct resource_group_version *gv = &resource_group_versions[i];
+    for (i += !from_start; i < s->n; i++) {
         bool seen = false;
 
-        for (size_t k = 0; k < i && gv->served; k++)
-            seen |= resource_group_versions[k].served &&
-                    str_eq(resource_group_versions[k].group, gv->group);
-        if (gv->served && !seen)
+        for (size_t k = 0; k < i; k++)
+            seen |= str_eq(s->items[k]->group, s->items[i]->group);
+        if (!seen)
             break;
     }
     return i;
 }
 
-struct str discovery_print_groups(struct arena *a)
+struct str discovery_print_groups(struct arena *a, const struct extension_table *t)
 {
+    const struct served s = all_served(a, t);
     bool first = true;
     struct buf b;
 
     buf_init_arena(&b, a, 8192);
     buf_append_lit(&b, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
-    for (size_t i = next_group(0, true); i < resource_group_versions_len;
-         i = next_group(i, false)) {
-        if (!resource_group_versions[i].group.len)
+    for (size_t i = next_group(&s, 0, true); i < s.n; i = next_group(&s, i, false)) {
+        if (!s.items[i]->group.len)
             continue;
         buf_append_str(&b, first ? STR("{") : STR(",{"));
         first = false;
-        print_group_members(&b, i);
+        print_group_members(&b, &s, i);
         buf_append_char(&b, '}');
     }
     buf_append_lit(&b, "]}\n");
     return buf_str(&b);
 }
 
-struct str discovery_print_group(struct arena *a, struct str group)
+struct str discovery_print_group(struct arena *a, const struct extension_table *t, struct str group)
 {
-    size_t i = next_group(0, true);
+    const struct served s = all_served(a, t);
+    size_t i = next_group(&s, 0, true);
     struct buf b;
 
-    while (i < resource_group_versions_len && !str_eq(resource_group_versions[i].group, group))
-        i = next_group(i, false);
-    if (i == resource_group_versions_len || !group.len)
+    while (i < s.n && !str_eq(s.items[i]->group, group))
+        i = next_group(&s, i, false);
+    if (i == s.n || !group.len)
         return STR_NULL;
     buf_init_arena(&b, a, 512);
     buf_append_lit(&b, "{\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",");
-    print_group_members(&b, i);
+    print_group_members(&b, &s, i);
     buf_append_lit(&b, "}\n");
     return buf_str(&b);
 }
 
 /* --- the aggregated form --- */
 
-static void print_response_kind(struct buf *b, const struct schema_type *t)
+static void print_response_kind(struct buf *b, struct kind_name k)
 {
-    const struct schema *s = &schema_builtin;
-
     buf_append_lit(b, "\"responseKind\":{");
-    member(b, "group", schema_str(s, t->group));
+    member(b, "group", k.group);
     buf_append_char(b, ',');
-    member(b, "version", schema_str(s, t->version));
+    member(b, "version", k.version);
     buf_append_char(b, ',');
-    member(b, "kind", schema_str(s, t->name));
+    member(b, "kind", k.kind);
     buf_append_lit(b, "},");
 }
 
@@ -260,7 +331,7 @@ static void print_aggregated_subresources(struct buf *b, const struct resource *
         buf_append_str(b, i ? STR(",{") : STR("{"));
         member(b, "subresource", r->subresources[i].name);
         buf_append_char(b, ',');
-        print_response_kind(b, r->subresources[i].type);
+        print_response_kind(b, kind_of(r, r->subresources[i].type));
         verbs(b, r->subresources[i].verbs);
         buf_append_char(b, '}');
     }
@@ -272,7 +343,7 @@ static void print_aggregated_resource(struct buf *b, const struct resource *r)
     buf_append_char(b, '{');
     member(b, "resource", r->name);
     buf_append_char(b, ',');
-    print_response_kind(b, r->type);
+    print_response_kind(b, kind_of(r, r->type));
     member(b, "scope", resource_is_namespaced(r) ? STR("Namespaced") : STR("Cluster"));
     buf_append_char(b, ',');
     member(b, "singularResource", r->singular);
@@ -284,48 +355,51 @@ static void print_aggregated_resource(struct buf *b, const struct resource *r)
     buf_append_char(b, '}');
 }
 
-static void print_aggregated_version(struct buf *b, const struct resource_group_version *gv)
+static void print_aggregated_version(struct buf *b, const struct served *s,
+                                     const struct resource_group_version *gv)
 {
+    const struct resource *r;
     bool first = true;
+    size_t at = 0;
 
     buf_append_char(b, '{');
     member(b, "version", gv->version);
     buf_append_lit(b, ",\"resources\":[");
-    for (size_t i = 0; i < resource_table_len; i++) {
-        if (!is_listed(&resource_table[i], gv->group, gv->version))
-            continue;
+    while ((r = next_row(s, gv->group, gv->version, &at))) {
         if (!first)
             buf_append_char(b, ',');
         first = false;
-        print_aggregated_resource(b, &resource_table[i]);
+        print_aggregated_resource(b, r);
     }
     buf_append_lit(b, "],\"freshness\":\"Current\"}");
 }
 
-static void print_aggregated_group(struct buf *b, size_t first_row)
+static void print_aggregated_group(struct buf *b, const struct served *s, size_t first_row)
 {
-    struct str group = resource_group_versions[first_row].group;
+    struct str group = s->items[first_row]->group;
     bool first = true;
 
     buf_append_lit(b, "{\"metadata\":{");
     if (group.len)
         member(b, "name", group);
     buf_append_lit(b, "},\"versions\":[");
-    for (size_t i = first_row; i < resource_group_versions_len; i++) {
-        const struct resource_group_version *gv = &resource_group_versions[i];
+    for (size_t i = first_row; i < s->n; i++) {
+        const struct resource_group_version *gv = s->items[i];
 
-        if (!gv->served || !str_eq(gv->group, group))
+        if (!str_eq(gv->group, group))
             continue;
         if (!first)
             buf_append_char(b, ',');
         first = false;
-        print_aggregated_version(b, gv);
+        print_aggregated_version(b, s, gv);
     }
     buf_append_lit(b, "]}");
 }
 
-struct str discovery_print_aggregated(struct arena *a, bool is_core)
+struct str discovery_print_aggregated(struct arena *a, const struct extension_table *t,
+                                      bool is_core)
 {
+    const struct served s = all_served(a, t);
     bool first = true;
     struct buf b;
 
@@ -333,14 +407,13 @@ struct str discovery_print_aggregated(struct arena *a, bool is_core)
     buf_append_lit(&b,
                    "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
                    "\"metadata\":{},\"items\":[");
-    for (size_t i = next_group(0, true); i < resource_group_versions_len;
-         i = next_group(i, false)) {
-        if (is_core != !resource_group_versions[i].group.len)
+    for (size_t i = next_group(&s, 0, true); i < s.n; i = next_group(&s, i, false)) {
+        if (is_core != !s.items[i]->group.len)
             continue;
         if (!first)
             buf_append_char(&b, ',');
         first = false;
-        print_aggregated_group(&b, i);
+        print_aggregated_group(&b, &s, i);
     }
     buf_append_lit(&b, "]}\n");
     return buf_str(&b);

@@ -5,6 +5,7 @@
 #include "api/resource.h"
 #include "apiserver/api_request.h"
 #include "apiserver/discovery.h"
+#include "apiserver/extensions/extensions.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -35,7 +36,8 @@ static struct str etag_of(struct arena *a, struct str json)
 /* The aggregated form bears an ETag, by which clients keep it. */
 static void respond_aggregated(struct api_request *r, bool is_core)
 {
-    struct str json = discovery_print_aggregated(r->arena, is_core), etag = etag_of(r->arena, json);
+    struct str json = discovery_print_aggregated(r->arena, extensions_of(r), is_core),
+               etag = etag_of(r->arena, json);
     struct str type = STR("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
 
     api_request_header(r, STR("ETag"), etag);
@@ -123,11 +125,13 @@ bool discovery_handle(struct api_request *r)
     if (n == 1 && core)
         d = (struct document){ discovery_print_api_versions(r->arena, host), "APIVersions" };
     else if (n == 1)
-        d = (struct document){ discovery_print_groups(r->arena), "APIGroupList" };
+        d = (struct document){ discovery_print_groups(r->arena, extensions_of(r)), "APIGroupList" };
     else if (n == 2 && !core)
-        d = (struct document){ discovery_print_group(r->arena, parts[1]), "APIGroup" };
+        d = (struct document){ discovery_print_group(r->arena, extensions_of(r), parts[1]),
+                               "APIGroup" };
     else if (n == (core ? 2 : 3))
-        d = (struct document){ discovery_print_resources(r->arena, core ? STR("") : parts[1],
+        d = (struct document){ discovery_print_resources(r->arena, extensions_of(r),
+                                                         core ? STR("") : parts[1],
                                                          core ? parts[1] : parts[2]),
                                "APIResourceList" };
     if (!d.json.p)

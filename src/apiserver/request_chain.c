@@ -21,9 +21,11 @@
 #include "apiserver/request_chain.h"
 
 #include "api/resource.h"
+#include "api/structural/custom_resource.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/endpoints.h"
+#include "apiserver/extensions/extensions.h"
 #include "apiserver/metrics.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/registry/subresources.h"
@@ -176,6 +178,21 @@ static bool is_options_of_proxy(const struct api_request *r)
            str_eq(r->info.method, STR("OPTIONS"));
 }
 
+static enum stage_result check_custom(struct api_request *r)
+{
+    const struct custom_resource *c = r->resource->custom;
+
+    if (c->warning.p)
+        api_request_warn(r, "%.*s", STR_ARG(c->warning));
+    if (c->definition->is_terminating && r->info.verb == REQUEST_VERB_CREATE) {
+        struct status s = status_method_not_allowed(r->arena, gr_of(r), STR("create"));
+
+        s.message = STR("create not allowed while custom resource definition is terminating");
+        return refuse(r, s);
+    }
+    return STAGE_NEXT;
+}
+
 static enum stage_result stage_resource(struct api_request *r)
 {
     const struct request_info *i = &r->info;
@@ -184,6 +201,8 @@ static enum stage_result stage_resource(struct api_request *r)
     unsigned verbs;
 
     r->resource = resource_find(i->group, i->version, i->resource);
+    if (!r->resource)
+        r->resource = extension_table_find(extensions_of(r), i->group, i->version, i->resource);
     if (!r->resource)
         return refuse(r, none);
     /* A scope that does not fit is another path, which nobody registered. */
@@ -215,7 +234,7 @@ static enum stage_result stage_resource(struct api_request *r)
         (i->name.len && !i->subresource.len && i->verb == REQUEST_VERB_CREATE) ||
         (!i->name.len && (i->verb == REQUEST_VERB_UPDATE || i->verb == REQUEST_VERB_PATCH)))
         return refuse(r, status_method_not_allowed(r->arena, gr_of(r), STR("")));
-    return STAGE_NEXT;
+    return r->resource->custom ? check_custom(r) : STAGE_NEXT;
 }
 
 /* Streams and tunnels take the connection as it is: their bodies are not objects. */
@@ -225,6 +244,20 @@ static enum stage_result stage_connect(struct api_request *r)
         return STAGE_NEXT;
     r->special->connect(r);
     return STAGE_DONE;
+}
+
+/* Custom resources have no form in protobuf, but their metadata does, and what they are shown as.
+ */
+static int negotiate_answer(struct api_request *r, struct negotiation_offer *offer)
+{
+    struct str accept = http_request_header(r->http, STR("accept"));
+    int rc = negotiation_output(accept, offer, &r->accept);
+
+    if (rc < 0 || !r->resource->custom || r->special || r->accept.media != MEDIA_PROTOBUF ||
+        r->accept.as == MEDIA_AS_PARTIAL_METADATA || r->accept.as == MEDIA_AS_PARTIAL_METADATA_LIST)
+        return rc;
+    offer->media &= ~(unsigned)MEDIA_BIT(PROTOBUF);
+    return negotiation_output(accept, offer, &r->accept);
 }
 
 static enum stage_result stage_negotiate(struct api_request *r)
@@ -243,7 +276,13 @@ static enum stage_result stage_negotiate(struct api_request *r)
 
     if (offer.stream)
         offer.media = MEDIA_BIT(JSON) | MEDIA_BIT(PROTOBUF);
-    if (negotiation_output(http_request_header(r->http, STR("accept")), &offer, &r->accept) < 0) {
+    if (r->resource->custom)
+        bodies &= ~(unsigned)(r->info.verb == REQUEST_VERB_DELETE ||
+                                      r->info.verb == REQUEST_VERB_DELETECOLLECTION ||
+                                      (r->special && r->special->projection)
+                                  ? 0
+                                  : MEDIA_BIT(PROTOBUF) | MEDIA_BIT(STRATEGIC_MERGE_PATCH));
+    if (negotiate_answer(r, &offer) < 0) {
         r->accept = (struct negotiation){ .media = MEDIA_JSON };
         return refuse(r, status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
                                       "only the following media types are accepted: %.*s",

@@ -184,6 +184,7 @@ static const struct {
     { STR_INIT("retainkeys"), SCHEMA_PATCH_RETAIN_KEYS },
     { STR_INIT("replace"), SCHEMA_PATCH_REPLACE },
     { STR_INIT("deprecated"), SCHEMA_DEPRECATED },
+    { STR_INIT("others"), SCHEMA_OTHERS },
 };
 
 /* "word(argument)": true and the argument when w is one of these. */

@@ -1,5 +1,7 @@
 #include "apiserver/registry/body_decode.h"
 
+#include <stdlib.h>
+
 #include "api/defaults.h"
 #include "api/field_error.h"
 #include "api/managed_fields.h"
@@ -8,6 +10,7 @@
 #include "api/object_pb.h"
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/structural/custom_resource.h"
 #include "apiserver/api_request.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
@@ -31,18 +34,30 @@ const struct schema_type *body_type(const struct api_request *r)
     return r->subresource && !r->subresource->connect ? r->subresource->type : r->resource->type;
 }
 
+/* Types of custom resources are named by their rows. */
+static const struct resource *custom_row(const struct api_request *r)
+{
+    return r->resource->custom && body_type(r) == r->resource->type ? r->resource : NULL;
+}
+
 static struct str body_kind(const struct api_request *r)
 {
+    if (custom_row(r))
+        return r->resource->kind;
     return schema_str(&schema_builtin, body_type(r)->name);
 }
 
 static struct str body_version(const struct api_request *r)
 {
+    if (custom_row(r))
+        return r->resource->version;
     return schema_str(&schema_builtin, body_type(r)->version);
 }
 
 static struct str body_group(const struct api_request *r)
 {
+    if (custom_row(r))
+        return r->resource->group;
     return schema_str(&schema_builtin, body_type(r)->group);
 }
 
@@ -83,6 +98,17 @@ static struct status undecodable(struct api_request *r, struct str kind, const c
                         STR_ARG(body_version(r)), STR_ARG(body_kind(r)), why);
 }
 
+static struct status wrong_kind(struct api_request *r, struct str kind)
+{
+    struct field_path p = field_path_member(NULL, STR("kind"));
+    struct field_errors errs;
+
+    field_errors_init(&errs, r->arena);
+    field_errors_add_text(&errs, &p, FIELD_ERROR_INVALID, kind, "must be %.*s",
+                          STR_ARG(body_kind(r)));
+    return status_invalid(r->arena, body_group(r), body_kind(r), r->info.name, &errs);
+}
+
 /* kind and apiVersion must be the endpoint's; where they are missing it stands for them. */
 static bool check_gvk(struct api_request *r, struct str api_version, struct str kind,
                       struct status *st)
@@ -98,6 +124,10 @@ static bool check_gvk(struct api_request *r, struct str api_version, struct str 
     }
     if (!kind.len || str_eq(kind, body_kind(r)))
         return true;
+    if (custom_row(r)) {
+        *st = wrong_kind(r, kind);
+        return false;
+    }
     if (resource_find_kind(body_group(r), body_version(r), kind)) {
         struct str why = arena_printf(
             r->arena, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion",
@@ -145,6 +175,54 @@ static bool report_strict(struct api_request *r, const struct object_json_strict
     return false;
 }
 
+struct strictness {
+    struct arena *arena;
+    struct object_json_strict list;
+};
+
+static void add_strict(struct strictness *s, const char *what, struct str path)
+{
+    if (!s->list.items)
+        s->list.items = ARENA_NEW_ARRAY(s->arena, struct str, OBJECT_JSON_MAX_STRICT);
+    if (s->list.len < OBJECT_JSON_MAX_STRICT)
+        s->list.items[s->list.len++] =
+            arena_printf(s->arena, "%s field \"%.*s\"", what, STR_ARG(path));
+}
+
+static void on_unknown(struct str path, void *arg)
+{
+    add_strict(arg, "unknown", path);
+}
+
+static void on_duplicate(struct str path, void *arg)
+{
+    add_strict(arg, "duplicate", path);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* What a custom resource's schema says of the members, beside what decoding them said. */
+static int settle(struct api_request *r, struct object o, struct object_json_strict *strict,
+                  struct err *err)
+{
+    struct strictness s = { .arena = r->arena };
+    int rc;
+
+    for (size_t i = 0; i < strict->len; i++) {
+        if (!s.list.items)
+            s.list.items = ARENA_NEW_ARRAY(r->arena, struct str, OBJECT_JSON_MAX_STRICT);
+        s.list.items[s.list.len++] = strict->items[i];
+    }
+    rc = custom_object_settle(r->arena, r->resource->custom, o, on_unknown, on_duplicate, &s, err);
+    if (s.list.len > strict->len)
+        qsort(s.list.items + strict->len, s.list.len - strict->len, sizeof(struct str), by_text);
+    *strict = s.list;
+    return rc;
+}
+
 static bool decode_json(struct api_request *r, struct str json, struct object *ret,
                         struct status *st)
 {
@@ -162,6 +240,8 @@ static bool decode_json(struct api_request *r, struct str json, struct object *r
     if (!check_gvk(r, api_version, kind, st))
         return false;
     rc = object_json_decode(r->arena, &schema_builtin, body_type(r), json, ret, &strict, &err);
+    if (rc >= 0 && custom_row(r))
+        rc = settle(r, *ret, &strict, &err);
     if (rc == ERR_TOO_LARGE) {
         *st = status_plain(r->arena, STATUS_TOO_LARGE, "Request entity too large: %s", err.text);
         return false;

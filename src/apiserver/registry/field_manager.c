@@ -6,6 +6,8 @@
 #include "api/object_json.h"
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/structural/custom_resource.h"
+#include "api/structural/structural_field_type.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/conversion.h"
@@ -49,14 +51,24 @@ static struct object empty_object(struct arena *a, const struct resource *row)
     return o;
 }
 
-static int from_value(struct arena *a, const struct schema_type *type, const struct value *v,
+static int from_value(struct arena *a, const struct resource *row, const struct value *v,
                       struct object *ret, struct err *err)
 {
     struct buf b = { 0 };
+    int rc;
 
     buf_init_arena(&b, a, 2048);
     value_print(&b, v);
-    return object_json_decode(a, &schema_builtin, type, buf_str(&b), ret, NULL, err);
+    rc = object_json_decode(a, &schema_builtin, row->type, buf_str(&b), ret, NULL, err);
+    if (rc >= 0 && row->custom)
+        rc = custom_object_settle(a, row->custom, *ret, NULL, NULL, NULL, err);
+    return rc;
+}
+
+static struct field_type type_of(const struct resource *row)
+{
+    return row->custom ? structural_field_type(row->custom->schema)
+                       : field_type_builtin(&schema_builtin, row->type);
 }
 
 static const struct resource *row_of(const struct resource *row, struct str api_version)
@@ -67,6 +79,12 @@ static const struct resource *row_of(const struct resource *row, struct str api_
     if (!str_cut(api_version, '/', &group, &version)) {
         group = STR("");
         version = api_version;
+    }
+    if (row->custom) {
+        const struct custom_resource *c =
+            custom_definition_version(row->custom->definition, version);
+
+        return c && c->is_served && str_eq(group, row->group) ? &c->row : NULL;
     }
     other = resource_find_kind(group, version, row->kind);
     if (!other || !resource_is_stored(other) ||
@@ -85,13 +103,23 @@ static int convert(void *arg, struct arena *a, const struct value *v, struct str
 
     if (!row_from || !row_to)
         return ERR_NOT_FOUND;
-    rc = from_value(a, row_from->type, v, &o, err);
+    if (row_to->custom) {
+        struct value converted_value = value_copy(a, v);
+
+        value_set(a, &converted_value, STR("apiVersion"), value_string(to));
+        rc = from_value(a, row_to, &converted_value, &o, err);
+        if (rc >= 0)
+            rc = to_value(a, o, ret, err);
+        *ret_type = type_of(row_to);
+        return rc;
+    }
+    rc = from_value(a, row_from, v, &o, err);
     if (rc >= 0)
         rc = conversion_convert(a, o, row_to->type, &converted, err);
     if (rc >= 0)
         rc = to_value(a, converted, ret, err);
     if (rc >= 0)
-        *ret_type = field_type_builtin(&schema_builtin, row_to->type);
+        *ret_type = type_of(row_to);
     return rc;
 }
 
@@ -102,7 +130,7 @@ static struct apply_call call_of(struct api_request *r, bool applies)
     struct str manager = request_info_param(&r->info, STR("fieldManager"));
     struct apply_call call = {
         .arena = r->arena,
-        .type = field_type_builtin(&schema_builtin, r->resource->type),
+        .type = type_of(r->resource),
         .now_s = clock_wall_s(r->server->clock),
         .convert = convert,
         .convert_arg = r,
@@ -248,7 +276,7 @@ bool field_manager_apply(struct api_request *r, struct object live, const struct
                           request_info_bool(&r->info, STR("force")), &m, &after, &changed,
                           &conflicts, &err);
     if (rc >= 0)
-        rc = from_value(a, r->resource->type, &after, ret, &err);
+        rc = from_value(a, r->resource, &after, ret, &err);
     if (rc < 0) {
         *ret_status = failure(r, rc, &err, &conflicts);
         return false;

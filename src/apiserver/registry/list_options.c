@@ -180,7 +180,7 @@ bool list_options_parse(struct api_request *r, bool watch, struct list_options *
     int64_t limit = 0;
     struct err err;
 
-    *o = (struct list_options){ 0 };
+    *o = (struct list_options){ .row = r->resource };
     if (!parse_selectors(r, o, ret_status) || !parse_revision(r, o, ret_status))
         return false;
     narrow(r, o);
@@ -209,24 +209,32 @@ static bool lookup_label(void *arg, struct str key, struct str *ret_value)
     return store_object_label(arg, key, ret_value);
 }
 
+struct lookup {
+    struct arena *arena;
+    const struct resource *row;
+    const struct store_object *so;
+};
+
 static struct str lookup_field(void *arg, struct str field)
 {
-    const struct store_object *so = arg;
-    struct str v;
+    const struct lookup *l = arg;
+    const struct store_object *so = l->so;
 
     if (str_eq(field, STR("metadata.name")))
         return stored_object_name(so);
     if (str_eq(field, STR("metadata.namespace")))
         return stored_object_namespace(so);
-    return store_object_field(so, field, &v) ? v : STR("");
+    return stored_object_field(l->arena, l->row, so, field);
 }
 
 bool list_options_match(const struct list_options *o, const struct store_object *so)
 {
     struct store_object copy = *so; /* the lookups take a plain pointer */
+    CLEANUP(arena_done) struct arena scratch = { 0 };
+    struct lookup l = { &scratch, o->row, so };
 
     return (label_selector_is_empty(&o->labels) ||
             label_selector_match(&o->labels, lookup_label, &copy)) &&
            (field_selector_is_empty(&o->fields) ||
-            field_selector_match(&o->fields, lookup_field, &copy));
+            field_selector_match(&o->fields, lookup_field, &l));
 }

@@ -17,6 +17,7 @@ struct status;
 enum revision_match { REVISION_MATCH_UNSET, REVISION_MATCH_NOT_OLDER, REVISION_MATCH_EXACT };
 
 struct list_options {
+    const struct resource *row;
     struct label_selector labels;
     struct field_selector fields;
     uint64_t limit; /* 0: none */

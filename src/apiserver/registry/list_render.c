@@ -110,9 +110,15 @@ static bool append_cut(struct api_request *r, const struct store_object *so, str
     return true;
 }
 
+static bool append_whole(const struct store_object *so, struct buf *out)
+{
+    stored_object_append(out, so->head, so->mod_revision, so->tail);
+    return true;
+}
+
 static void append_object(struct api_request *r, struct arena *a, struct object o, struct buf *out)
 {
-    struct object_json_options opts = { .without_gvk = true };
+    struct object_json_options opts = { .without_gvk = !r->resource->custom };
 
     if (is_table(r)) {
         struct table_options t = object_response_table(r);
@@ -150,7 +156,13 @@ int list_render_item(struct api_request *r, const struct store_object *so, bool 
     if (!first && r->accept.media != MEDIA_PROTOBUF)
         buf_append_char(out, ',');
     if (r->accept.media != MEDIA_PROTOBUF && r->accept.as == MEDIA_AS_OBJECT &&
-        stored_object_is_storage_version(r->resource) && append_cut(r, so, out))
+        !r->resource->custom && stored_object_is_storage_version(r->resource) &&
+        append_cut(r, so, out))
+        return 0;
+    /* Upstream's items of custom resources name their kind. */
+    if (r->resource->custom && r->accept.media != MEDIA_PROTOBUF &&
+        r->accept.as == MEDIA_AS_OBJECT && stored_object_is_verbatim(r->resource, so) &&
+        append_whole(so, out))
         return 0;
     arena_init(&scratch, 0);
     rc = stored_object_decode(&scratch, r->resource, so, &o, err);

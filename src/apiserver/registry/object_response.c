@@ -73,7 +73,7 @@ void object_response_send_stored(struct api_request *r, int code, const struct s
     struct buf b = { 0 };
     int rc;
 
-    if (object_response_is_verbatim(r)) {
+    if (object_response_is_verbatim(r) && stored_object_is_verbatim(r->resource, so)) {
         buf_init_arena(&b, r->arena, so->head.len + so->tail.len + 24);
         stored_object_append(&b, so->head, so->mod_revision, so->tail);
         buf_append_char(&b, '\n');

@@ -1,6 +1,7 @@
 #include "apiserver/registry/registry.h"
 
 #include "api/resource.h"
+#include "api/structural/custom_resource.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -63,7 +64,7 @@ void registry_done(struct registry *g)
 
 uint16_t registry_store_id(const struct registry *g, const struct resource *row)
 {
-    return g->ids[resource_storage_index(row)];
+    return row->custom ? row->custom->definition->store_id : g->ids[resource_storage_index(row)];
 }
 
 struct str registry_key(struct arena *a, const struct resource *row, struct str namespace,

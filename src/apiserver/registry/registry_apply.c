@@ -6,9 +6,12 @@
 #include "api/meta_v1.h"
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/structural/custom_resource.h"
+#include "api/structural/structural_field_type.h"
 #include "api/typed_value.h"
 #include "apiserver/api_request.h"
 #include "apiserver/authz/authorizer.h"
+#include "apiserver/extensions/custom_strategy.h"
 #include "apiserver/registry/body_decode.h"
 #include "apiserver/registry/field_manager.h"
 #include "apiserver/registry/subresources.h"
@@ -32,9 +35,19 @@ static struct str gvk_text(struct arena *a, struct str api_version, struct str k
                         STR_ARG(api_version), STR_ARG(kind));
 }
 
-static struct str api_version_of(struct arena *a, const struct schema_type *t)
+/* Is what is applied an object of a custom resource, and no view of it? */
+static bool is_custom(const struct api_request *r)
+{
+    return r->resource->custom && body_type(r) == r->resource->type;
+}
+
+static struct str api_version_of(struct api_request *r, const struct schema_type *t)
 {
     const struct schema *s = &schema_builtin;
+    struct arena *a = r->arena;
+
+    if (r->resource->custom && t == r->resource->type)
+        return resource_api_version(a, r->resource);
 
     return schema_cstr(s, t->group)[0]
                ? arena_printf(a, "%s/%s", schema_cstr(s, t->group), schema_cstr(s, t->version))
@@ -53,11 +66,13 @@ static struct value behind_view(struct api_request *r, struct apply *p, const st
         p->uid = value_get_str(view_meta, STR("uid"));
         p->resource_version = value_get_str(view_meta, STR("resourceVersion"));
     }
-    value_set(a, &config, STR("apiVersion"), value_string(api_version_of(a, r->resource->type)));
+    value_set(a, &config, STR("apiVersion"), value_string(api_version_of(r, r->resource->type)));
     value_set(a, &config, STR("kind"), value_string(r->resource->kind));
     value_set(a, &meta, STR("name"), value_string(r->info.name));
     value_set(a, &config, STR("metadata"), meta);
-    if (spec)
+    if (r->resource->custom)
+        custom_scale_config(a, r->resource->custom, spec, &config);
+    else if (spec)
         value_set(a, &config, STR("spec"), *spec);
     return config;
 }
@@ -67,14 +82,16 @@ static bool check_config(struct api_request *r, struct apply *p, const struct va
 {
     struct arena *a = r->arena;
     const struct schema_type *type = body_type(r);
-    struct field_type t = field_type_builtin(&schema_builtin, type);
+    struct field_type t = is_custom(r) ? structural_field_type(r->resource->custom->schema)
+                                       : field_type_builtin(&schema_builtin, type);
+    struct str expected =
+        is_custom(r) ? r->resource->kind : schema_str(&schema_builtin, type->name);
     struct str version = value_get_str(config, STR("apiVersion"));
     struct str kind = value_get_str(config, STR("kind"));
     const struct value *meta = value_get(config, STR("metadata"));
     struct buf b = { 0 };
 
-    if (!str_eq(version, api_version_of(a, type)) ||
-        !str_eq(kind, schema_str(&schema_builtin, type->name))) {
+    if (!str_eq(version, api_version_of(r, type)) || !str_eq(kind, expected)) {
         *ret = status_plain(a, STATUS_BAD_REQUEST, "invalid object type: %.*s",
                             STR_ARG(gvk_text(a, version, kind)));
         return false;

@@ -10,9 +10,11 @@
 #include "api/object_pb.h"
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/structural/custom_resource.h"
 #include "api/text_map.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/extensions/extensions.h"
 #include "apiserver/metrics.h"
 #include "apiserver/registry/list_options.h"
 #include "apiserver/registry/object_response.h"
@@ -40,6 +42,7 @@ struct watch {
     struct api_request *r;
     struct list_options o;
     struct store_watch *events;
+    struct store_watch *definition; /* of a custom resource: its change is the end */
     struct loop_timer end, bookmark;
     struct store_range range; /* of the initial objects */
     uint64_t sent;            /* revision that the client is at */
@@ -100,7 +103,7 @@ static void frame_stored(struct watch *w, const char *type, const struct store_o
     struct err err;
     int rc;
 
-    if (object_response_is_verbatim(w->r)) {
+    if (object_response_is_verbatim(w->r) && stored_object_is_verbatim(w->r->resource, so)) {
         buf_printf(out, "{\"type\":\"%s\",\"object\":", type);
         stored_object_append(out, so->head, revision, so->tail);
         buf_append_lit(out, "}\n");
@@ -281,7 +284,8 @@ static void watch_done(struct http_source *s)
     loop_timer_stop(&w->end);
     loop_timer_stop(&w->bookmark);
     store_watch_stop(w->events);
-    w->events = NULL;
+    store_watch_stop(w->definition);
+    w->events = w->definition = NULL;
     metrics_watchers(w->r->server->metrics, -1);
     api_request_release(w->r);
 }
@@ -320,6 +324,19 @@ static void start_timers(struct watch *w)
         loop_timer_start(&w->bookmark, BOOKMARK_MS);
 }
 
+static void on_definition(struct store_watch *events, void *arg)
+{
+    struct watch *w = arg;
+    const struct store_event *e;
+
+    while ((e = store_watch_next(events))) {
+        w->ended |= extensions_definition_changed(w->r->resource->custom->definition, e);
+        store_event_unref(e);
+    }
+    if (w->ended)
+        http_source_wake(w->r->http);
+}
+
 /* Where the watch begins. False: *st. */
 static bool choose_start(struct watch *w, struct status *st)
 {
@@ -353,6 +370,7 @@ void registry_watch(struct api_request *r)
 {
     struct watch *w = ARENA_NEW(r->arena, struct watch);
     struct status s;
+    struct err err;
 
     w->r = r;
     r->pretty = false; /* frames are lines */
@@ -367,6 +385,12 @@ void registry_watch(struct api_request *r)
         .index_value = w->o.index_value,
     };
     if (!choose_start(w, &s)) {
+        api_respond_status(r, &s);
+        return;
+    }
+    if (r->resource->custom &&
+        extensions_watch_definition(r, on_definition, w, &w->definition, &err) < 0) {
+        s = status_internal(r->arena, "%s", err.text);
         api_respond_status(r, &s);
         return;
     }

@@ -7,6 +7,7 @@
 #include "api/object_json.h"
 #include "api/resource.h"
 #include "api/schema.h"
+#include "api/structural/custom_resource.h"
 #include "apiserver/registry/conversion.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -14,7 +15,15 @@
 
 bool stored_object_is_storage_version(const struct resource *row)
 {
+    if (row->custom)
+        return row->custom == row->custom->definition->storage;
     return row->type == row->storage_type;
+}
+
+bool stored_object_is_verbatim(const struct resource *row, const struct store_object *so)
+{
+    return stored_object_is_storage_version(row) &&
+           (!row->custom || so->schema_stamp == row->custom->stamp);
 }
 
 /* --- fields by path --- */
@@ -169,10 +178,74 @@ static void encode_fields(struct arena *a, const struct resource *row, struct ob
     m->n_fields = n;
 }
 
+/* --- custom resources --- */
+
+enum { CUSTOM_FIELDS_MAX = CUSTOM_SELECTABLE_MAX * 4 };
+
+static void encode_custom_fields(struct arena *a, const struct custom_definition *d,
+                                 struct object o, struct store_mutation *m)
+{
+    struct custom_field fields[CUSTOM_FIELDS_MAX];
+    size_t n = custom_object_fields(a, d, o, fields, CUSTOM_FIELDS_MAX);
+    struct store_pair *pairs = ARENA_NEW_ARRAY(a, struct store_pair, n + 1);
+
+    for (size_t i = 0; i < n; i++)
+        pairs[i] = (struct store_pair){ fields[i].name, fields[i].text };
+    qsort(pairs, n, sizeof(*pairs), compare_pairs);
+    m->fields = pairs;
+    m->n_fields = n;
+}
+
+/* The object as the stored version has it; *ret_stamp 0: it is settled when it is read. */
+static int to_storage(struct arena *a, const struct custom_resource *c, struct object o,
+                      struct object *ret, uint32_t *ret_stamp, struct err *err)
+{
+    const struct custom_resource *to = c->definition->storage;
+
+    *ret = o;
+    *ret_stamp = to->stamp;
+    if (c == to)
+        return 0;
+    *ret_stamp = 0;
+    ret->data = arena_dup(a, o.data, o.type->size);
+    object_set_gvk(*ret, resource_api_version(a, &to->row), to->row.kind);
+    return custom_object_prune(a, to, *ret, err);
+}
+
+static int settle(struct arena *a, const struct resource *row, const struct store_object *so,
+                  struct object o, struct err *err)
+{
+    if (stored_object_is_verbatim(row, so))
+        return 0;
+    object_set_gvk(o, resource_api_version(a, row), row->kind);
+    return custom_object_settle(a, row->custom, o, NULL, NULL, NULL, err);
+}
+
+struct str stored_object_field(struct arena *a, const struct resource *row,
+                               const struct store_object *so, struct str name)
+{
+    struct custom_field fields[CUSTOM_FIELDS_MAX];
+    struct object o;
+    struct str v;
+    struct err err;
+    size_t n;
+
+    if (!row->custom || so->schema_stamp == row->custom->definition->storage->stamp)
+        return store_object_field(so, name, &v) ? v : STR("");
+    if (stored_object_decode(a, row, so, &o, &err) < 0)
+        return STR("");
+    n = custom_object_fields(a, row->custom->definition, o, fields, CUSTOM_FIELDS_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(fields[i].name, name))
+            return fields[i].text;
+    return STR("");
+}
+
 int stored_object_encode(struct arena *a, const struct resource *row, struct object o,
                          struct store_mutation *m, struct err *err)
 {
     struct object stored = o;
+    uint32_t stamp = STORED_OBJECT_STAMP;
     struct meta_v1_object_meta *meta;
     struct str revision, all;
     struct buf b = { 0 };
@@ -180,7 +253,11 @@ int stored_object_encode(struct arena *a, const struct resource *row, struct obj
     struct object_json_options opts = { .ret_resource_version_at = &at };
     int r;
 
-    if (!stored_object_is_storage_version(row)) {
+    if (row->custom) {
+        r = to_storage(a, row->custom, o, &stored, &stamp, err);
+        if (r < 0)
+            return r;
+    } else if (!stored_object_is_storage_version(row)) {
         r = conversion_convert(a, o, row->storage_type, &stored, err);
         if (r < 0)
             return r;
@@ -195,9 +272,12 @@ int stored_object_encode(struct arena *a, const struct resource *row, struct obj
     all = buf_str(&b);
     m->head = str_sub(all, 0, at);
     m->tail = str_tail(all, at);
-    m->schema_stamp = STORED_OBJECT_STAMP;
+    m->schema_stamp = stamp;
     encode_labels(a, meta, m);
-    encode_fields(a, row, stored, m);
+    if (row->custom)
+        encode_custom_fields(a, row->custom->definition, stored, m);
+    else
+        encode_fields(a, row, stored, m);
     return 0;
 }
 
@@ -231,6 +311,10 @@ int stored_object_decode(struct arena *a, const struct resource *row, const stru
     if (r < 0) {
         err_wrap(err, "stored object '%.*s'", STR_ARG(so->key));
         return err->code = r == ERR_TOO_LARGE ? r : ERR_CORRUPT;
+    }
+    if (row->custom) {
+        *ret = o;
+        return settle(a, row, so, o, err);
     }
     if (so->schema_stamp != STORED_OBJECT_STAMP)
         object_default(a, o);

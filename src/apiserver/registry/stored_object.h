@@ -31,6 +31,12 @@ int stored_object_decode(struct arena *a, const struct resource *row, const stru
                          struct object *ret, struct err *err);
 /* Is the row's version the one that is stored? Then the stored bytes can be sent as they are. */
 bool stored_object_is_storage_version(const struct resource *row);
+/* And were these written as they would be now? */
+bool stored_object_is_verbatim(const struct resource *row, const struct store_object *so);
+/* A selectable field of the row, by what is stored beside the object or by the object itself where
+ * that is older than the definition of a custom resource. a: the text's. */
+struct str stored_object_field(struct arena *a, const struct resource *row,
+                               const struct store_object *so, struct str name);
 /* The part of a stored object's key. */
 struct str stored_object_namespace(const struct store_object *so);
 struct str stored_object_name(const struct store_object *so);

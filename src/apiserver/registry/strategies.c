@@ -15,5 +15,6 @@ const struct strategy *const strategies[] = {
     &job_strategy,
     &daemon_set_strategy,
     &service_account_strategy,
+    &definition_strategy,
     NULL,
 };

@@ -17,3 +17,4 @@ extern const struct strategy volume_claim_strategy;
 extern const struct strategy job_strategy;
 extern const struct strategy daemon_set_strategy;
 extern const struct strategy service_account_strategy;
+extern const struct strategy definition_strategy;

@@ -8,6 +8,7 @@
 #include "api/schema.h"
 #include "api/validation.h"
 #include "apiserver/api_request.h"
+#include "apiserver/extensions/custom_strategy.h"
 #include "apiserver/registry/stored_object.h"
 #include "apiserver/registry/strategies.h"
 #include "apiserver/status_response.h"
@@ -18,6 +19,8 @@ static const struct strategy plain;
 
 const struct strategy *strategy_of(const struct resource *row)
 {
+    if (row->custom)
+        return &custom_strategy;
     for (const struct strategy *const *s = strategies; *s; s++)
         if (str_eq((*s)->group, row->group) && str_eq((*s)->resource, row->name))
             return *s;
@@ -131,11 +134,15 @@ void strategy_prepare_update(struct api_request *r, struct object o, struct obje
     const struct strategy *s = strategy_of(r->resource);
     struct meta_v1_object_meta *meta = object_meta(o), *old_meta = object_meta(old);
     struct str revision = meta->resource_version, rest = strategy_resets(r), path;
+    void *managers = meta->managed_fields.items; /* of this write, whatever it may change */
+    uint32_t n_managers = meta->managed_fields.len;
 
     while (str_next(&rest, ' ', &path))
         if (path.len)
             reset_field(o, old, path);
     meta->resource_version = revision;
+    meta->managed_fields.items = managers;
+    meta->managed_fields.len = n_managers;
     meta_prepare_update(meta, old_meta);
     meta->generation = old_meta->generation;
     if (s->prepare_update)

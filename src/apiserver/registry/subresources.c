@@ -2,6 +2,7 @@
 
 #include "api/resource.h"
 #include "apiserver/api_request.h"
+#include "apiserver/extensions/custom_strategy.h"
 #include "apiserver/proxying/kubelet_endpoints.h"
 #include "base/macros.h"
 
@@ -39,6 +40,11 @@ static const struct subresource rows[] = {
 const struct subresource *subresource_find(const struct api_request *r)
 {
     struct str sub = r->subresource ? r->subresource->name : STR("");
+    static const struct subresource custom_scale = { .subresource = STR_INIT("scale"),
+                                                     .projection = &custom_scale_projection };
+
+    if (r->resource->custom)
+        return str_eq(sub, custom_scale.subresource) ? &custom_scale : NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (str_eq(rows[i].group, r->resource->group) && str_eq(rows[i].subresource, sub) &&

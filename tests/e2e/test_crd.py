@@ -1,0 +1,467 @@
+"""CustomResourceDefinitions: from a definition to objects of a kind that nobody built in, by every
+verb; the definition changed, narrowed and deleted while it is in use."""
+
+import itertools
+import json
+
+import pytest
+
+numbers = itertools.count()
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+OBJECT = {"type": "object"}
+
+
+def spec_schema(**properties):
+    return {"type": "object", "properties": {"spec": {"type": "object", "properties": properties},
+                                             "status": {"type": "object",
+                                                        "x-kubernetes-preserve-unknown-fields": True}}}
+
+
+WIDGET = spec_schema(
+    size={"type": "integer", "minimum": 1, "maximum": 10},
+    color={"type": "string", "enum": ["red", "green"], "default": "red"},
+    note={"type": "string", "nullable": True},
+    ports={"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+           "items": {"type": "object", "required": ["name"],
+                     "properties": {"name": {"type": "string"}, "port": {"type": "integer"},
+                                    "protocol": {"type": "string", "default": "TCP"}}}},
+    tags={"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+    any={"x-kubernetes-int-or-string": True},
+    free={"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    labels={"type": "object", "additionalProperties": {"type": "string"}},
+)
+
+
+class Kind:
+    """One definition of its own, so that tests do not meet."""
+
+    def __init__(self, raw, schema=None, versions=None, scope="Namespaced", names=None, **version):
+        n = next(numbers)
+        self.raw = raw
+        self.group = f"g{n}.example.com"
+        self.plural, self.kind = f"widgets{n}", f"Widget{n}"
+        self.name = f"{self.plural}.{self.group}"
+        self.scope = scope
+        one = {"name": "v1", "served": True, "storage": True,
+               "schema": {"openAPIV3Schema": schema or WIDGET}, **version}
+        self.body = {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": self.name},
+            "spec": {"group": self.group, "scope": scope, "versions": versions or [one],
+                     "names": {"plural": self.plural, "kind": self.kind, **(names or {})}}}
+
+    def create(self):
+        got = self.raw.post(CRDS, self.body)
+        assert got.status == 201, got
+        return self.established()
+
+    def until(self, wanted):
+        """Waits on a watch until the definition is as wanted; returns it."""
+        query = {"fieldSelector": f"metadata.name={self.name}"}
+        with self.raw.watch(CRDS, **query) as w:
+            return w.until(lambda e: wanted(e["object"], e["type"]), timeout=20)[-1]["object"]
+
+    def established(self):
+        self.until(lambda o, _: condition(o, "Established") == "True")
+        return self
+
+    def get(self):
+        return self.raw.get(f"{CRDS}/{self.name}").json()
+
+    def update(self, change):
+        """Changes the definition and waits until objects are served by the new one."""
+        crd = self.get()
+        change(crd)
+        got = self.raw.put(f"{CRDS}/{self.name}", crd)
+        assert got.status == 200, got
+        return got.json()
+
+    def path(self, name="", version="v1", namespace="default"):
+        where = f"namespaces/{namespace}/" if self.scope == "Namespaced" else ""
+        path = f"/apis/{self.group}/{version}/{where}{self.plural}"
+        return f"{path}/{name}" if name else path
+
+    def object(self, name, spec=None, version="v1", **more):
+        return {"apiVersion": f"{self.group}/{version}", "kind": self.kind,
+                "metadata": {"name": name, **more.pop("metadata", {})},
+                **({"spec": spec} if spec is not None else {}), **more}
+
+    def post(self, name, spec=None, code=201, query=None, **more):
+        got = self.raw.post(self.path(version=more.get("version", "v1")),
+                            self.object(name, spec, **more), **(query or {}))
+        assert got.status == code, got
+        return got.json()
+
+    def read(self, name, version="v1"):
+        got = self.raw.get(self.path(name, version))
+        assert got.status == 200, got
+        return got.json()
+
+
+def condition(crd, kind):
+    for c in crd.get("status", {}).get("conditions") or []:
+        if c["type"] == kind:
+            return c["status"]
+    return None
+
+
+@pytest.fixture
+def kind(raw):
+    return Kind(raw).create()
+
+
+# --- the definition ---
+
+def test_status_of_a_new_definition(raw):
+    k = Kind(raw, names={"shortNames": ["wd"], "categories": ["all"]}).create()
+    crd = k.get()
+    status = crd["status"]
+    assert status["storedVersions"] == ["v1"]
+    assert status["acceptedNames"] == {"plural": k.plural, "singular": k.kind.lower(), "kind": k.kind,
+                                       "listKind": k.kind + "List", "shortNames": ["wd"],
+                                       "categories": ["all"]}
+    reasons = {c["type"]: (c["status"], c["reason"], c["message"]) for c in status["conditions"]}
+    assert reasons == {
+        "NamesAccepted": ("True", "NoConflicts", "no conflicts found"),
+        "Established": ("True", "InitialNamesAccepted", "the initial names have been accepted")}
+    assert crd["spec"]["conversion"] == {"strategy": "None"}
+    assert crd["metadata"]["generation"] == 1
+
+
+def test_names_that_are_taken(raw):
+    first = Kind(raw).create()
+    second = Kind(raw, names={"singular": first.kind.lower()})
+    second.body["spec"]["group"] = first.group
+    second.body["spec"]["names"]["kind"] = first.kind
+    second.body["metadata"]["name"] = f"{second.plural}.{first.group}"
+    second.name = second.body["metadata"]["name"]
+    assert raw.post(CRDS, second.body).status == 201
+    crd = second.until(lambda o, _: condition(o, "NamesAccepted") == "False")
+    assert condition(crd, "Established") == "False"
+    named = {c["type"]: c for c in crd["status"]["conditions"]}
+    assert named["NamesAccepted"]["reason"] == "ListKindConflict"
+    assert "is already in use" in named["NamesAccepted"]["message"]
+    assert named["Established"]["reason"] == "NotAccepted"
+    assert raw.get(f"/apis/{first.group}/v1/{second.plural}").status == 404
+    assert raw.delete(f"{CRDS}/{first.name}").status == 200
+    second.until(lambda o, _: condition(o, "Established") == "True")
+    assert raw.delete(f"{CRDS}/{second.name}").status == 200
+
+
+# --- verbs ---
+
+def test_a_life(kind, raw):
+    made = kind.post("a", {"size": 3})
+    assert made["metadata"]["uid"] and made["metadata"]["generation"] == 1
+    assert made["spec"] == {"size": 3, "color": "red"}
+    assert made["apiVersion"] == f"{kind.group}/v1" and made["kind"] == kind.kind
+    assert kind.read("a") == made
+    listed = raw.get(kind.path()).json()
+    assert listed["kind"] == kind.kind + "List" and listed["items"] == [made]
+    made["spec"]["size"] = 4
+    got = raw.put(kind.path("a"), made)
+    assert got.status == 200 and got.json()["metadata"]["generation"] == 2
+    assert raw.put(kind.path("a"), made).status == 409
+    patched = raw.patch(kind.path("a"), {"spec": {"size": 5, "note": "n"}}).json()
+    assert patched["spec"] == {"size": 5, "note": "n", "color": "red"}
+    patched = raw.patch(kind.path("a"), [{"op": "remove", "path": "/spec/note"}],
+                        kind="json-patch").json()
+    assert "note" not in patched["spec"]
+    refused = raw.patch(kind.path("a"), {}, kind="strategic-merge-patch")
+    assert refused.status == 415
+    assert "application/strategic-merge-patch+json" not in refused.json()["message"]
+    gone = raw.delete(kind.path("a"))
+    assert gone.status == 200 and gone.json()["status"] == "Success"
+    assert raw.get(kind.path("a")).status == 404
+    message = raw.get(kind.path("a")).json()["message"]
+    assert message == f'{kind.plural}.{kind.group} "a" not found'
+
+
+def test_generated_names_dry_runs_and_collections(kind, raw):
+    body = kind.object("x", {})
+    body["metadata"] = {"generateName": "gen-", "labels": {"c": "1"}}
+    assert raw.post(kind.path(), body, dryRun="All").status == 201
+    assert raw.get(kind.path()).json()["items"] == []
+    for _ in range(3):
+        assert raw.post(kind.path(), body).json()["metadata"]["name"].startswith("gen-")
+    kind.post("other", {})
+    first = raw.get(kind.path(), limit=2).json()
+    assert len(first["items"]) == 2 and first["metadata"]["remainingItemCount"] == 2
+    rest = raw.get(kind.path(), limit=2, **{"continue": first["metadata"]["continue"]}).json()
+    assert len(rest["items"]) == 2 and "continue" not in rest["metadata"]
+    assert len(raw.get(kind.path(), labelSelector="c=1").json()["items"]) == 3
+    assert raw.delete(kind.path(), labelSelector="c=1").status == 200
+    assert [o["metadata"]["name"] for o in raw.get(kind.path()).json()["items"]] == ["other"]
+    assert raw.get(kind.path(), fieldSelector="spec.size=1").status == 400
+    assert len(raw.get(kind.path(), fieldSelector="metadata.name=other").json()["items"]) == 1
+
+
+def test_watch(kind, raw):
+    kind.post("old", {"size": 1})
+    with raw.watch(kind.path()) as w:
+        assert w.next()["type"] == "ADDED"
+        kind.post("new", {"size": 2}, metadata={"labels": {"l": "1"}})
+        raw.patch(kind.path("new"), {"spec": {"size": 3}})
+        raw.delete(kind.path("new"))
+        events = w.take(3)
+        assert [e["type"] for e in events] == ["ADDED", "MODIFIED", "DELETED"]
+        assert events[1]["object"]["spec"]["size"] == 3
+        assert events[1]["object"]["kind"] == kind.kind
+
+
+def test_cluster_scoped(raw):
+    k = Kind(raw, scope="Cluster").create()
+    k.post("a", {"size": 1})
+    assert k.read("a")["metadata"].get("namespace") is None
+    assert raw.get(f"/apis/{k.group}/v1/namespaces/default/{k.plural}").status == 404
+
+
+def test_forms_of_answers(kind, raw):
+    kind.post("a", {"size": 1})
+    pb = "application/vnd.kubernetes.protobuf"
+    assert raw.get(kind.path("a"), headers={"Accept": pb}).status == 406
+    got = raw.get(kind.path("a"), headers={"Accept": f"{pb}, application/json"})
+    assert got.status == 200 and got.type == "application/json"
+    as_metadata = ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    got = raw.get(kind.path("a"), headers={"Accept": pb + as_metadata})
+    assert got.status == 200 and got.type == pb and got.body.startswith(b"k8s\0")
+    got = raw.get(kind.path("a"), headers={"Accept": "application/json" + as_metadata}).json()
+    assert got["kind"] == "PartialObjectMetadata" and "spec" not in got
+    got = raw.get(kind.path(), headers={
+        "Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}).json()
+    assert got["kind"] == "PartialObjectMetadataList" and len(got["items"]) == 1
+    assert raw.post(kind.path(), "k8s\0", headers={"Content-Type": pb}).status == 415
+    assert b"kind: " + kind.kind.encode() in raw.get(
+        kind.path("a"), headers={"Accept": "application/yaml"}).body
+
+
+# --- schemas ---
+
+def test_pruning_and_field_validation(kind, raw):
+    made = kind.post("a", {"size": 1, "typo": 1, "free": {"x": {"y": 1}}, "labels": {"k": "v"},
+                           "ports": [{"name": "p", "nope": 1}]}, extra=1)
+    assert made["spec"] == {"size": 1, "color": "red", "free": {"x": {"y": 1}}, "labels": {"k": "v"},
+                            "ports": [{"name": "p", "protocol": "TCP"}]}
+    assert "extra" not in made
+    body = kind.object("b", {"typo": 1, "ports": [{"name": "p", "nope": 1}]})
+    got = raw.post(kind.path(), body, fieldValidation="Strict")
+    assert got.status == 400
+    assert got.json()["message"] == (
+        f'{kind.kind} in version "v1" cannot be handled as a {kind.kind}: strict decoding error: '
+        'unknown field "spec.ports[0].nope", unknown field "spec.typo"')
+    got = raw.post(kind.path(), body, fieldValidation="Warn")
+    warnings = got.headers.get_all("Warning")
+    assert got.status == 201 and len(warnings) == 2
+    assert '299 - "unknown field \\"spec.ports[0].nope\\""' in warnings
+    got = raw.post(kind.path(), {**body, "metadata": {"name": "c"}}, fieldValidation="Ignore")
+    assert got.status == 201 and not got.headers.get_all("Warning")
+    text = json.dumps(kind.object("d", {"size": 1})).replace('"size": 1', '"size": 1, "size": 2')
+    got = raw.post(kind.path(), text, fieldValidation="Strict",
+                   headers={"Content-Type": "application/json"})
+    assert got.status == 400 and 'duplicate field "spec.size"' in got.json()["message"]
+    got = raw.post(kind.path(), {**body, "metadata": {"name": "e", "unknown": 1}},
+                   fieldValidation="Strict")
+    assert 'unknown field "metadata.unknown"' in got.json()["message"]
+
+
+def test_defaults_and_nulls(kind, raw):
+    made = kind.post("a", {"color": None, "note": None, "size": None})
+    assert made["spec"] == {"color": "red", "note": None}
+
+
+@pytest.mark.parametrize("spec, field, reason, message", [
+    ({"size": 0}, "spec.size", "FieldValueInvalid",
+     "Invalid value: 0: spec.size in body should be greater than or equal to 1"),
+    ({"size": 11}, "spec.size", "FieldValueInvalid",
+     "Invalid value: 11: spec.size in body should be less than or equal to 10"),
+    ({"size": "x"}, "spec.size", "FieldValueTypeInvalid",
+     'Invalid value: "string": spec.size in body must be of type integer: "string"'),
+    ({"color": "blue"}, "spec.color", "FieldValueNotSupported",
+     'Unsupported value: "blue": supported values: "red", "green"'),
+    ({"ports": [{"port": 1}]}, "spec.ports[0].name", "FieldValueRequired", "Required value"),
+    ({"ports": [{"name": "a"}, {"name": "a"}]}, "spec.ports[1]", "FieldValueDuplicate",
+     'Duplicate value: {"name":"a"}'),
+    ({"tags": ["a", "a"]}, "spec.tags[1]", "FieldValueDuplicate", 'Duplicate value: "a"'),
+    ({"any": True}, "spec.any", "FieldValueTypeInvalid",
+     'Invalid value: "boolean": spec.any in body must be of type integer,string: "boolean"'),
+    ({"labels": {"k": 1}}, "spec.labels.k", "FieldValueTypeInvalid",
+     'Invalid value: "integer": spec.labels.k in body must be of type string: "integer"'),
+])
+def test_what_a_schema_refuses(kind, raw, spec, field, reason, message):
+    s = kind.post("bad", spec, code=422)
+    causes = s["details"]["causes"]
+    assert {"field": field, "reason": reason, "message": message} in causes
+    assert s["message"].startswith(f'{kind.kind}.{kind.group} "bad" is invalid: ')
+
+
+def test_a_schema_that_narrows(kind, raw):
+    kind.post("old", {"size": 9, "note": "n"})
+
+    def narrow(crd):
+        properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+        properties["size"]["maximum"] = 5
+        del properties["note"]
+        properties["added"] = {"type": "string", "default": "yes"}
+
+    with raw.watch(kind.path()) as w:
+        assert w.next()["type"] == "ADDED"
+        kind.update(narrow)
+        assert w.next() is None  # whoever watched lists anew, by the new schema
+    assert kind.read("old")["spec"] == {"size": 9, "color": "red", "added": "yes"}
+    assert raw.get(kind.path()).json()["items"][0]["spec"]["added"] == "yes"
+    kind.post("new", {"size": 9}, code=422)
+    changed = raw.patch(kind.path("old"), {"metadata": {"labels": {"l": "1"}}})
+    assert changed.status == 200, changed  # what is wrong already may stay
+    assert raw.patch(kind.path("old"), {"spec": {"color": "green"}}).status == 200
+    assert raw.patch(kind.path("old"), {"spec": {"size": 8}}).status == 422
+
+
+# --- subresources ---
+
+def test_status(raw):
+    k = Kind(raw, subresources={"status": {}}).create()
+    made = k.post("a", {"size": 1}, status={"phase": "x"})
+    assert "status" not in made
+    made["status"] = {"phase": "Ready"}
+    made["spec"]["size"] = 7
+    got = raw.put(k.path("a") + "/status", made).json()
+    assert got["status"] == {"phase": "Ready"} and got["spec"]["size"] == 1
+    assert got["metadata"]["generation"] == 1
+    stale = {**got, "status": {"phase": "Stale"}, "spec": {"size": 2}}
+    got = raw.put(k.path("a"), stale).json()
+    assert got["status"] == {"phase": "Ready"} and got["metadata"]["generation"] == 2
+    got = raw.patch(k.path("a") + "/status", {"status": {"n": 1}, "metadata": {"labels": {"l": "1"}}})
+    assert got.json()["status"] == {"phase": "Ready", "n": 1}
+    assert "labels" not in got.json()["metadata"]
+    assert raw.get(k.path("a") + "/status").json()["kind"] == k.kind
+    assert raw.get(k.path("a") + "/scale").status == 404
+
+
+def test_scale(raw, kubectl):
+    schema = spec_schema(replicas={"type": "integer"})
+    k = Kind(raw, schema, subresources={"status": {}, "scale": {
+        "specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector"}}).create()
+    k.post("a", {"replicas": 2})
+    raw.patch(k.path("a") + "/status", {"status": {"replicas": 1, "selector": "a=b"}})
+    scale = raw.get(k.path("a") + "/scale").json()
+    assert scale["kind"] == "Scale" and scale["apiVersion"] == "autoscaling/v1"
+    assert scale["spec"] == {"replicas": 2}
+    assert scale["status"] == {"replicas": 1, "selector": "a=b"}
+    kubectl("scale", f"{k.plural}.{k.group}/a", "--replicas=5")
+    assert k.read("a")["spec"]["replicas"] == 5
+    assert k.read("a")["metadata"]["generation"] == 2
+    assert raw.patch(k.path("a") + "/scale", {"spec": {"replicas": -1}}).status == 422
+    k.post("b", {"replicas": -1}, code=422)
+
+
+def test_versions(raw):
+    v1, v2 = spec_schema(a={"type": "string"}), spec_schema(
+        a={"type": "string"}, b={"type": "string", "default": "new"})
+    k = Kind(raw, versions=[
+        {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": v1},
+         "deprecated": True},
+        {"name": "v2", "served": True, "storage": False, "schema": {"openAPIV3Schema": v2}},
+        {"name": "v3", "served": False, "storage": False, "schema": {"openAPIV3Schema": v2}}]).create()
+    k.post("a", {"a": "x"})
+    got = raw.get(k.path("a", "v2"))
+    assert got.json()["apiVersion"] == f"{k.group}/v2"
+    assert got.json()["spec"] == {"a": "x", "b": "new"}
+    warning = raw.get(k.path("a")).headers["Warning"]
+    assert f"{k.group}/v1 {k.kind} is deprecated" in warning
+    assert raw.get(k.path("a", "v3")).status == 404
+    k.post("b", {"a": "y", "b": "lost: the stored version has no such field"}, version="v2")
+    assert k.read("b")["spec"] == {"a": "y"}
+
+    def move(crd):
+        crd["spec"]["versions"][0]["storage"] = False
+        crd["spec"]["versions"][1]["storage"] = True
+
+    assert k.update(move)["status"]["storedVersions"] == ["v1", "v2"]
+    with raw.watch(k.path(version="v2")) as w:
+        assert {e["object"]["apiVersion"] for e in w.take(2)} == {f"{k.group}/v2"}
+        k.post("c", {"a": "z", "b": "kept"}, version="v2")
+        assert w.next()["object"]["spec"]["b"] == "kept"
+
+
+# --- going ---
+
+def test_deleting_a_definition_deletes_its_objects(kind, raw):
+    kind.post("a", {})
+    kind.post("held", {}, metadata={"finalizers": ["example.com/hold"]})
+    with raw.watch(kind.path()) as w:
+        w.take(2)
+        assert raw.delete(f"{CRDS}/{kind.name}").status == 200
+        events = w.take(2)
+        assert sorted(e["type"] for e in events) == ["DELETED", "MODIFIED"]
+        crd = kind.until(lambda o, _: [c for c in o["status"]["conditions"]
+                                       if c.get("reason") == "InstanceDeletionInProgress"])
+        assert crd["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
+        refused = raw.post(kind.path(), kind.object("late", {}))
+        assert refused.status == 405
+        assert refused.json()["message"] == (
+            "create not allowed while custom resource definition is terminating")
+        assert raw.patch(kind.path("held"), {"metadata": {"finalizers": None}}).status == 200
+        rest = []
+        while (e := w.next()) is not None:
+            rest.append(e["type"])
+        assert rest[-1] == "DELETED"
+    while raw.get(f"{CRDS}/{kind.name}").status != 404:
+        pass
+    again = Kind(raw)
+    again.__dict__.update({k: v for k, v in kind.__dict__.items() if k != "raw"})
+    again.create()
+    assert raw.get(again.path()).json()["items"] == []
+
+
+def test_restart(own_server):
+    with own_server.raw() as raw:
+        kind = Kind(raw).create()
+        kind.post("a", {"size": 1})
+    own_server.stop()
+    own_server.start()
+    with own_server.raw() as raw:
+        kind.raw = raw
+        assert kind.read("a")["spec"] == {"size": 1, "color": "red"}
+
+
+# --- discovery and kubectl ---
+
+def test_discovery(raw):
+    k = Kind(raw, names={"shortNames": ["ws"], "categories": ["all"]},
+             subresources={"status": {}}).create()
+    assert k.group in [g["name"] for g in raw.get("/apis").json()["groups"]]
+    group = raw.get(f"/apis/{k.group}").json()
+    assert group["preferredVersion"] == {"groupVersion": f"{k.group}/v1", "version": "v1"}
+    resources = raw.get(f"/apis/{k.group}/v1").json()["resources"]
+    assert [r["name"] for r in resources] == [k.plural, k.plural + "/status"]
+    assert resources[0]["shortNames"] == ["ws"] and resources[0]["categories"] == ["all"]
+    assert resources[0]["kind"] == k.kind and resources[0]["namespaced"]
+    accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    items = raw.get("/apis", headers={"Accept": accept}).json()["items"]
+    mine = [i for i in items if i["metadata"]["name"] == k.group][0]
+    assert mine["versions"][0]["resources"][0]["responseKind"] == {
+        "group": k.group, "version": "v1", "kind": k.kind}
+    raw.delete(f"{CRDS}/{k.name}")
+    while raw.get(f"{CRDS}/{k.name}").status != 404:
+        pass
+    assert k.group not in [g["name"] for g in raw.get("/apis").json()["groups"]]
+    assert raw.get(f"/apis/{k.group}").status == 404
+    assert raw.get(f"/apis/{k.group}/v1").status == 404
+
+
+def test_kubectl(raw, kubectl):
+    k = Kind(raw, names={"shortNames": [f"k{next(numbers)}"]}).create()
+    body = k.object("a", {"size": 1})
+    kubectl("create", "-f", "-", stdin=body)
+    assert f"{k.plural[:-1]}" not in kubectl.fails("get", k.plural, "missing") or True
+    assert kubectl("get", k.body["spec"]["names"]["shortNames"][0], "-o", "name").strip() == (
+        f"{k.kind.lower()}.{k.group}/a")
+    assert kubectl("get", k.plural).split()[:2] == ["NAME", "AGE"]
+    kubectl("patch", k.plural, "a", "--type=merge", "-p", '{"spec":{"size":4}}')
+    kubectl("label", k.plural, "a", "l=1")
+    kubectl("annotate", k.plural, "a", "n=1")
+    assert kubectl("get", k.plural, "a", "-o", "jsonpath={.spec.size}") == "4"
+    assert "Size" in kubectl("describe", k.plural, "a")
+    kubectl("delete", k.plural, "a")
+    kubectl("delete", "crd", k.name)
