@@ -3,18 +3,11 @@
 #include <stddef.h>
 
 const struct strategy *const strategies[] = {
-    &namespace_strategy,
-    &pod_strategy,
-    &service_strategy,
-    &event_strategy,
-    &events_event_strategy,
-    &certificate_request_strategy,
-    &volume_strategy,
-    &volume_claim_strategy,
-    &lease_strategy,
-    &job_strategy,
-    &daemon_set_strategy,
-    &service_account_strategy,
-    &definition_strategy,
-    NULL,
+    &namespace_strategy,    &pod_strategy,
+    &service_strategy,      &event_strategy,
+    &events_event_strategy, &certificate_request_strategy,
+    &volume_strategy,       &volume_claim_strategy,
+    &lease_strategy,        &job_strategy,
+    &daemon_set_strategy,   &service_account_strategy,
+    &definition_strategy,   NULL,
 };
