@@ -98,5 +98,5 @@ Test(resource, each_group_has_one_preferred_version)
 Test(resource, counts)
 {
     cr_expect_eq(resource_table_len, 97);
-    cr_expect_eq(schema_builtin.n_types, 930);
+    cr_expect_eq(schema_builtin.n_types, 931);
 }
