@@ -68,10 +68,10 @@ struct reconcile {
     struct VEC(struct change *) changes;
 };
 
-/* Objects go out as they are; they and all texts lie in r->arena or in the cache. Changes are sent
- * in order, creates and deletes of a run in growing batches (1, 2, 4 ...) that stop at the first
- * failure. Not found at a delete is fine; a conflict makes the key run again at once on what is
- * newer. */
+/* Objects go out as they are; they and all texts lie in r->arena or in the cache, of which nothing
+ * lasts longer than the stage: `then` looks objects up anew. Changes are sent in order, in growing
+ * batches (1, 2, 4 ...) that stop at the first failure. Not found at a delete is fine; a conflict
+ * makes the key run again at once on what is newer. */
 void reconcile_create(struct reconcile *r, const struct resource *row, struct str namespace,
                       struct object o);
 void reconcile_update(struct reconcile *r, const struct resource *row, struct object o);

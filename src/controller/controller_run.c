@@ -5,6 +5,7 @@
 
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
+#include "api/object_json.h"
 #include "api/resource.h"
 #include "api/schema.h"
 #include "base/buf.h"
@@ -354,6 +355,25 @@ static void send_batch(struct run *run)
     }
 }
 
+/* What lies in a cache lasts for this turn of the loop alone; changes that are sent later, and the
+ * names that an answer is told by, are kept. */
+static void keep_changes(struct run *run)
+{
+    for (size_t i = 0; i < run->r.changes.len; i++) {
+        struct rest_request *q = &run->r.changes.items[i]->request;
+        struct buf b;
+
+        q->namespace = str_dup(&run->arena, q->namespace);
+        q->name = str_dup(&run->arena, q->name);
+        if (i < run->batch || !q->body.data)
+            continue;
+        buf_init_arena(&b, &run->arena, 1024);
+        object_json_encode(&b, q->body, NULL);
+        q->patch = buf_str(&b); /* sent as it is */
+        q->body = (struct object){ 0 };
+    }
+}
+
 static void run_stage(struct run *run, enum reconcile_result (*stage)(struct reconcile *r))
 {
     VEC_CLEAR(&run->r.changes);
@@ -362,6 +382,7 @@ static void run_stage(struct run *run, enum reconcile_result (*stage)(struct rec
     run->has_failed = false;
     run->outcome.is_failed |= stage(&run->r) == RECONCILE_FAILED;
     run->outcome.again_after_ms = run->r.again_after_ms;
+    keep_changes(run);
     if (run->r.changes.len)
         send_batch(run);
     else if (run->r.then && !run->outcome.is_failed)

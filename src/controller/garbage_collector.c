@@ -309,6 +309,7 @@ static enum reconcile_result leave(struct reconcile *r, const struct resource *r
 /* --- a dependent: does it still have an owner? --- */
 
 struct dependent {
+    uint64_t revision; /* of what was looked at */
     bool *is_dangling; /* of each reference */
     bool *is_waiting;  /* its owner waits for us */
     size_t *answers;   /* place in r->answers + 1; 0: not asked */
@@ -343,6 +344,10 @@ static enum reconcile_result judge(struct reconcile *r)
     struct dependent *d = r->state;
     uint32_t n_gone = 0, n_waiting = 0, n = o ? o->meta->owner_references.len : 0;
 
+    if (o && o->revision != d->revision) { /* its owners may be others by now */
+        r->again_after_ms = 1;
+        return RECONCILE_DONE;
+    }
     for (uint32_t i = 0; i < n; i++) {
         if (d->answers[i]) {
             const struct reconcile_answer *a = &r->answers.items[d->answers[i] - 1];
@@ -372,6 +377,7 @@ static enum reconcile_result look_at_owners(struct reconcile *r, const struct ap
     uint32_t n = o->meta->owner_references.len;
     struct dependent *d = ARENA_NEW(r->arena, struct dependent);
 
+    d->revision = o->revision;
     d->is_dangling = ARENA_NEW_ARRAY(r->arena, bool, n + 1);
     d->is_waiting = ARENA_NEW_ARRAY(r->arena, bool, n + 1);
     d->answers = ARENA_NEW_ARRAY(r->arena, size_t, n + 1);
