@@ -92,7 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif "/big" in self.path:
             self.answer(200, b"x" * (20 << 20))
         elif "/away" in self.path:
-            self.answer(302, b"", Location="/elsewhere")
+            self.answer(302, b"", Location="/elsewhere", Access_Control_Allow_Origin="*")
         elif "/page" in self.path:
             self.answer(200, b'<a href="/rewriteme">test</a>', Content_Type="text/html; charset=utf-8")
         else:
@@ -101,8 +101,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = handle_any
 
 
-def serve(context=None):
-    backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def serve(context=None, address="127.0.0.1"):
+    backend = http.server.ThreadingHTTPServer((address, 0), Handler)
     backend.daemon_threads = True
     backend.go_on, backend.closed = threading.Event(), threading.Event()
     if context:
@@ -123,10 +123,10 @@ def kubelet(server, workdir):
     backend.server_close()
 
 
-def make_node(raw, name, port):
+def make_node(raw, name, port, address="127.0.0.1"):
     assert raw.post("/api/v1/nodes", {"metadata": {"name": name}}).status == 201
     status = {"status": {"addresses": [{"type": "Hostname", "address": name},
-                                       {"type": "InternalIP", "address": "127.0.0.1"}],
+                                       {"type": "InternalIP", "address": address}],
                          "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}}
     assert raw.patch(f"/api/v1/nodes/{name}/status", status).status == 200
 
@@ -331,26 +331,46 @@ def test_node_proxy(raw, node):
 
 
 @pytest.fixture(scope="module")
-def web():
-    backend = serve()
+def address():
+    """An address of this machine that is not the loopback's: nothing is proxied to that."""
+    own = "198.51.100.7"
+    subprocess.run(["ip", "address", "add", f"{own}/32", "dev", "lo"], check=True)
+    yield own
+    subprocess.run(["ip", "address", "delete", f"{own}/32", "dev", "lo"], check=True)
+
+
+@pytest.fixture(scope="module")
+def web(address):
+    backend = serve(address=address)
     yield backend
     backend.shutdown()
     backend.server_close()
 
 
 @pytest.fixture(scope="module")
-def service(raw, web):
+def secure_web(server, workdir, address):
+    """The same over HTTPS, with a certificate that is not for its address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*make_certificate(server, workdir))
+    backend = serve(context, address)
+    yield backend
+    backend.shutdown()
+    backend.server_close()
+
+
+@pytest.fixture(scope="module")
+def service(raw, web, address):
     """A Service whose endpoint, and a Pod whose address, is the stand-in."""
     port = web.server_address[1]
     name = make_pod(raw, "n1")
     assert raw.patch(f"{PODS}/{name}/status", {"status": {
-        "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}}).status == 200
+        "podIP": address, "podIPs": [{"ip": address}]}}).status == 200
     assert raw.post("/api/v1/namespaces/default/services", {
         "metadata": {"name": "web"},
         "spec": {"ports": [{"name": "http", "port": 80}]}}).status == 201
     assert raw.post("/api/v1/namespaces/default/endpoints", {
         "metadata": {"name": "web"},
-        "subsets": [{"addresses": [{"ip": "127.0.0.1"}],
+        "subsets": [{"addresses": [{"ip": address}],
                      "ports": [{"name": "http", "port": port}]}]}).status == 201
     return f"{PODS}/{name}:{port}/proxy", "/api/v1/namespaces/default/services/{}/proxy"
 
@@ -369,6 +389,7 @@ def test_pod_and_service_proxy(raw, service):
     assert len(raw.get(f"{pods}/big").body) == 20 << 20
     away = raw.get(f"{pods}/away")
     assert away.status == 302 and away.headers["Location"] == f"{pods}/elsewhere"
+    assert "Access-Control-Allow-Origin" not in away.headers
     page = raw.get(f"{pods}/page", headers={"Accept-Encoding": "gzip"})
     assert page.body == f'<a href="{pods}/rewriteme">test</a>'.encode()
     assert raw.request("HEAD", f"{pods}/page").status == 200
@@ -378,22 +399,49 @@ def test_pod_and_service_proxy(raw, service):
     assert raw.put(f"{pods}/x", "y" * 100000).json()["body"] == "y" * 100000
 
 
-def test_proxy_by_https_takes_any_certificate(raw, service, server, tmp_path):
-    key, crt = tmp_path / "key", tmp_path / "crt"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-keyout", key, "-out", crt, "-subj", "/CN=somebody.example", "-days", "2"],
-                   check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(crt, key)
-    backend = serve(context)
-    pods, _ = service
-    name = pods.split("/")[-2].split(":")[0]
-    path = f"{PODS}/https:{name}:{backend.server_address[1]}/proxy"
-    assert raw.get(f"{path}/x").json()["path"] == "/x"
-    assert raw.get(f"{path}/page").body == f'<a href="{path}/rewriteme">test</a>'.encode()
-    status_of(raw.get(f"{PODS}/http:{name}:{backend.server_address[1]}/proxy/x"), 503)
-    backend.shutdown()
-    backend.server_close()
+def test_backends_hear_where_a_request_came_from(raw, service):
+    headers = raw.get(f"{service[0]}/a/b?c=d", headers={"X-Forwarded-For": "192.0.2.1"}).json()["headers"]
+    assert headers["x-forwarded-for"] == "192.0.2.1, 127.0.0.1"
+    assert headers["x-forwarded-uri"] == f"{service[0]}/a/b"
+    assert headers["host"].startswith("127.0.0.1:")
+
+
+def test_proxy_by_https(raw, service, secure_web, address):
+    pods, services = service
+    port = secure_web.server_address[1]
+    name = pods.rsplit("/", 2)[1].split(":")[0]
+    got = raw.get(f"{PODS}/https:{name}:{port}/proxy/x").json()
+    assert got["path"] == "/x" and got["subject"] == {}
+    proxy = f"{PODS}/https:{name}:{port}/proxy"
+    assert raw.get(f"{proxy}/page").body == f'<a href="{proxy}/rewriteme">test</a>'.encode()
+    assert raw.get(f"{PODS}/http:{name}:{port}/proxy/x").status == 503
+    assert raw.post("/api/v1/namespaces/default/services", {
+        "metadata": {"name": "tls"}, "spec": {"ports": [{"name": "https", "port": 443}]}}).status == 201
+    assert raw.post("/api/v1/namespaces/default/endpoints", {
+        "metadata": {"name": "tls"},
+        "subsets": [{"addresses": [{"ip": address}], "ports": [{"name": "https", "port": port}]}]}).status == 201
+    for name in ("https:tls:https", "https:tls:443", "https:tls:"):
+        assert raw.get(services.format(name) + "/y").json()["path"] == "/y"
+
+
+def test_other_ports_of_nodes(raw, web, secure_web, address):
+    make_node(raw, "n-far", 1, address)
+    port, secure = web.server_address[1], secure_web.server_address[1]
+    got = raw.get(f"/api/v1/nodes/n-far:{port}/proxy/x?y").json()
+    assert got["path"] == "/x?y" and got["headers"]["x-forwarded-uri"].endswith("/proxy/x")
+    assert raw.get(f"/api/v1/nodes/https:n-far:{secure}/proxy/x").json()["subject"] == {}
+    status_of(raw.get("/api/v1/nodes/n-far:70000/proxy/x"), 400)
+
+
+def test_nothing_is_proxied_to_the_servers_own_loopback(raw, web, node):
+    """Whoever may set an address of a Pod or Node does not reach what only this machine may."""
+    port = web.server_address[1]
+    for ip in ("127.0.0.1", "169.254.1.1", "::1", "0.0.0.0", "fe80::1", "::ffff:127.0.0.1"):
+        name = make_pod(raw, "n1")
+        assert raw.patch(f"{PODS}/{name}/status", {"status": {"podIP": ip, "podIPs": [{"ip": ip}]}}).status == 200
+        said = status_of(raw.get(f"{PODS}/{name}:{port}/proxy/x"), 400)
+        assert said["message"] == "address not allowed", (ip, said)
+    status_of(raw.get(f"/api/v1/nodes/{node}:{port}/proxy/x"), 400)
 
 
 def test_proxies_to_nowhere(raw, service):

@@ -310,25 +310,36 @@ void pod_log_connect(struct api_request *r)
 
 /* --- nodes --- */
 
+/* A node's port that is not its kubelet's is some server's: asked without our certificate. */
+static bool aim_at_node_port(struct connect *c, const struct proxy_name *name)
+{
+    uint64_t port = 0;
+
+    if (!name->port.len || str_eq(name->port, arena_printf(c->r->arena, "%u", c->target.port)))
+        return true;
+    if (str_to_u64(name->port, &port) && port && port <= 65535 &&
+        proxy_path_is_allowed(c->target.address)) {
+        c->target.port = (uint16_t)port;
+        c->target.tls = NULL;
+        return true;
+    }
+    c->refused = status_plain(c->r->arena, STATUS_BAD_REQUEST, "%s",
+                              port && port <= 65535 ? "address not allowed" : "no such port");
+    return false;
+}
+
 void node_proxy_connect(struct api_request *r)
 {
     struct connect c = { .r = r };
     struct proxy_name name;
-    struct buf b;
 
-    if (!proxy_path_name(r, &name, &c.refused) || !aim_at_node(&c, name.name)) {
+    if (!proxy_path_name(r, &name, &c.refused) || !aim_at_node(&c, name.name) ||
+        !aim_at_node_port(&c, &name)) {
         api_respond_status(r, &c.refused);
         return;
     }
-    if (name.port.len && !str_eq(name.port, arena_printf(r->arena, "%u", c.target.port))) {
-        c.refused = status_plain(r->arena, STATUS_NOT_IMPLEMENTED,
-                                 "of a node only the kubelet's own port is proxied");
-        api_respond_status(r, &c.refused);
-        return;
-    }
-    buf_init_arena(&b, r->arena, 256);
-    proxy_path_append(r, &b);
+    proxy_path_aim(r, c.target.tls ? STR("") : name.scheme, &c.target);
     c.target.is_unavailable = true;
     c.target.unreachable = "error trying to reach service";
-    go(&c, &b);
+    relay_start(r, &c.target);
 }

@@ -13,7 +13,7 @@
 #include "http/http_server.h"
 #include "io/loop.h"
 
-enum { MAX_HEADERS = 200, ERROR_TEXT_BYTES = 16384, CONNECT_TIMEOUT_MS = 10000 };
+enum { MAX_HEADERS = 200, OWN_HEADERS = 2, ERROR_TEXT_BYTES = 16384, CONNECT_TIMEOUT_MS = 10000 };
 
 struct relay {
     struct api_request *r;
@@ -89,9 +89,11 @@ static void source_done(struct http_source *s)
     maybe_finish(y);
 }
 
-/* Headers of one connection do not go on to the next, nor do our credentials. */
-static bool is_passed(struct str name, bool to_backend)
+/* Headers of one connection do not go on to the next, nor do our credentials; who may read an
+ * answer across origins is not a proxied server's to say. */
+static bool is_passed(const struct relay *y, struct str name, bool to_backend)
 {
+    static const struct str cors = STR_INIT("access-control-allow-");
     static const struct str own[] = {
         STR_INIT("connection"),        STR_INIT("keep-alive"), STR_INIT("proxy-connection"),
         STR_INIT("transfer-encoding"), STR_INIT("te"),         STR_INIT("trailer"),
@@ -101,17 +103,18 @@ static bool is_passed(struct str name, bool to_backend)
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (str_eq_nocase(name, own[i]))
-            return !to_backend && str_eq_nocase(name, STR("upgrade"));
-    return true;
+            return to_backend ? y->target.rewrite && str_eq(own[i], STR("host"))
+                              : str_eq(own[i], STR("upgrade"));
+    return to_backend || !y->target.rewrite || !str_eq_nocase(str_sub(name, 0, cors.len), cors);
 }
 
-static size_t pass_headers(const struct http_header *from, size_t n, bool to_backend,
-                           struct http_header *to)
+static size_t pass_headers(const struct relay *y, const struct http_header *from, size_t n,
+                           bool to_backend, struct http_header *to)
 {
     size_t k = 0;
 
     for (size_t i = 0; i < n && k < MAX_HEADERS; i++)
-        if (is_passed(from[i].name, to_backend))
+        if (is_passed(y, from[i].name, to_backend))
             to[k++] = from[i];
     return k;
 }
@@ -168,7 +171,7 @@ static void rewrite_location(struct relay *y, struct http_header *headers, size_
 static void answer(struct relay *y, int status, const struct http_header *headers, size_t n)
 {
     struct http_header passed[MAX_HEADERS];
-    size_t n_passed = pass_headers(headers, n, false, passed);
+    size_t n_passed = pass_headers(y, headers, n, false, passed);
     int64_t length = str_eq(y->r->info.method, STR("HEAD")) ? 0 : length_of(headers, n);
 
     if (y->target.rewrite) {
@@ -249,7 +252,7 @@ static void upgrade(struct relay *y, struct http_call *c, const struct http_head
                     size_t n)
 {
     struct http_header passed[MAX_HEADERS];
-    size_t k = pass_headers(headers, n, false, passed);
+    size_t k = pass_headers(y, headers, n, false, passed);
     int rc = http_upgrade(y->r->http, passed, k, &front_ops, y, &y->front);
 
     if (rc < 0) {
@@ -355,25 +358,44 @@ static const struct http_call_ops call_ops = { on_head, on_body, on_end };
 
 /* --- the start --- */
 
-/* A page whose links are rewritten is asked for as it is. */
+/* "10.0.0.1" of "10.0.0.1:4711", "::1" of "[::1]:4711". */
+static struct str address_of(struct str peer)
+{
+    ptrdiff_t colon = str_rfind(peer, ':');
+
+    if (colon < 0)
+        return peer;
+    if (str_has_prefix(peer, STR("[")) && colon > 1)
+        return str_sub(peer, 1, (size_t)colon - 1);
+    return str_sub(peer, 0, (size_t)colon);
+}
+
+/* A page whose links are rewritten is asked for as it is; its server hears where the request came
+ * from. There is place for OWN_HEADERS more. */
 static size_t add_proxy_headers(const struct relay *y, struct http_header *headers, size_t n)
 {
-    struct str path = http_request_path(y->r->http);
+    struct arena *a = y->r->arena;
+    struct str peer = address_of(http_request_peer(y->r->http));
+    struct str before = value_of(headers, n, STR("x-forwarded-for"));
     size_t k = 0;
 
     for (size_t i = 0; i < n; i++)
         if (!str_eq_nocase(headers[i].name, STR("accept-encoding")) &&
+            !str_eq_nocase(headers[i].name, STR("x-forwarded-for")) &&
             !str_eq_nocase(headers[i].name, STR("x-forwarded-uri")))
             headers[k++] = headers[i];
-    if (k < MAX_HEADERS)
-        headers[k++] = (struct http_header){ STR("X-Forwarded-Uri"), path };
+    headers[k++] = (struct http_header){
+        STR("X-Forwarded-For"),
+        before.len ? arena_printf(a, "%.*s, %.*s", STR_ARG(before), STR_ARG(peer)) : peer,
+    };
+    headers[k++] = (struct http_header){ STR("X-Forwarded-Uri"), http_request_path(y->r->http) };
     return k;
 }
 
 static void send(struct relay *y)
 {
     struct api_request *r = y->r;
-    struct http_header passed[MAX_HEADERS];
+    struct http_header passed[MAX_HEADERS + OWN_HEADERS];
     const struct http_header *headers;
     size_t n = http_request_headers(r->http, &headers);
     struct http_client_options co = {
@@ -387,7 +409,7 @@ static void send(struct relay *y)
         .method = r->info.method,
         .path = y->target.path,
         .headers = passed,
-        .n_headers = pass_headers(headers, n, true, passed),
+        .n_headers = pass_headers(y, headers, n, true, passed),
         .body = r->body,
         .upgrade = http_request_header(r->http, STR("upgrade")),
         .ops = &call_ops,

@@ -33,7 +33,8 @@ struct relay_target {
     enum relay_errors errors;
     const char *unreachable; /* what the client is told before the reason */
     bool is_unavailable;     /* unreachable is 503 and not 500 */
-    /* URLs of the answer's Location and HTML become the proxy's own; NULL: as they are. */
+    /* URLs of the answer's Location and HTML become the proxy's own, and the backend hears where
+     * the request came from; NULL: all as it is. */
     const struct proxy_rewrite *rewrite;
 };
 

@@ -6,37 +6,23 @@
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/proxying/kubelet_endpoints.h"
 #include "apiserver/proxying/proxy_path.h"
-#include "apiserver/proxying/proxy_rewrite.h"
 #include "apiserver/proxying/relay.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/random.h"
 #include "http/http_server.h"
 
 static void send_to(struct api_request *r, const struct proxy_name *name, struct str address,
                     uint16_t port)
 {
-    bool is_v6 = str_find(address, ':') >= 0;
-    struct proxy_rewrite *rewrite = ARENA_NEW(r->arena, struct proxy_rewrite);
     struct relay_target t = {
         .address = address,
         .port = port,
-        .tls = str_eq(name->scheme, STR("https")) ? r->server->proxy_tls : NULL,
         .unreachable = "error trying to reach service",
         .is_unavailable = true,
-        .rewrite = rewrite,
     };
-    struct buf b;
 
-    *rewrite = (struct proxy_rewrite){
-        .prefix = proxy_path_prefix(r),
-        .target = arena_printf(r->arena, is_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(address), port),
-        .request_host = http_request_header(r->http, STR("host")),
-    };
-    buf_init_arena(&b, r->arena, 256);
-    proxy_path_append(r, &b);
-    t.path = buf_str(&b);
+    proxy_path_aim(r, name->scheme, &t);
     relay_start(r, &t);
 }
 
@@ -109,10 +95,10 @@ void pod_proxy_connect(struct api_request *r)
     pod = o.data;
     port = pod_port(pod, name.port);
     if (!port && !name.port.len)
-        port = 80;
-    if (!port || !pod->status.pod_ip.len) {
-        s = status_plain(r->arena, STATUS_BAD_REQUEST,
-                         port ? "address not allowed: the pod has no address" : "no such port");
+        port = str_eq(name.scheme, STR("https")) ? 443 : 80;
+    if (!port || !proxy_path_is_allowed(pod->status.pod_ip)) {
+        s = status_plain(r->arena, STATUS_BAD_REQUEST, "%s",
+                         port ? "address not allowed" : "no such port");
         api_respond_status(r, &s);
         return;
     }
@@ -149,7 +135,8 @@ static void draw(const struct core_v1_endpoint_subset *set, struct str port, str
         if (!str_eq(set->ports.items[p].name, port))
             continue;
         for (uint32_t i = 0; i < set->addresses.len; i++)
-            if (random_u64() % ++d->seen == 0) { /* each with the same chance */
+            if (proxy_path_is_allowed(set->addresses.items[i].ip) &&
+                random_u64() % ++d->seen == 0) { /* each with the same chance */
                 d->address = set->addresses.items[i].ip;
                 d->port = (uint16_t)set->ports.items[p].port;
             }
