@@ -4,12 +4,14 @@
 #   make up              as root: installs what is missing, builds, starts a cluster; ARGS="--nodes 2" goes to pintle up
 #   make demo            a Python script in containers answers through a Service of that cluster
 #   make down            stops it; nothing of it stays but its state (ARGS=--purge: nor that)
+#   make install         programs and a systemd unit below PREFIX (/usr/local); DESTDIR goes before it
 #   make test            installs what tests need, builds, runs every test
 #   make unit            unit tests; DIRS="base codec" of some directories, FILTER='json*/*' by name
 #   make e2e             tests from outside, with real clients; ARGS="-k watch" goes to pytest
 #   make check           formatting, layers, sizes, banned calls, linters
 #   make fuzz            every fuzz target for FUZZ_SECONDS each
 #   make bench           what we claim, measured (docs/benchmarks.md)
+#   make test-vm         the built tree in a qemu guest: control groups v2, a reboot, power cuts (tests/vm/README.md)
 #   make test-long       sanitizer and compiler matrix, long fuzzing
 #   make clean
 #
@@ -70,7 +72,7 @@ LLHTTP_OBJS := $(if $(filter http,$(DIRS)),$(addprefix $(B)/llhttp/,api.o http.o
 LIB_OBJS := $(call obj,$(LIB_SRCS)) $(GEN_SRCS:.c=.o) $(LLHTTP_OBJS) \
 	$(if $(and $(HAS_API),$(filter apiserver,$(DIRS))),$(B)/gen/openapi_documents.o)
 
-.PHONY: all up down demo programs help unit kapic-test e2e test check fuzz fuzz-run bench bench-programs test-long clean
+.PHONY: all install up down demo programs help unit kapic-test e2e test test-vm check fuzz fuzz-run bench bench-programs test-long clean
 all: $(B)/pintle programs
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
@@ -86,7 +88,7 @@ down:
 	@if [ -x $(B)/pintle ]; then $(B)/pintle down $(ARGS); else echo "nothing was built here, so nothing is up"; fi
 
 # Without the libraries every other message would mislead. Goals that install them go on.
-ifeq (,$(filter up down demo test bench help clean test-long,$(MAKECMDGOALS)))
+ifeq (,$(filter up down demo test test-vm bench help clean test-long,$(MAKECMDGOALS)))
 ifneq (yes,$(shell pkg-config --exists $(PKGS) 2>/dev/null && test -d $(LLHTTP_DIR) && echo yes))
 $(error packages are missing: run 'scripts/deps.sh build' as root (or 'make test', which does))
 endif
@@ -147,6 +149,13 @@ $(B)/pintle-pause: src/programs/pintle_pause.c
 	$(Q)$(CC) -Os -nostdlib -static -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-pie \
 		$(filter-out -include src/base/banned.h,$(WARNINGS)) -Wl,--build-id=none -Wl,-z,norelro -Wl,-n -s -o $@ $<
 
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pintle $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -t $(DESTDIR)$(PREFIX)/lib/pintle $(B)/pintle $(PROGRAMS)
+	ln -sf ../lib/pintle/pintle $(DESTDIR)$(PREFIX)/bin/pintle
+	sed 's|@PREFIX@|$(PREFIX)|' dist/pintle.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/pintle.service
+
 # Unit tests: foo_test.c beside foo.c, one program under Criterion, linked from the archive.
 $(B)/obj/%_test.o: ALL_CFLAGS += -Wno-conversion -Wno-shadow
 CRITERION := -lcriterion
@@ -176,6 +185,12 @@ test:
 	$(MAKE) kapic-test
 	$(MAKE) e2e
 
+# Minutes: all of it runs in emulation.
+test-vm:
+	scripts/deps.sh build demo vm
+	$(MAKE) -j$(shell nproc) all $(B)/unit-tests
+	tests/vm/run --build $(B) $(ARGS)
+
 check:
 	CC=$(CC) scripts/check.sh $(B)
 
@@ -200,6 +215,7 @@ test-long:
 	$(MAKE) MODE=tsan unit
 	$(MAKE) MODE=asan e2e
 	$(MAKE) fuzz FUZZ_SECONDS=300
+	$(MAKE) test-vm
 
 # What the benches run beside the program itself.
 BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch $(B)/bench-schedule $(B)/bench-dns

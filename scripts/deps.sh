@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages that Pintle needs, each named once, and their installation.
 #
-#   scripts/deps.sh build|run|test|bench|demo|clients ...    installs what is missing of these groups (as root)
+#   scripts/deps.sh build|run|test|bench|demo|clients|vm ...    installs what is missing of these groups (as root)
 #   scripts/deps.sh --list GROUP ...      names the packages, one a line
 #
 # Quick when nothing is missing: no network is touched then.
@@ -23,6 +23,8 @@ bench="g++ libsimdjson-dev"
 # The demo's image is made with these; clients: what scripts/test-tools.sh fetches a kubectl with.
 demo="buildah curl"
 clients="npm unzip"
+# `make test-vm`: the guest, and what its disk is made with.
+vm="libcriterion-dev qemu-system-x86 mmdebstrap e2fsprogs util-linux python3 npm unzip curl"
 
 list=false
 if [ "${1-}" = --list ]; then
@@ -40,7 +42,8 @@ for group in "$@"; do
     bench) wanted+=" $test $bench" ;;
     demo) wanted+=" $demo" ;;
     clients) wanted+=" $clients" ;;
-    *) echo "deps.sh: no group '$group' (build, run, test, bench, demo, clients)" >&2; exit 2 ;;
+    vm) wanted+=" $vm" ;;
+    *) echo "deps.sh: no group '$group' (build, run, test, bench, demo, clients, vm)" >&2; exit 2 ;;
     esac
 done
 if $list; then

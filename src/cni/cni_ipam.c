@@ -35,26 +35,30 @@ static int open_locked(const char *directory, struct err *err)
     return fd;
 }
 
-static bool is_owned(int dir, const char *name, struct str owner)
+enum { OWNER_MORE_BYTES = CNI_IPAM_OWNER_BYTES + 1 }; /* one more shows a longer one */
+
+static bool read_owner(int dir, const char *name, char text[OWNER_MORE_BYTES], struct str *ret)
 {
-    char text[CNI_IPAM_OWNER_BYTES + 1];
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n;
 
     if (fd < 0)
         return false;
-    n = read(fd, text, sizeof(text));
+    n = read(fd, text, OWNER_MORE_BYTES);
     (void)close(fd);
-    return n >= 0 && str_eq(str_n(text, (size_t)n), owner);
+    *ret = str_n(text, n > 0 ? (size_t)n : 0);
+    return n >= 0;
 }
 
-/* The files that are addresses and owner's, to fn until it returns non-zero. */
-typedef int owned_fn(int dir, const char *name, const struct ip *ip, void *arg);
-static int each_owned(int dir, struct str owner, owned_fn *fn, void *arg)
+/* The files that are addresses to fn, until it returns non-zero. */
+typedef int address_fn(int dir, const char *name, const struct ip *ip, struct str owner, void *arg);
+static int each_address(int dir, address_fn *fn, void *arg)
 {
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
     CLEANUP(closedir) DIR *d = copy < 0 ? NULL : fdopendir(copy);
+    char text[OWNER_MORE_BYTES];
     const struct dirent *e;
+    struct str owner;
     struct ip ip;
 
     if (!d) {
@@ -64,23 +68,25 @@ static int each_owned(int dir, struct str owner, owned_fn *fn, void *arg)
         return r;
     }
     while (r == 0 && (e = readdir(d)))
-        if (ip_parse(str_from_cstr(e->d_name), &ip) && is_owned(dir, e->d_name, owner))
-            r = fn(dir, e->d_name, &ip, arg);
+        if (ip_parse(str_from_cstr(e->d_name), &ip) && read_owner(dir, e->d_name, text, &owner))
+            r = fn(dir, e->d_name, &ip, owner, arg);
     return r;
 }
 
 struct wanted {
+    struct str owner;
     const struct ip_prefix *range;
     struct ip found;
 };
 
-static int take_if_in_range(int dir, const char *name, const struct ip *ip, void *arg)
+static int take_if_in_range(int dir, const char *name, const struct ip *ip, struct str owner,
+                            void *arg)
 {
     struct wanted *w = arg;
 
     (void)dir;
     (void)name;
-    if (!ip_prefix_contains(w->range, ip))
+    if (!str_eq(owner, w->owner) || !ip_prefix_contains(w->range, ip))
         return 0;
     w->found = *ip;
     return 1;
@@ -149,7 +155,7 @@ static int take_next(int dir, const struct ip_prefix *range, struct ip *ret, str
 int cni_ipam_allocate(const char *directory, const struct ip_prefix *range, struct str owner,
                       struct ip *ret, struct err *err)
 {
-    struct wanted w = { .range = range };
+    struct wanted w = { .owner = owner, .range = range };
     int dir, r;
 
     if (owner.len == 0 || owner.len > CNI_IPAM_OWNER_BYTES)
@@ -157,7 +163,7 @@ int cni_ipam_allocate(const char *directory, const struct ip_prefix *range, stru
     dir = open_locked(directory, err);
     if (dir < 0)
         return dir;
-    r = each_owned(dir, owner, take_if_in_range, &w);
+    r = each_address(dir, take_if_in_range, &w);
     if (r > 0) {
         *ret = w.found;
         r = 0;
@@ -173,15 +179,25 @@ int cni_ipam_allocate(const char *directory, const struct ip_prefix *range, stru
     return r;
 }
 
-static int remove_one(int dir, const char *name, const struct ip *ip, void *arg)
+struct kept {
+    cni_ipam_is_kept_fn *fn;
+    void *arg;
+};
+
+static int remove_unless_kept(int dir, const char *name, const struct ip *ip, struct str owner,
+                              void *arg)
 {
+    const struct kept *k = arg;
+
     (void)ip;
-    (void)arg;
+    if (k->fn(owner, k->arg))
+        return 0;
     return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int cni_ipam_release(const char *directory, struct str owner, struct err *err)
+int cni_ipam_retain(const char *directory, cni_ipam_is_kept_fn *is_kept, void *arg, struct err *err)
 {
+    struct kept k = { .fn = is_kept, .arg = arg };
     int dir, r;
 
     if (access(directory, F_OK) < 0 && errno == ENOENT)
@@ -189,7 +205,17 @@ int cni_ipam_release(const char *directory, struct str owner, struct err *err)
     dir = open_locked(directory, err);
     if (dir < 0)
         return dir;
-    r = each_owned(dir, owner, remove_one, NULL);
+    r = each_address(dir, remove_unless_kept, &k);
     (void)close(dir);
-    return r < 0 ? err_errno(err, -r, "release the addresses of '%.*s'", STR_ARG(owner)) : 0;
+    return r < 0 ? err_errno(err, -r, "release addresses of '%s'", directory) : 0;
+}
+
+static bool is_another(struct str owner, void *arg)
+{
+    return !str_eq(owner, *(const struct str *)arg);
+}
+
+int cni_ipam_release(const char *directory, struct str owner, struct err *err)
+{
+    return cni_ipam_retain(directory, is_another, &owner, err);
 }

@@ -3,6 +3,8 @@
  * next one follows the last one given, so that an address rests before it comes again. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/str.h"
 #include "net/ip_prefix.h"
 
@@ -16,3 +18,8 @@ int cni_ipam_allocate(const char *directory, const struct ip_prefix *range, stru
                       struct ip *ret, struct err *err);
 /* All of the owner's addresses; none is fine. */
 int cni_ipam_release(const char *directory, struct str owner, struct err *err);
+/* All addresses but those of owners that is_kept() likes: what a machine that went down has left,
+ * files without an owner among it. */
+typedef bool cni_ipam_is_kept_fn(struct str owner, void *arg);
+int cni_ipam_retain(const char *directory, cni_ipam_is_kept_fn *is_kept, void *arg,
+                    struct err *err);

@@ -15,6 +15,11 @@ int cni_network_ready(struct cni_network *n, struct err *err)
     return n->ops->ready(n, err);
 }
 
+int cni_network_retain(struct cni_network *n, const struct str *ids, size_t n_ids, struct err *err)
+{
+    return n->ops->retain ? n->ops->retain(n, ids, n_ids, err) : 0;
+}
+
 struct cni_call *cni_network_add(struct cni_network *n, const struct cni_attachment *a,
                                  cni_network_done_fn *done, void *arg)
 {
@@ -117,6 +122,14 @@ static struct cni_call *routed_remove(struct cni_network *n, const struct cni_at
     return c;
 }
 
+static int routed_retain(struct cni_network *n, const struct str *ids, size_t n_ids,
+                         struct err *err)
+{
+    const struct routed *rd = CONTAINER_OF(n, struct routed, network);
+
+    return cni_routed_retain(&rd->config, ids, n_ids, err);
+}
+
 static void routed_free(struct cni_network *n)
 {
     struct routed *rd = CONTAINER_OF(n, struct routed, network);
@@ -129,6 +142,7 @@ static const struct cni_network_ops routed_ops = {
     .ready = routed_ready,
     .add = routed_add,
     .remove = routed_remove,
+    .retain = routed_retain,
     .free = routed_free,
 };
 

@@ -49,6 +49,9 @@ int cni_network_set_ranges(struct cni_network *n, const struct ip_prefix *ranges
  * plugin_path ("a:b"). Results are kept in cache_directory until the Pod's network is deleted. */
 struct cni_network *cni_network_new_plugins(struct loop *l, const char *config_directory,
                                             const char *plugin_path, const char *cache_directory);
+/* Forgets addresses that are not of these sandboxes: a machine that went down has left them. Other
+ * plugins know for themselves. */
+int cni_network_retain(struct cni_network *n, const struct str *ids, size_t n_ids, struct err *err);
 void cni_network_free(struct cni_network *n); /* accepts NULL; no calls may be open */
 
 /* 0, or negative with the reason that the node's Ready condition gives. */

@@ -19,6 +19,8 @@ struct cni_network_ops {
     int (*ready)(struct cni_network *n, struct err *err);
     struct cni_call *(*add)(struct cni_network *n, const struct cni_attachment *a);
     struct cni_call *(*remove)(struct cni_network *n, const struct cni_attachment *a);
+    int (*retain)(struct cni_network *n, const struct str *ids, size_t n_ids,
+                  struct err *err); /* NULL: nothing to be done */
     void (*free)(struct cni_network *n);
 };
 struct cni_network { /* embedded first */

@@ -224,6 +224,32 @@ int cni_routed_delete(const struct cni_routed_config *config, const struct cni_r
     return cni_ipam_release(config->directory, owner, err);
 }
 
+struct sandboxes {
+    const struct str *ids;
+    size_t n;
+};
+
+static bool is_of_sandbox(struct str owner, void *arg)
+{
+    const struct sandboxes *s = arg;
+    struct str id, interface;
+
+    if (!str_cut(owner, '\n', &id, &interface))
+        return false; /* never written, or not whole */
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(id, s->ids[i]))
+            return true;
+    return false;
+}
+
+int cni_routed_retain(const struct cni_routed_config *config, const struct str *ids, size_t n_ids,
+                      struct err *err)
+{
+    struct sandboxes s = { .ids = ids, .n = n_ids };
+
+    return cni_ipam_retain(config->directory, is_of_sandbox, &s, err);
+}
+
 struct expected {
     const struct ip *ip;
     bool found;

@@ -33,6 +33,9 @@ int cni_routed_add(const struct cni_routed_config *config, const struct cni_rout
                    struct cni_result *ret, struct err *err);
 int cni_routed_delete(const struct cni_routed_config *config, const struct cni_routed_pod *pod,
                       struct err *err);
+/* Releases the addresses of all but these sandboxes. */
+int cni_routed_retain(const struct cni_routed_config *config, const struct str *ids, size_t n_ids,
+                      struct err *err);
 /* Is everything of `result` as add made it? ERR_NOT_FOUND says what is not. */
 int cni_routed_check(const struct cni_routed_config *config, const struct cni_routed_pod *pod,
                      const struct cni_result *result, struct err *err);

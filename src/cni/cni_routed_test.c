@@ -186,3 +186,44 @@ Test(cni_ipam, gives_each_address_once_and_rests_it)
     NET_OK(cni_ipam_allocate(directory, &range, STR("pod9"), &ip, &err));
     cr_expect_neq(ip_cmp(&first, &ip), 0, "an address came back at once");
 }
+
+static void write_owner_of(const struct ip *ip, const char *owner)
+{
+    char path[128], text[IP_TEXT_BYTES];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, ip_print(ip, text));
+    fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    cr_assert(fd >= 0 && write(fd, owner, strlen(owner)) == (ssize_t)strlen(owner));
+    (void)close(fd);
+}
+
+/* A power cut loses records of sandboxes, and what files of addresses say. */
+Test(cni_ipam, addresses_of_lost_sandboxes_come_back)
+{
+    static const char *const owners[] = { "s1\neth0", "s2\neth0", "", "s3\neth0", "s1" };
+    const struct str known[] = { STR("s3"), STR("s2"), STR("s9") };
+    struct ip_prefix range;
+    struct ip ip;
+    struct err err;
+    char text[IP_TEXT_BYTES];
+
+    (void)snprintf(directory, sizeof(directory), "%s/ipam", net_fixture_enter());
+    config = (struct cni_routed_config){ .directory = directory };
+    NET_OK(cni_routed_retain(&config, known, ARRAY_LEN(known), &err)); /* it is not there yet */
+    cr_assert(ip_prefix_parse(STR("10.1.1.0/29"), &range));
+    for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
+        (void)snprintf(text, sizeof(text), "any%zu", i);
+        NET_OK(cni_ipam_allocate(directory, &range, str_from_cstr(text), &ip, &err));
+        write_owner_of(&ip, owners[i]);
+    }
+    cr_expect_eq(cni_ipam_allocate(directory, &range, STR("s4\neth0"), &ip, &err), ERR_NO_SPACE);
+    NET_OK(cni_routed_retain(&config, known, ARRAY_LEN(known), &err));
+    NET_OK(cni_ipam_allocate(directory, &range, STR("s2\neth0"), &ip, &err));
+    cr_expect_str_eq(ip_print(&ip, text), "10.1.1.3", "it has kept its own");
+    for (int i = 0; i < 3; i++) { /* of s1, of nobody, and of what was not whole */
+        (void)snprintf(text, sizeof(text), "new%d\neth0", i);
+        NET_OK(cni_ipam_allocate(directory, &range, str_from_cstr(text), &ip, &err));
+    }
+    cr_expect_eq(cni_ipam_allocate(directory, &range, STR("s4\neth0"), &ip, &err), ERR_NO_SPACE);
+}

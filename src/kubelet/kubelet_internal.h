@@ -106,6 +106,9 @@ struct pod_worker {
     struct arena statuses_arena;
     struct runtime_container_status *statuses; /* of the sandbox's containers */
     size_t n_statuses;
+    struct arena lost_arena;
+    struct runtime_container_status *lost; /* last runs in sandboxes that were made anew */
+    size_t n_lost;
     bool is_listed;   /* statuses are known */
     char *sandbox_id; /* NULL: none */
     bool is_sandbox_ready;
@@ -161,6 +164,10 @@ const struct runtime_container_status *pod_worker_latest(const struct pod_worker
 /* The container's run before that one; NULL: none. */
 const struct runtime_container_status *
 pod_worker_run_before(const struct pod_worker *w, const struct runtime_container_status *c);
+/* Its last run that has gone with an earlier sandbox; NULL: none. */
+const struct runtime_container_status *pod_worker_lost_run(const struct pod_worker *w,
+                                                           struct str name);
+void pod_worker_keep_lost(struct pod_worker *w); /* before the sandbox is removed */
 struct runtime_strs pod_worker_ips(const struct pod_worker *w);
 void pod_worker_event(struct pod_worker *w, struct str container, const char *type,
                       const char *reason, const char *fmt, ...)

@@ -143,6 +143,7 @@ static void on_sandbox_removed(const struct runtime_result *res, void *arg)
 
 void pod_sandbox_remove(struct pod_worker *w)
 {
+    pod_worker_keep_lost(w);
     if (w->phase == POD_RUNS && w->n_statuses)
         pod_worker_event(w, STR_NULL, "Normal", "SandboxChanged",
                          "Pod sandbox changed, it will be killed and re-created.");

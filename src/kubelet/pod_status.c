@@ -176,31 +176,6 @@ static bool will_restart(const struct maker *m, const struct pod_container *c,
            pod_plan_restarts(m->pod->spec.restart_policy, &p);
 }
 
-static void set_ended(const struct maker *m, const struct pod_container *c,
-                      const struct runtime_container_status *status, struct pod_slot *s,
-                      struct core_v1_container_status *ret)
-{
-    struct core_v1_container_state_terminated *t = terminated(m, c->spec, status);
-    const struct runtime_container_status *before;
-
-    if (!will_restart(m, c, status)) {
-        ret->state.terminated = t;
-        before = pod_worker_run_before(m->worker, status);
-        if (before)
-            ret->last_state.terminated = terminated(m, c->spec, before);
-        return;
-    }
-    if (s->waiting_reason)
-        ret->state.waiting =
-            waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
-    else if (s->restart_at_ms > loop_now_ms(m->worker->k->loop))
-        ret->state.waiting = back_off(m, s);
-    else
-        ret->state.terminated = t;
-    if (ret->state.waiting)
-        ret->last_state.terminated = t;
-}
-
 static struct core_v1_container_state_terminated *never_ran(const struct maker *m, struct str id)
 {
     struct core_v1_container_state_terminated *t =
@@ -211,35 +186,6 @@ static struct core_v1_container_state_terminated *never_ran(const struct maker *
     t->message = STR("The container could not be located when the pod was terminated");
     t->container_id = id;
     return t;
-}
-
-/* status: of the run that is being made; NULL: there is none yet. */
-static void set_not_there(const struct maker *m, const struct pod_container *c, struct pod_slot *s,
-                          const struct runtime_container_status *status,
-                          struct core_v1_container_status *ret)
-{
-    bool is_main = c->kind == POD_CONTAINER_MAIN || c->kind == POD_CONTAINER_EPHEMERAL;
-    const struct runtime_container_status *before =
-        status ? pod_worker_run_before(m->worker, status) : NULL;
-
-    ret->restart_count = (int32_t)(status ? status->attempt : s->attempt);
-    if (before)
-        ret->last_state.terminated = terminated(m, c->spec, before);
-    if (m->worker->phase != POD_RUNS && m->plan->is_over) { /* it will never be */
-        ret->state.terminated = never_ran(m, STR_NULL);
-        return;
-    }
-    if (s->waiting_reason)
-        ret->state.waiting =
-            waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
-    else
-        ret->state.waiting =
-            waiting(m,
-                    is_main && m->pod->spec.init_containers.len && !m->plan->is_initialized
-                        ? STR("PodInitializing")
-                    : is_main || m->plan->is_initialized ? STR("ContainerCreating")
-                                                         : STR("PodInitializing"),
-                    STR_NULL);
 }
 
 static const struct core_v1_container_status *told_status(const struct maker *m,
@@ -266,9 +212,81 @@ static const struct core_v1_container_status *told_status(const struct maker *m,
 
 /* What it ended with, as far as anybody knows: the runtime knows nothing of it any more. */
 static struct core_v1_container_state_terminated *
-lost_end(const struct maker *m, const struct core_v1_container_status *told)
+lost_end(const struct maker *m, const struct pod_container *c,
+         const struct core_v1_container_status *told)
 {
+    const struct runtime_container_status *lost = pod_worker_lost_run(m->worker, c->spec->name);
+
+    if (lost && lost->attempt >= (uint32_t)MAX(told->restart_count, 0))
+        return terminated(m, c->spec, lost);
     return told->state.terminated ? told->state.terminated : never_ran(m, told->container_id);
+}
+
+/* How the run before that one has ended; NULL: it is the first. What the runtime has forgotten, the
+ * API may still know. */
+static struct core_v1_container_state_terminated *
+end_before(const struct maker *m, const struct pod_container *c,
+           const struct runtime_container_status *status)
+{
+    const struct runtime_container_status *before = pod_worker_run_before(m->worker, status);
+    const struct core_v1_container_status *told = told_status(m, c);
+
+    if (before)
+        return terminated(m, c->spec, before);
+    if (!told || (uint32_t)MAX(told->restart_count, 0) > status->attempt)
+        return NULL;
+    if ((uint32_t)told->restart_count == status->attempt || !told->container_id.len)
+        return told->last_state.terminated;
+    return lost_end(m, c, told);
+}
+
+static void set_ended(const struct maker *m, const struct pod_container *c,
+                      const struct runtime_container_status *status, struct pod_slot *s,
+                      struct core_v1_container_status *ret)
+{
+    struct core_v1_container_state_terminated *t = terminated(m, c->spec, status);
+
+    if (!will_restart(m, c, status)) {
+        ret->state.terminated = t;
+        ret->last_state.terminated = end_before(m, c, status);
+        return;
+    }
+    if (s->waiting_reason)
+        ret->state.waiting =
+            waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
+    else if (s->restart_at_ms > loop_now_ms(m->worker->k->loop))
+        ret->state.waiting = back_off(m, s);
+    else
+        ret->state.terminated = t;
+    if (ret->state.waiting)
+        ret->last_state.terminated = t;
+}
+
+/* status: of the run that is being made; NULL: there is none yet. */
+static void set_not_there(const struct maker *m, const struct pod_container *c, struct pod_slot *s,
+                          const struct runtime_container_status *status,
+                          struct core_v1_container_status *ret)
+{
+    bool is_main = c->kind == POD_CONTAINER_MAIN || c->kind == POD_CONTAINER_EPHEMERAL;
+
+    ret->restart_count = (int32_t)(status ? status->attempt : s->attempt);
+    if (status)
+        ret->last_state.terminated = end_before(m, c, status);
+    if (m->worker->phase != POD_RUNS && m->plan->is_over) { /* it will never be */
+        ret->state.terminated = never_ran(m, STR_NULL);
+        return;
+    }
+    if (s->waiting_reason)
+        ret->state.waiting =
+            waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
+    else
+        ret->state.waiting =
+            waiting(m,
+                    is_main && m->pod->spec.init_containers.len && !m->plan->is_initialized
+                        ? STR("PodInitializing")
+                    : is_main || m->plan->is_initialized ? STR("ContainerCreating")
+                                                         : STR("PodInitializing"),
+                    STR_NULL);
 }
 
 /* A container that the API knows of and the runtime does not: a reboot, a sandbox that was made
@@ -279,9 +297,13 @@ static bool set_lost(const struct maker *m, const struct pod_container *c,
     const struct core_v1_container_status *told = told_status(m, c);
     struct core_v1_container_state_terminated *end;
 
-    if (!told || !told->container_id.len || (!told->state.terminated && !told->state.running))
+    if (!told)
         return false;
-    end = lost_end(m, told);
+    if (!told->container_id.len || (!told->state.terminated && !told->state.running)) {
+        ret->last_state.terminated = told->last_state.terminated; /* it has yet to come again */
+        return false;
+    }
+    end = lost_end(m, c, told);
     if (m->worker->phase == POD_RUNS && !m->worker->is_final && !m->plan->is_over) {
         ret->last_state.terminated = end;
         return false;
@@ -317,7 +339,7 @@ static void make_container(const struct maker *m, const struct pod_container *c,
 {
     struct pod_worker *w = m->worker;
     struct pod_slot *s = pod_worker_slot(w, c->spec->name);
-    const struct runtime_container_status *status = pod_worker_latest(w, c->spec->name), *before;
+    const struct runtime_container_status *status = pod_worker_latest(w, c->spec->name);
     bool is_running = status && status->state == RUNTIME_CONTAINER_IS_RUNNING;
 
     ret->name = c->spec->name;
@@ -348,9 +370,7 @@ static void make_container(const struct maker *m, const struct pod_container *c,
     ret->ready = !c->spec->readiness_probe && !c->spec->startup_probe
                      ? true
                      : s->probed_id && prober_is_ready(w->k->prober, status->id);
-    before = pod_worker_run_before(w, status);
-    if (before)
-        ret->last_state.terminated = terminated(m, c->spec, before);
+    ret->last_state.terminated = end_before(m, c, status);
 }
 
 /* --- the whole --- */

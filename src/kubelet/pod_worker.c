@@ -135,13 +135,24 @@ const struct runtime_container_status *pod_worker_latest(const struct pod_worker
 const struct runtime_container_status *
 pod_worker_run_before(const struct pod_worker *w, const struct runtime_container_status *c)
 {
-    const struct runtime_container_status *best = NULL;
+    const struct runtime_container_status *best = pod_worker_lost_run(w, c->name);
 
+    if (best && best->attempt >= c->attempt)
+        best = NULL;
     for (size_t i = 0; i < w->n_statuses; i++)
         if (str_eq(w->statuses[i].name, c->name) && w->statuses[i].attempt < c->attempt &&
             (!best || w->statuses[i].attempt > best->attempt))
             best = &w->statuses[i];
     return best;
+}
+
+const struct runtime_container_status *pod_worker_lost_run(const struct pod_worker *w,
+                                                           struct str name)
+{
+    for (size_t i = 0; i < w->n_lost; i++)
+        if (str_eq(w->lost[i].name, name))
+            return &w->lost[i];
+    return NULL;
 }
 
 /* --- what the runtime says --- */
@@ -166,6 +177,26 @@ static void copy_status(struct arena *a, const struct runtime_container_status *
     to->image_id = dup_map_text(a, from->image_id);
     to->log_path = dup_map_text(a, from->log_path);
     to->labels = to->annotations = (struct runtime_map){ 0 };
+}
+
+void pod_worker_keep_lost(struct pod_worker *w)
+{
+    struct arena old = w->lost_arena;
+    const struct runtime_container_status *before = w->lost;
+    size_t n_before = w->n_lost;
+
+    w->lost_arena = (struct arena){ 0 };
+    w->lost =
+        ARENA_NEW_ARRAY(&w->lost_arena, struct runtime_container_status, w->n_statuses + n_before);
+    w->n_lost = 0;
+    for (size_t i = 0; i < w->n_statuses; i++)
+        if (w->statuses[i].state == RUNTIME_CONTAINER_IS_EXITED &&
+            &w->statuses[i] == pod_worker_latest(w, w->statuses[i].name))
+            copy_status(&w->lost_arena, &w->statuses[i], &w->lost[w->n_lost++]);
+    for (size_t i = 0; i < n_before; i++)
+        if (!pod_worker_lost_run(w, before[i].name))
+            copy_status(&w->lost_arena, &before[i], &w->lost[w->n_lost++]);
+    arena_done(&old);
 }
 
 static void on_listed(const struct runtime_result *res, void *arg)
@@ -359,6 +390,10 @@ static void act(struct pod_worker *w, const struct plan_input *in, const struct 
             pod_sandbox_make(w);
         break;
     case PLAN_REMOVE_SANDBOX:
+        w->grace_ms = pod_worker_grace_ms(w);
+        if (kill_running(w)) /* what runs without its sandbox; how it ends is to be known */
+            break;
+        w->ending_since_ms = 0;
         pod_sandbox_remove(w);
         break;
     case PLAN_STOP_SANDBOX:
@@ -652,6 +687,7 @@ void pod_worker_free(struct pod_worker *w)
     map_done(&w->slots);
     api_object_unref(w->pod);
     arena_done(&w->statuses_arena);
+    arena_done(&w->lost_arena);
     arena_done(&w->ips_arena);
     mem_free(w->sandbox_id);
     mem_free(w->volume_error);

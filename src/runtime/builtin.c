@@ -589,6 +589,16 @@ static void on_exits(struct loop_watch *w, int events)
         }
 }
 
+static void learn_boot(struct builtin *b)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str text = STR_NULL;
+    struct err ignored; /* without it no boot differs from another */
+
+    (void)runtime_files_read(&a, AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, &ignored);
+    (void)snprintf(b->boot_id, sizeof(b->boot_id), "%.*s", STR_ARG(str_trim(text)));
+}
+
 static void learn_host(struct oci_host *h)
 {
     struct rlimit limit;
@@ -711,6 +721,7 @@ int runtime_builtin_new(struct loop *l, const struct runtime_builtin_options *o,
     list_init(&b->calls);
     loop_task_init(&b->kick_task, run_steps);
     learn_host(&b->host);
+    learn_boot(b);
     (void)snprintf(b->version, sizeof(b->version), "1.0");
     r = set_up(b, o, err);
     if (r < 0) {

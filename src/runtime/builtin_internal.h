@@ -79,6 +79,7 @@ struct builtin {
     runtime_event_fn *on_event;
     void *event_arg;
     char version[64];
+    char boot_id[40]; /* of the kernel */
 };
 
 struct runtime_call {

@@ -159,6 +159,7 @@ int builtin_save_sandbox(const struct builtin_sandbox *s, struct err *err)
     put_int(&b, "hostPID", s->host_pid);
     put_int(&b, "sharedPID", s->shared_pid);
     put_int(&b, "networkIsUp", s->network_is_up);
+    put_str(&b, "boot", str_from_cstr(s->b->boot_id));
     put_process(&b, "pause", &s->pause);
     buf_append_lit(&b, ",\"ips\":[");
     for (size_t i = 0; i < s->status.ips.len; i++)
@@ -201,6 +202,7 @@ int builtin_save_container(const struct builtin_container *c, struct err *err)
     put_int(&b, "stdin", c->has_stdin);
     put_int(&b, "stdinOnce", c->stdin_once);
     put_int(&b, "starting", c->is_starting);
+    put_str(&b, "boot", str_from_cstr(c->b->boot_id));
     put_process(&b, "main", &c->main);
     put_process(&b, "shim", &c->shim);
     buf_append_char(&b, '}');
@@ -243,10 +245,14 @@ static struct runtime_map get_map(struct arena *a, const struct value *v, const 
     return map;
 }
 
-static void get_process(const struct value *record, const char *key, struct builtin_process *p)
+/* A number and ticks since the boot mean nothing after another boot. */
+static void get_process(const struct builtin *b, const struct value *record, const char *key,
+                        struct builtin_process *p)
 {
     const struct value *v = value_get(record, str_from_cstr(key));
 
+    if (!str_eq(get_str(record, "boot"), str_from_cstr(b->boot_id)))
+        return;
     if (!v || v->type != VALUE_ARRAY || v->len != 2 || v->items[0].type != VALUE_INT ||
         v->items[1].type != VALUE_INT)
         return;
@@ -336,7 +342,7 @@ static int load_sandbox(struct builtin *b, struct str id, struct err *err)
     s->host_pid = get_int(&v, "hostPID") != 0;
     s->shared_pid = get_int(&v, "sharedPID") != 0;
     s->network_is_up = get_int(&v, "networkIsUp") != 0;
-    get_process(&v, "pause", &s->pause);
+    get_process(b, &v, "pause", &s->pause);
     read_ips(s, &v);
     if (s->status.ready)
         s->status.ready = builtin_process_watch(&s->pause, b->rt.loop, builtin_on_pause_end) == 0;
@@ -401,8 +407,8 @@ static int load_container(struct builtin *b, struct str id, struct err *err)
     c->has_stdin = get_int(&v, "stdin") != 0;
     c->stdin_once = get_int(&v, "stdinOnce") != 0;
     c->is_starting = get_int(&v, "starting") != 0;
-    get_process(&v, "main", &c->main);
-    get_process(&v, "shim", &c->shim);
+    get_process(b, &v, "main", &c->main);
+    get_process(b, &v, "shim", &c->shim);
     c->status.pid = c->main.pid;
     c->sandbox = builtin_find_sandbox(b, c->sandbox_id);
     list_append(&b->containers, &c->link);
@@ -434,9 +440,27 @@ static int load_all(struct builtin *b, const char *kind,
     return 0;
 }
 
+/* Records that a power cut has taken leave addresses behind. */
+static int release_addresses(struct builtin *b, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str *ids;
+    size_t n = 0;
+
+    LIST_FOREACH(l, &b->sandboxes)
+        n++;
+    ids = ARENA_NEW_ARRAY(&a, struct str, n);
+    n = 0;
+    LIST_FOREACH(l, &b->sandboxes)
+        ids[n++] = CONTAINER_OF(l, struct builtin_sandbox, link)->status.id;
+    return b->network ? cni_network_retain(b->network, ids, n, err) : 0;
+}
+
 int builtin_load(struct builtin *b, struct err *err)
 {
     int r = load_all(b, "sandboxes", load_sandbox, err);
 
-    return r < 0 ? r : load_all(b, "containers", load_container, err);
+    if (r >= 0)
+        r = load_all(b, "containers", load_container, err);
+    return r < 0 ? r : release_addresses(b, err);
 }

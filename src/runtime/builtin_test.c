@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "cni/cni_network.h"
@@ -488,5 +489,46 @@ Test(builtin, nobody_knows_an_end_without_conmon)
         cr_expect_str_eq(got.reason, "Unknown");
         remove_all();
     }
+    leave();
+}
+
+/* Another boot's process numbers are other processes, whatever runs under them now. */
+static void pretend_another_boot(const char *kind, struct str id, const char *file)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const char *path = arena_printf(&a, ROOT "/%s/%.*s/%s", kind, STR_ARG(id), file).p;
+    struct str text, boot;
+    struct err err;
+    ptrdiff_t at;
+
+    NET_OK(runtime_files_read(&a, AT_FDCWD, path, 1 << 20, &text, &err));
+    at = str_find_str(text, STR("\"boot\":\""));
+    cr_assert(at >= 0);
+    boot = str_tail(text, (size_t)at + 8);
+    ((char *)(uintptr_t)boot.p)[0] = boot.p[0] == '0' ? '1' : '0';
+    NET_OK(runtime_files_write(path, text, 0600, &err));
+}
+
+Test(builtin, after_another_boot_nothing_runs)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str sandbox, container;
+
+    enter();
+    run_sandbox((struct runtime_sandbox_config){ 0 });
+    create("sleep 1000", (struct runtime_container_config){ 0 });
+    CALL_OK(start_container, container_id);
+    sandbox = str_dup(&a, sandbox_id);
+    container = str_dup(&a, container_id);
+    rt->ops->free(rt);
+    pretend_another_boot("sandboxes", sandbox, "sandbox.json");
+    pretend_another_boot("containers", container, "container.json");
+    new_runtime();
+    CALL_OK(container_status, container_id);
+    cr_expect_eq(got.container.state, RUNTIME_CONTAINER_IS_EXITED);
+    cr_expect_eq(got.container.exit_code, 255);
+    CALL_OK(pod_sandbox_status, sandbox_id);
+    cr_expect(!got.sandbox.ready);
+    remove_all();
     leave();
 }

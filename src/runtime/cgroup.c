@@ -79,20 +79,36 @@ static struct str read_text(struct arena *a, const char *directory, const char *
     return str_trim(text);
 }
 
-/* A new cpuset has no CPUs; a new v2 group gives its children no controllers. */
-static void inherit(const char *parent, const char *directory)
+static bool has_word(struct str words, struct str wanted)
+{
+    struct str word;
+
+    while (str_next(&words, ' ', &word))
+        if (str_eq(word, wanted))
+            return true;
+    return false;
+}
+
+/* v2: a group gives its children no controllers of itself, and who else has a say in the tree
+ * (systemd) may have taken some back since. */
+static void give_controllers(const char *parent)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str rest = read_text(&a, parent, "cgroup.controllers"), name;
+    struct str given = read_text(&a, parent, "cgroup.subtree_control");
+
+    while (str_next(&rest, ' ', &name))
+        if (!has_word(given, name)) /* what cannot be had here is not given */
+            (void)write_text(parent, "cgroup.subtree_control",
+                             arena_printf(&a, "+%.*s", STR_ARG(name)));
+}
+
+/* v1: a new cpuset has no CPUs. */
+static void inherit_sets(const char *parent, const char *directory)
 {
     static const char *const sets[] = { "cpuset.cpus", "cpuset.mems" };
     CLEANUP(arena_done) struct arena a = { 0 };
 
-    if (cgroup_is_v2()) {
-        struct str rest = read_text(&a, parent, "cgroup.controllers"), name;
-
-        while (str_next(&rest, ' ', &name)) /* what cannot be had here is not given */
-            (void)write_text(parent, "cgroup.subtree_control",
-                             arena_printf(&a, "+%.*s", STR_ARG(name)));
-        return;
-    }
     for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
         struct str value = read_text(&a, parent, sets[i]);
 
@@ -105,17 +121,21 @@ static int make_in(char *directory, size_t root_len, struct err *err)
 {
     for (size_t i = root_len + 1;; i++) {
         char c = directory[i], parent[CGROUP_PATH_BYTES];
+        bool is_new = false;
 
         if (c != '/' && c != '\0')
             continue;
         directory[i] = '\0';
-        if (mkdir(directory, 0755) == 0) {
-            (void)snprintf(parent, sizeof(parent), "%s", directory);
-            *strrchr(parent, '/') = '\0';
-            inherit(parent, directory);
-        } else if (errno != EEXIST) {
+        (void)snprintf(parent, sizeof(parent), "%s", directory);
+        *strrchr(parent, '/') = '\0';
+        if (mkdir(directory, 0755) == 0)
+            is_new = true;
+        else if (errno != EEXIST)
             return err_errno(err, errno, "make the cgroup '%s'", directory);
-        }
+        if (cgroup_is_v2())
+            give_controllers(parent);
+        else if (is_new)
+            inherit_sets(parent, directory);
         directory[i] = c;
         if (c == '\0')
             return 0;

@@ -299,7 +299,8 @@ static void print_devices_rules(struct buf *b, const struct runtime_container_co
         buf_append_lit(b, "\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]");
 }
 
-static void print_resources(struct buf *b, const struct runtime_container_config *c)
+static void print_resources(struct buf *b, const struct runtime_container_config *c,
+                            const struct oci_host *host)
 {
     const struct runtime_resources *r = &c->resources;
     bool first = true;
@@ -319,6 +320,8 @@ static void print_resources(struct buf *b, const struct runtime_container_config
     buf_append_char(b, '}');
     if (r->pids_limit > 0)
         buf_printf(b, ",\"pids\":{\"limit\":%lld}", (long long)r->pids_limit);
+    if (host->has_cgroup_v2) /* out of memory, a container ends as a whole */
+        buf_append_lit(b, ",\"unified\":{\"memory.oom.group\":\"1\"}");
     buf_append_lit(b, "},");
 }
 
@@ -369,7 +372,7 @@ static void print_linux(struct buf *b, const struct oci_spec *s, uint64_t capabi
 
     buf_append_lit(b, "\"linux\":{");
     print_namespaces(b, s);
-    print_resources(b, s->config);
+    print_resources(b, s->config, &s->host);
     print_seccomp(b, s, capabilities);
     print_paths(b, "maskedPaths", &security->masked_paths, security->has_masked_paths, masked,
                 ARRAY_LEN(masked), security->privileged);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,30 +69,68 @@ int runtime_files_read(struct arena *a, int dir_fd, const char *path, size_t lim
     return r;
 }
 
-int runtime_files_write(const char *path, struct str text, mode_t mode, struct err *err)
+static int write_all(int fd, struct str text)
+{
+    while (text.len) {
+        ssize_t n = write(fd, text.p, text.len);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        text = str_tail(text, n > 0 ? (size_t)n : 0);
+    }
+    return 0;
+}
+
+static int replace(const char *path, struct str text, mode_t mode, bool is_durable, struct err *err)
 {
     char temporary[4096];
-    int n = snprintf(temporary, sizeof(temporary), "%s.new", path), fd;
+    int n = snprintf(temporary, sizeof(temporary), "%s.new", path), fd, r;
 
     if (n < 0 || (size_t)n >= sizeof(temporary))
         return err_set(err, ERR_INVALID, "'%s' is too long", path);
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)
         return err_errno(err, errno, "write '%s'", path);
-    while (text.len) {
-        ssize_t written = write(fd, text.p, text.len);
-
-        if (written < 0 && errno != EINTR) {
-            int r = err_errno(err, errno, "write '%s'", path);
-
-            (void)close(fd);
-            (void)unlink(temporary);
-            return r;
-        }
-        text = str_tail(text, written > 0 ? (size_t)written : 0);
-    }
+    r = write_all(fd, text);
+    if (r == 0 && is_durable && fsync(fd) < 0)
+        r = -errno;
     (void)close(fd);
-    return rename(temporary, path) < 0 ? err_errno(err, errno, "write '%s'", path) : 0;
+    if (r == 0 && rename(temporary, path) < 0)
+        r = -errno;
+    if (r == 0)
+        return 0;
+    (void)unlink(temporary);
+    return err_errno(err, -r, "write '%s'", path);
+}
+
+int runtime_files_write(const char *path, struct str text, mode_t mode, struct err *err)
+{
+    return replace(path, text, mode, false, err);
+}
+
+int runtime_files_sync_directory(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+    if (fd < 0)
+        return err_errno(err, errno, "open '%s'", path);
+    if (fsync(fd) < 0)
+        r = err_errno(err, errno, "sync '%s'", path);
+    (void)close(fd);
+    return r;
+}
+
+int runtime_files_write_durably(const char *path, struct str text, mode_t mode, struct err *err)
+{
+    char directory[4096];
+    int n = snprintf(directory, sizeof(directory), "%s", path);
+    char *slash = n > 0 && (size_t)n < sizeof(directory) ? strrchr(directory, '/') : NULL;
+    int r = replace(path, text, mode, true, err);
+
+    if (r < 0 || !slash)
+        return r;
+    *slash = '\0';
+    return runtime_files_sync_directory(directory, err);
 }
 
 /* The entries of an open directory, which is closed. */

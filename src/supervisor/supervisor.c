@@ -27,6 +27,7 @@
 #include "supervisor/component.h"
 #include "supervisor/readiness.h"
 #include "supervisor/run_state.h"
+#include "supervisor/service_notify.h"
 #include "supervisor/stage.h"
 
 #define PARENT_VARIABLE "PINTLE_SUPERVISOR"
@@ -133,6 +134,7 @@ static void stop(struct supervisor *s, int code)
         return;
     s->is_stopping = true;
     s->code = code;
+    service_notify_tell("STOPPING=1");
     readiness_free(TAKE(s->readiness));
     loop_timer_start(&s->deadline, STOP_MS);
     stop_next(s);
@@ -195,6 +197,7 @@ static void on_nodes_ready(void *arg)
            c->n_nodes, c->n_nodes == 1 ? "" : "s", (long long)took_ms / 1000,
            (long long)took_ms % 1000 / 10, c->root);
     close_stdout();
+    service_notify_tell("READY=1");
 }
 
 static void on_ready(struct component *c)
@@ -457,6 +460,7 @@ int supervisor_run(const struct cluster *c, const char *record)
     bool was_up = false;
     int code = 1;
 
+    service_notify_take();
     if (stage_set(&stage, c, record, &err) < 0)
         (void)fprintf(stderr, "pintle up: %s\n", err.text);
     else

@@ -1,6 +1,7 @@
 """The node agent on real containers: an API server and one kubelet, Pods bound by hand."""
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -624,6 +625,31 @@ def test_ended_pods_keep_their_status_over_a_restart(raw, node, names):
     run(raw, pod(names("-after"), sh("true"), restartPolicy="Never"), has_phase("Succeeded"))
     after = raw.get(f"{PODS}/{name}").json()
     assert container(after)["state"] == container(before)["state"]
+
+
+def test_a_lost_machine(raw, node, names):
+    """As after a reboot: nothing runs, and nobody has seen how it ended."""
+    name = names()
+    before = run(raw, pod(name, forever()), is_ready)
+    assert node.stop() == 0
+    groups = Path("/sys/fs/cgroup").glob(f"**{node.cgroup}/kubepods/**/*{before['metadata']['uid']}/**/cgroup.procs")
+    pids = {int(p) for group in groups for p in group.read_text().split()}
+    assert len(pids) >= 3  # pause, conmon, the container's own
+    comm = {p: Path(f"/proc/{p}/comm").read_text().strip() for p in pids}
+    for pid in sorted(pids, key=lambda p: comm[p] != "conmon"):  # it sees no end
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    node.start()
+    after = await_object(raw, f"{PODS}/{name}", lambda o: is_ready(o) and container(o)["restartCount"] == 1)
+    last = container(after)["lastState"]["terminated"]
+    assert (last["exitCode"], last["reason"]) == (255, "Unknown")
+    assert last["containerID"] == container(before)["containerID"] != container(after)["containerID"]
+    # Another kubelet knows it from the API alone.
+    node.stop(signal.SIGKILL)
+    node.start()
+    run(raw, pod(names("-after"), sh("true"), restartPolicy="Never"), has_phase("Succeeded"))
+    again = raw.get(f"{PODS}/{name}").json()
+    assert container(again)["lastState"]["terminated"] == last and container(again)["restartCount"] == 1
 
 
 # --- static Pods ---

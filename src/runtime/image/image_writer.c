@@ -134,7 +134,7 @@ static int drop_tag(struct image_writer *w, const struct image *image, struct st
             value_push(&a, &tags, value_string(image->info.tags.items[i]));
     value_set(&a, &v, STR("tags"), tags);
     value_print(&b, &v);
-    return runtime_files_write(path, buf_str(&b), 0600, err);
+    return runtime_files_write_durably(path, buf_str(&b), 0600, err);
 }
 
 static int take_tag(struct image_writer *w, struct str tag, struct str id, struct err *err)
@@ -182,6 +182,7 @@ static int write_record(struct image_writer *w, const struct image_writer_image 
     const struct value *inner = value_get(config, STR("config"));
     CLEANUP(buf_done) struct buf b = { 0 };
     const struct runtime_strs none = { 0 };
+    int r;
 
     buf_printf(
         &b, "{\"id\":\"%.*s\",\"size\":%llu", STR_ARG(id),
@@ -194,7 +195,9 @@ static int write_record(struct image_writer *w, const struct image_writer_image 
     else
         buf_append_lit(&b, "{}");
     buf_append_char(&b, '}');
-    return runtime_files_write(record_path(w, id), buf_str(&b), 0600, err);
+    /* Layers are synced; that they have their names is not, before their directory is. */
+    r = runtime_files_sync_directory(arena_printf(&w->arena, "%s/layers", w->directory).p, err);
+    return r < 0 ? r : runtime_files_write_durably(record_path(w, id), buf_str(&b), 0600, err);
 }
 
 int image_writer_add(struct image_writer *w, const struct image_writer_image *image,
