@@ -78,6 +78,18 @@ static int allocate(const struct cni_routed_config *config, struct str owner, st
     return 0;
 }
 
+/* Nobody makes himself a router by a word (CVE-2020-10749): a Pod not for its node, nor the node
+ * for its Pods. */
+static int refuse_advertisements(int netns_fd, const char *interface, struct err *err)
+{
+    char key[64 + LINK_NAME_BYTES];
+    int r;
+
+    (void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", interface);
+    r = netns_sysctl(netns_fd, key, "0", err);
+    return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+}
+
 static int set_up_pod(int netns_fd, const struct cni_routed_pod *pod, const struct addresses *as,
                       struct err *err)
 {
@@ -89,7 +101,9 @@ static int set_up_pod(int netns_fd, const struct cni_routed_pod *pod, const stru
     index = link_index(n, pod->interface, err);
     if (index < 0)
         return index;
-    r = link_set_up(n, index, true, err);
+    r = refuse_advertisements(netns_fd, pod->interface, err);
+    if (r == 0)
+        r = link_set_up(n, index, true, err);
     for (size_t i = 0; r == 0 && i < as->n; i++) {
         const struct ip_prefix address = host_prefix(&as->ips[i]);
         const struct ip *gateway = gateway_of(&as->ips[i]);
@@ -113,10 +127,11 @@ static int set_up_pod(int netns_fd, const struct cni_routed_pod *pod, const stru
 static int set_up_node(struct netlink *n, const char *name, const struct addresses *as,
                        const uint8_t mac[LINK_MAC_BYTES], struct err *err)
 {
-    int index = link_index(n, name, err), r = 0;
+    int index = link_index(n, name, err), r;
 
     if (index < 0)
         return index;
+    r = refuse_advertisements(-1, name, err);
     for (size_t i = 0; r == 0 && i < as->n; i++) {
         const struct route to_pod = { .to = host_prefix(&as->ips[i]), .link_index = index };
 

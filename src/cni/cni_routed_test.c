@@ -128,6 +128,46 @@ Test(cni_routed, pods_reach_each_other_and_the_node_reaches_them)
     drop(&b);
 }
 
+static int read_accept_ra(void *arg)
+{
+    FILE *f = fopen(arg, "r");
+    int c = f ? fgetc(f) : EOF;
+
+    if (f)
+        (void)fclose(f);
+    return c;
+}
+
+static int expect_no_advertisements(const struct link_info *info, void *arg)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", info->name);
+    if (strcmp(info->name, "lo") != 0) {
+        cr_expect_eq(read_accept_ra(path), '0', "%s", info->name);
+        ++*(int *)arg;
+    }
+    return 0;
+}
+
+Test(cni_routed, nobody_becomes_a_router_by_a_word)
+{
+    char path[] = "/proc/sys/net/ipv6/conf/eth0/accept_ra";
+    struct netlink *n;
+    struct err err;
+    struct pod a;
+    int links = 0;
+
+    enter("10.244.3.0/24", NULL);
+    add(&a, "aaaa");
+    cr_expect_eq(netns_run(a.fd, read_accept_ra, path), '0');
+    NET_OK(netlink_new(-1, NETLINK_OF_ROUTE, &n, &err));
+    NET_OK(link_list(n, expect_no_advertisements, &links, &err));
+    cr_expect_eq(links, 1);
+    netlink_free(n);
+    drop(&a);
+}
+
 static int count_link(const struct link_info *info, void *arg)
 {
     (void)info;
