@@ -71,6 +71,13 @@ extern const struct rule rules_batch[];
 extern const struct rule rules_autoscaling[];
 extern const struct rule rules_rbac[];
 extern const struct rule rules_networking[];
+extern const struct rule rules_volumes[];
+extern const struct rule rules_storage[];
+extern const struct rule rules_cluster[];
+extern const struct rule rules_discovery[];
+extern const struct rule rules_admission[];
+extern const struct rule rules_flowcontrol[];
+extern const struct rule rules_certificates[];
 
 /* Equality and printed form (JSON) of single fields of built-in types, for rules. */
 bool rule_fields_equal(const struct schema_field *f, const void *a, const void *b);

@@ -30,6 +30,10 @@ void rule_pod_update(const struct rule_context *c);
 void rule_cron_job(const struct rule_context *c);
 void rule_cron_job_spec(const struct rule_context *c);
 
+/* rules_limits.c */
+void rule_limit_range(const struct rule_context *c);
+void rule_limit_range_item(const struct rule_context *c);
+
 /* rule_report.c: messages with the path of a member. */
 void rule_invalid(const struct rule_context *c, const char *member, struct str value,
                   const char *text);

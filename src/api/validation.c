@@ -40,7 +40,9 @@ struct plan {
 };
 
 static const struct rule *const rule_tables[] = {
-    rules_core, rules_pod, rules_apps, rules_batch, rules_autoscaling, rules_rbac, rules_networking,
+    rules_core,      rules_pod,        rules_apps,        rules_batch,        rules_autoscaling,
+    rules_rbac,      rules_networking, rules_volumes,     rules_storage,      rules_cluster,
+    rules_discovery, rules_admission,  rules_flowcontrol, rules_certificates,
 };
 
 static struct plan plan;

@@ -13,6 +13,7 @@
 #include "base/random.h"
 
 DEFINE_CLEANUP(X509 *, X509_free);
+DEFINE_CLEANUP(X509_REQ *, X509_REQ_free);
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
 DEFINE_CLEANUP(BIO *, BIO_free_all);
 
@@ -214,6 +215,21 @@ int x509_read(struct str pem, struct x509_info *ret, struct err *err)
     ret->not_before = seconds_of(X509_get0_notBefore(cert));
     ret->not_after = seconds_of(X509_get0_notAfter(cert));
     ret->is_ca = X509_check_ca(cert) == 1;
+    return 0;
+}
+
+int x509_check_request(struct str pem, struct err *err)
+{
+    CLEANUP(BIO_free_all) BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
+    CLEANUP(X509_REQ_free)
+    X509_REQ *req = bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
+    bool good = req && X509_REQ_verify(req, X509_REQ_get0_pubkey(req)) == 1;
+
+    ERR_clear_error();
+    if (!req)
+        return err_set(err, ERR_SYNTAX, "PEM block type must be CERTIFICATE REQUEST");
+    if (!good)
+        return err_set(err, ERR_INVALID, "x509: the request is not signed by its own key");
     return 0;
 }
 

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from harness import pod, status_of
+from minimal_objects import csr as csr_pem
 
 numbers = itertools.count()
 PODS = "/api/v1/namespaces/default/pods"
@@ -239,7 +240,7 @@ def test_approval_of_a_request(raw):
     n = name("csr")
     root = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
     made = raw.post(root, {"metadata": {"name": n},
-                           "spec": {"request": "TUlJ", "signerName": "example.com/signer",
+                           "spec": {"request": csr_pem(), "signerName": "example.com/signer",
                                     "usages": ["client auth"]}})
     assert made.status == 201, made
     csr = made.json()
@@ -252,6 +253,16 @@ def test_approval_of_a_request(raw):
     assert now["spec"]["signerName"] == "example.com/signer"
     kept = raw.put(f"{root}/{n}", {**now, "status": {}}).json()
     assert kept["status"]["conditions"]
+    denied = {**kept, "status": {"conditions": [{"type": "Denied", "status": "True", "reason": "Test"}]}}
+    refused = status_of(raw.put(f"{root}/{n}/status", denied), 422, "Invalid")
+    assert "updates may not remove a condition of type \"Approved\"" in refused["message"]
+    assert "updates may not add a condition of type \"Denied\"" in refused["message"]
+    issued = {**kept, "status": {**kept["status"], "certificate": "YQ=="}}
+    issued = raw.put(f"{root}/{n}/status", issued)
+    assert issued.status == 200, issued
+    again = {**issued.json(), "status": {**kept["status"], "certificate": "Yg=="}}
+    refused = status_of(raw.put(f"{root}/{n}/status", again), 422, "Invalid")
+    assert "updates may not modify existing certificate content" in refused["message"]
 
 
 def test_what_is_no_subresource_is_not_found(raw):

@@ -18,3 +18,8 @@ extern const struct strategy job_strategy;
 extern const struct strategy daemon_set_strategy;
 extern const struct strategy service_account_strategy;
 extern const struct strategy definition_strategy;
+extern const struct strategy validating_webhook_strategy;
+extern const struct strategy mutating_webhook_strategy;
+extern const struct strategy validating_policy_strategy;
+extern const struct strategy mutating_policy_strategy;
+extern const struct strategy api_service_strategy;

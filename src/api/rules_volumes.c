@@ -1,0 +1,300 @@
+/* Rules of PersistentVolumes and claims. */
+#include "api/core_v1.h"
+#include "api/field_error.h"
+#include "api/object.h"
+#include "api/quantity.h"
+#include "api/rules_internal.h"
+#include "api/schema.h"
+#include "api/schema_walk.h"
+#include "api/text_map.h"
+#include "api/validation.h"
+#include "base/arena.h"
+
+/* upstream's field paths: those of the two kinds' own checks. */
+static void check_modes(const struct rule_context *c, const struct str *modes, uint32_t n)
+{
+    bool alone = false, others = false;
+
+    for (uint32_t i = 0; i < n; i++) {
+        bool pod = str_eq(modes[i], STR("ReadWriteOncePod"));
+
+        if (!pod && !str_eq(modes[i], STR("ReadOnlyMany")) &&
+            !str_eq(modes[i], STR("ReadWriteMany")) && !str_eq(modes[i], STR("ReadWriteOnce")))
+            rule_unsupported(c, "accessModes", modes[i],
+                             "ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod");
+        alone |= pod;
+        others |= !pod;
+    }
+    if (alone && others)
+        rule_forbidden(c, "accessModes", "may not use ReadWriteOncePod with other access modes");
+}
+
+/* An amount above zero. */
+static void check_positive(const struct rule_context *c, const struct field_path *at,
+                           struct str amount)
+{
+    struct quantity q;
+
+    if (quantity_parse(amount, &q) && q.nano <= 0)
+        field_errors_add_text(c->errs, at, FIELD_ERROR_INVALID, amount,
+                              "must be greater than zero");
+}
+
+static void check_capacity(const struct rule_context *c,
+                           const struct core_v1_persistent_volume_spec *s)
+{
+    static const struct str storage[] = { STR_INIT("storage") };
+    struct field_path at = field_path_member(c->path, STR("capacity"));
+
+    if (s->capacity.len == 0)
+        field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "");
+    if (s->capacity.len != 1 || !text_map_find(&s->capacity, storage[0]))
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_NOT_SUPPORTED,
+                             rule_print_map(c->arena, &s->capacity),
+                             "supported values: \"storage\"");
+    for (uint32_t i = 0; i < s->capacity.len; i++) {
+        struct field_path key = field_path_key(&at, s->capacity.items[i].key);
+
+        check_positive(c, &key, s->capacity.items[i].value);
+    }
+}
+
+/* A volume in the spec of a VolumeAttachment: what comes from a Pod's own volume. */
+static void check_inline(const struct rule_context *c,
+                         const struct core_v1_persistent_volume_spec *s)
+{
+    static const char text[] = "may not be specified in the context of inline volumes";
+
+    if (s->claim_ref)
+        rule_forbidden(c, "claimRef", text);
+    if (s->capacity.len)
+        rule_forbidden(c, "capacity", text);
+    if (!s->persistent_volume_source.csi)
+        rule_required(c, "csi", "has to be specified in the context of inline volumes");
+    if (s->node_affinity)
+        rule_forbidden(c, "nodeAffinity", text);
+    if (s->storage_class_name.len)
+        rule_forbidden(c, "storageClassName", text);
+}
+
+static void check_volume_class(const struct rule_context *c,
+                               const struct core_v1_persistent_volume_spec *s)
+{
+    struct field_path at = field_path_member(c->path, STR("volumeAttributesClassName"));
+
+    if (!s->volume_attributes_class_name.p)
+        return;
+    if (s->volume_attributes_class_name.len == 0)
+        field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "an empty string is disallowed");
+    else
+        (void)name_rule_report(c->errs, &at, NAME_RULE_DNS1123_SUBDOMAIN,
+                               s->volume_attributes_class_name);
+    if (!s->persistent_volume_source.csi)
+        rule_required(c, "csi", "has to be specified when using volumeAttributesClassName");
+}
+
+static void rule_volume_spec(const struct rule_context *c)
+{
+    const struct core_v1_persistent_volume_spec *s = c->data;
+    const struct core_v1_host_path_volume_source *host = s->persistent_volume_source.host_path;
+
+    check_modes(c, s->access_modes.items, s->access_modes.len);
+    if (c->request->object.type != schema_walk_type(&schema_builtin, "core/v1.PersistentVolume"))
+        check_inline(c, s);
+    else
+        check_capacity(c, s);
+    if (s->persistent_volume_source.local && (!s->node_affinity || !s->node_affinity->required))
+        rule_required(c, "nodeAffinity", "Local volume requires node affinity");
+    if (host && str_eq(host->path, STR("/")) &&
+        str_eq(s->persistent_volume_reclaim_policy, STR("Recycle")))
+        rule_forbidden(c, "persistentVolumeReclaimPolicy",
+                       "may not be 'recycle' for a hostPath mount of '/'");
+    check_volume_class(c, s);
+}
+
+static bool structs_equal(const char *type, const void *a, const void *b)
+{
+    struct object x = { .schema = &schema_builtin,
+                        .type = schema_walk_type(&schema_builtin, type),
+                        .data = (void *)(uintptr_t)a }; /* read only */
+    struct object y = x;
+
+    y.data = (void *)(uintptr_t)b;
+    if (!a || !b)
+        return a == b;
+    return object_equal(x, y);
+}
+
+/* The paths are upstream's, as odd as they are. */
+static void rule_volume(const struct rule_context *c)
+{
+    const struct core_v1_persistent_volume *v = c->data, *old = c->old;
+    struct field_path spec = field_path_member(c->path, STR("spec"));
+    struct field_path source = field_path_member(&spec, STR("persistentvolumesource"));
+    struct field_path class = field_path_member(&spec, STR("volumeAttributesClassName"));
+
+    if (!old)
+        return;
+    if (!structs_equal("core/v1.PersistentVolumeSource", &v->spec.persistent_volume_source,
+                       &old->spec.persistent_volume_source))
+        field_errors_add(c->errs, &source, FIELD_ERROR_FORBIDDEN,
+                         "spec.persistentvolumesource is immutable after creation");
+    if (!str_eq(v->spec.volume_mode, old->spec.volume_mode))
+        rule_invalid(c, "volumeMode", v->spec.volume_mode, "field is immutable");
+    if (old->spec.node_affinity && !structs_equal("core/v1.VolumeNodeAffinity",
+                                                  v->spec.node_affinity, old->spec.node_affinity))
+        field_errors_add_raw(
+            c->errs, &(struct field_path){ .name = STR("nodeAffinity"), .index = -1 },
+            FIELD_ERROR_INVALID,
+            v->spec.node_affinity
+                ? rule_print_struct(c->arena, "core/v1.VolumeNodeAffinity", v->spec.node_affinity)
+                : STR("null"),
+            "field is immutable");
+    if (old->spec.volume_attributes_class_name.p && !v->spec.volume_attributes_class_name.p)
+        field_errors_add(c->errs, &class, FIELD_ERROR_FORBIDDEN,
+                         "update from non-nil value to nil is forbidden");
+}
+
+static void check_data_source(const struct rule_context *c, const char *member, struct str group,
+                              struct str kind)
+{
+    struct field_path at = field_path_member(c->path, str_from_cstr(member));
+
+    if (group.len == 0 && !str_eq(kind, STR("PersistentVolumeClaim")))
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, kind,
+                              "must be 'PersistentVolumeClaim' when referencing the default "
+                              "apiGroup");
+}
+
+static void check_data_sources(const struct rule_context *c,
+                               const struct core_v1_persistent_volume_claim_spec *s)
+{
+    const struct core_v1_typed_local_object_reference *local = s->data_source;
+    const struct core_v1_typed_object_reference *ref = s->data_source_ref;
+    struct field_path name = field_path_member(c->path, STR("dataSource"));
+    struct str printed = field_path_print(c->arena, &name);
+
+    if (local)
+        check_data_source(c, "dataSource", local->api_group, local->kind);
+    if (ref)
+        check_data_source(c, "dataSourceRef", ref->api_group, ref->kind);
+    if (!local || !ref)
+        return;
+    if (ref->namespace.len)
+        field_errors_add_text(c->errs, c->path, FIELD_ERROR_INVALID, printed,
+                              "may not be specified when dataSourceRef.namespace is specified");
+    else if (!str_eq(local->kind, ref->kind) || !str_eq(local->name, ref->name) ||
+             !str_eq(local->api_group, ref->api_group))
+        field_errors_add_text(c->errs, c->path, FIELD_ERROR_INVALID, printed,
+                              "must match dataSourceRef");
+}
+
+static void rule_claim_spec(const struct rule_context *c)
+{
+    const struct core_v1_persistent_volume_claim_spec *s = c->data;
+    const struct schema_str_entry *size = text_map_find(&s->resources.requests, STR("storage"));
+    struct field_path resources = field_path_member(c->path, STR("resources"));
+    struct field_path at = field_path_key(&resources, STR("storage"));
+
+    check_modes(c, s->access_modes.items, s->access_modes.len);
+    if (!size)
+        field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "");
+    else
+        check_positive(c, &at, size->value);
+    check_data_sources(c, s);
+}
+
+static void rule_object_reference(const struct rule_context *c)
+{
+    const struct core_v1_typed_object_reference *r = c->data;
+
+    rule_check_kind(c, "kind", r->kind);
+    rule_check_kind(c, "name", r->name);
+}
+
+static struct quantity amount_of(const void *map)
+{
+    const struct schema_str_entry *e = text_map_find(map, STR("storage"));
+    struct quantity q = { 0 };
+
+    if (e)
+        (void)quantity_parse(e->value, &q); /* zero, when it is none */
+    return q;
+}
+
+/* What of a claim stays: all but the size and class of a bound one, and what was unset. */
+static bool claims_match(struct arena *a, const struct core_v1_persistent_volume_claim *p,
+                         const struct core_v1_persistent_volume_claim *old)
+{
+    struct core_v1_persistent_volume_claim_spec x = p->spec, y = old->spec;
+    const struct schema_str_entry *size = text_map_find(&y.resources.requests, STR("storage"));
+
+    if (!y.volume_name.len)
+        y.volume_name = x.volume_name;
+    if (!y.storage_class_name.p)
+        y.storage_class_name = x.storage_class_name;
+    if (str_eq(p->status.phase, STR("Bound"))) {
+        text_map_copy(a, &x.resources.requests, &p->spec.resources.requests);
+        if (size)
+            text_map_put(a, &x.resources.requests, STR("storage"), size->value);
+        y.volume_attributes_class_name = x.volume_attributes_class_name;
+    }
+    return structs_equal("core/v1.PersistentVolumeClaimSpec", &x, &y);
+}
+
+static void rule_claim(const struct rule_context *c)
+{
+    const struct core_v1_persistent_volume_claim *p = c->data, *old = c->old;
+    struct field_path spec = field_path_member(c->path, STR("spec"));
+    struct field_path resources = field_path_member(&spec, STR("resources"));
+    struct field_path requests = field_path_member(&resources, STR("requests"));
+    struct field_path size = field_path_member(&requests, STR("storage"));
+    struct quantity now;
+
+    if (!old)
+        return;
+    if (!claims_match(c->arena, p, old))
+        field_errors_add(c->errs, &spec, FIELD_ERROR_FORBIDDEN,
+                         "spec is immutable after creation except resources.requests and "
+                         "volumeAttributesClassName for bound claims");
+    now = amount_of(&p->spec.resources.requests);
+    if (quantity_compare(now, amount_of(&old->spec.resources.requests)) < 0 &&
+        quantity_compare(now, amount_of(&old->status.capacity)) <= 0)
+        field_errors_add(c->errs, &size, FIELD_ERROR_FORBIDDEN,
+                         "field can not be less than status.capacity");
+    if (!str_eq(p->spec.volume_mode, old->spec.volume_mode))
+        rule_invalid(c, "volumeMode", p->spec.volume_mode, "field is immutable");
+}
+
+#define PV  "core/v1.PersistentVolumeSpec"
+#define PVC "core/v1.PersistentVolumeClaimSpec"
+
+const struct rule rules_volumes[] = {
+    { PV, "accessModes", RULE_REQUIRED },
+    { .type = PV, .check = RULE_FN, .fn = rule_volume_spec },
+    { .type = "core/v1.PersistentVolumeSource",
+      .check = RULE_ONE_OF,
+      .text = "must specify a volume type|may not specify more than 1 volume type" },
+    { PV, "persistentVolumeReclaimPolicy", RULE_ENUM, .text = "Delete|Recycle|Retain" },
+    { PV, "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { PV, "volumeMode", RULE_ENUM, .text = "Block|Filesystem" },
+    { .type = "core/v1.PersistentVolume", .check = RULE_FN, .fn = rule_volume },
+    { "core/v1.VolumeNodeAffinity", "required", RULE_REQUIRED,
+      .text = "must specify required node constraints" },
+    { "core/v1.LocalVolumeSource", "path", RULE_REQUIRED },
+    { "core/v1.CSIPersistentVolumeSource", "driver", RULE_REQUIRED },
+    { "core/v1.CSIPersistentVolumeSource", "driver", RULE_MAX_BYTES, .max = 63 },
+    { "core/v1.CSIPersistentVolumeSource", "driver", RULE_NAME,
+      .min = NAME_RULE_DNS1123_SUBDOMAIN_CASELESS },
+    { "core/v1.CSIPersistentVolumeSource", "volumeHandle", RULE_REQUIRED },
+    { PVC, "accessModes", RULE_REQUIRED, .text = "at least 1 access mode is required" },
+    { .type = PVC, .check = RULE_FN, .fn = rule_claim_spec },
+    { PVC, "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { PVC, "volumeMode", RULE_ENUM, .text = "Block|Filesystem" },
+    { PVC, "volumeAttributesClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { .type = "core/v1.PersistentVolumeClaim", .check = RULE_FN, .fn = rule_claim },
+    { "core/v1.TypedObjectReference", "apiGroup", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { "core/v1.TypedObjectReference", "namespace", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
+    { .type = "core/v1.TypedObjectReference", .check = RULE_FN, .fn = rule_object_reference },
+    { 0 },
+};
