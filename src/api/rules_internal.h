@@ -8,6 +8,7 @@ void rule_pod(const struct rule_context *c);
 void rule_pod_template(const struct rule_context *c);
 void rule_pod_spec(const struct rule_context *c);
 void rule_supplemental_groups(const struct rule_context *c);
+void rule_sysctl(const struct rule_context *c);
 void rule_security_context(const struct rule_context *c);
 void rule_seccomp_profile(const struct rule_context *c);
 void rule_container(const struct rule_context *c);

@@ -52,6 +52,7 @@ const struct rule rules_pod[] = {
     { "core/v1.PodSecurityContext", "supplementalGroupsPolicy", RULE_ENUM, .text = "Merge|Strict" },
     { "core/v1.PodSecurityContext", "sysctls", RULE_UNIQUE, .text = "name" },
     { "core/v1.Sysctl", "name", RULE_REQUIRED },
+    { .type = "core/v1.Sysctl", .check = RULE_FN, .fn = rule_sysctl },
     { .type = "core/v1.PodSecurityContext", .check = RULE_FN, .fn = rule_supplemental_groups },
     { "core/v1.SecurityContext", "runAsUser", RULE_NUMBER, .min = 0, .max = INT32_MAX },
     { "core/v1.SecurityContext", "runAsGroup", RULE_NUMBER, .min = 0, .max = INT32_MAX },

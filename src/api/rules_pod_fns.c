@@ -129,6 +129,45 @@ static void scan_container(struct pod_scan *s, const struct core_v1_container *c
                        "may not be set for init containers without restartPolicy=Always");
 }
 
+static bool is_sysctl_of_ipc(struct str name)
+{
+    static const struct str names[] = {
+        STR_INIT("kernel.sem"),    STR_INIT("kernel.shmall"), STR_INIT("kernel.shmmax"),
+        STR_INIT("kernel.shmmni"), STR_INIT("kernel.shm"),    STR_INIT("kernel.shm_rmid_forced"),
+        STR_INIT("kernel.msgmax"), STR_INIT("kernel.msgmnb"), STR_INIT("kernel.msgmni"),
+        STR_INIT("kernel.msg"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(name, names[i]))
+            return true;
+    return str_has_prefix(name, STR("fs.mqueue."));
+}
+
+/* A Pod does not set what is its host's. */
+static void check_host_sysctls(const struct rule_context *c, const struct core_v1_pod_spec *s)
+{
+    struct field_path context = field_path_member(c->path, STR("securityContext"));
+    struct field_path list = field_path_member(&context, STR("sysctls"));
+
+    if (!s->security_context || c->old)
+        return;
+    for (uint32_t i = 0; i < s->security_context->sysctls.len; i++) {
+        struct str name = s->security_context->sysctls.items[i].name;
+        struct field_path item = field_path_index(&list, i);
+        struct field_path p = field_path_member(&item, STR("name"));
+
+        const char *why = NULL;
+
+        if (s->host_network && str_has_prefix(name, STR("net.")))
+            why = "may not be specified when 'hostNetwork' is true";
+        else if (s->host_ipc && is_sysctl_of_ipc(name))
+            why = "may not be specified when 'hostIPC' is true";
+        if (why)
+            field_errors_add_text(c->errs, &p, FIELD_ERROR_INVALID, name, "%s", why);
+    }
+}
+
 static void check_host_namespaces(const struct rule_context *c, const struct core_v1_pod_spec *s)
 {
     struct field_path p = field_path_member(c->path, STR("shareProcessNamespace"));
@@ -136,6 +175,7 @@ static void check_host_namespaces(const struct rule_context *c, const struct cor
     if (s->host_pid && s->share_process_namespace && *s->share_process_namespace)
         field_errors_add_raw(c->errs, &p, FIELD_ERROR_INVALID, STR("true"),
                              "ShareProcessNamespace and HostPID cannot both be enabled");
+    check_host_sysctls(c, s);
 }
 
 /* The claim templates of a StatefulSet are volumes of its Pods. */
@@ -174,6 +214,40 @@ void rule_pod_spec(const struct rule_context *c)
     map_done(&scan.names);
     map_done(&scan.volumes);
     map_done(&scan.host_ports);
+}
+
+static bool is_sysctl_char(char c, bool is_inner)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (is_inner && (c == '-' || c == '_'));
+}
+
+/* Segments of lower case letters and digits, "-" and "_" inside, between dots or slashes. */
+static bool is_sysctl_name(struct str name)
+{
+    bool begins = true;
+
+    for (size_t i = 0; i < name.len; i++) {
+        bool is_end = i + 1 == name.len || name.p[i + 1] == '.' || name.p[i + 1] == '/';
+
+        if (!begins && (name.p[i] == '.' || name.p[i] == '/')) {
+            begins = true;
+            continue;
+        }
+        if (!is_sysctl_char(name.p[i], !begins && !is_end))
+            return false;
+        begins = false;
+    }
+    return name.len && !begins && name.len <= 253;
+}
+
+void rule_sysctl(const struct rule_context *c)
+{
+    const struct core_v1_sysctl *s = c->data;
+
+    if (s->name.len && !is_sysctl_name(s->name))
+        rule_invalid(c, "name", s->name,
+                     "must have at most 253 characters and match regex "
+                     "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$");
 }
 
 void rule_supplemental_groups(const struct rule_context *c)

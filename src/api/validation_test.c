@@ -125,6 +125,28 @@ static const struct validation_case pods[] = {
       "spec.containers[0].securityContext: Invalid value: {\"privileged\":true,"
       "\"allowPrivilegeEscalation\":false}: cannot set `allowPrivilegeEscalation` to false and "
       "`privileged` to true" },
+    { "core/v1.Pod", NULL,
+      POD("", ",'securityContext':{'sysctls':[{'name':'kernel.shm_rmid_forced','value':'1'},"
+              "{'name':'net/ipv4.tcp-x_y','value':'1'},{'name':'a-and-b','value':'1'}]}"),
+      "" },
+    { "core/v1.Pod", NULL, POD("", ",'securityContext':{'sysctls':[{'name':'foo-','value':'1'}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"foo-\": must have at most 253 "
+      "characters and match regex "
+      "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$" },
+    { "core/v1.Pod", NULL, POD("", ",'securityContext':{'sysctls':[{'name':'bar..','value':'1'}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"bar..\": must have at most 253 "
+      "characters and match regex "
+      "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$" },
+    { "core/v1.Pod", NULL,
+      POD("", ",'hostNetwork':true,'securityContext':{'sysctls':[{'name':'net.x','value':'1'},"
+              "{'name':'kernel.sem','value':'1'}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"net.x\": may not be specified when "
+      "'hostNetwork' is true" },
+    { "core/v1.Pod", NULL,
+      POD("", ",'hostIPC':true,'securityContext':{'sysctls':[{'name':'fs.mqueue.x','value':'1'},"
+              "{'name':'net.x','value':'1'}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"fs.mqueue.x\": may not be specified "
+      "when 'hostIPC' is true" },
     { "core/v1.Pod", NULL, POD("", ",'securityContext':{'seccompProfile':{'type':'Localhost'}}"),
       "spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when "
       "seccomp type is Localhost" },

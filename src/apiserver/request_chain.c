@@ -267,7 +267,8 @@ static enum stage_result stage_negotiate(struct api_request *r)
     struct negotiation_offer offer = {
         .media = MEDIA_OBJECTS,
         .stream = r->info.verb == REQUEST_VERB_WATCH,
-        .as = MEDIA_AS_BIT(MEDIA_AS_TABLE) | MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA) |
+        .as = (resource_is_stored(r->resource) ? MEDIA_AS_BIT(MEDIA_AS_TABLE) : 0) |
+              MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA) |
               (collection ? MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA_LIST) : 0),
     };
     unsigned bodies = r->info.verb == REQUEST_VERB_PATCH ? MEDIA_PATCHES : MEDIA_OBJECTS;

@@ -137,6 +137,30 @@ static bool refs_differ(const struct api_object *a, const struct api_object *b)
     return false;
 }
 
+static bool blocks(const struct api_object *o, struct str owner_uid)
+{
+    for (uint32_t i = 0; i < o->meta->owner_references.len; i++) {
+        owner_reference *ref = &o->meta->owner_references.items[i];
+
+        if (str_eq(ref->uid, owner_uid) && ref->block_owner_deletion && *ref->block_owner_deletion)
+            return true;
+    }
+    return false;
+}
+
+/* Owners that the object keeps from going no longer. */
+static void enqueue_unblocked(struct controller_manager *m, const struct api_object *old,
+                              const struct api_object *new)
+{
+    for (uint32_t i = 0; i < old->meta->owner_references.len; i++) {
+        owner_reference *ref = &old->meta->owner_references.items[i];
+        const struct resource *row = row_of_owner(ref);
+
+        if (row && blocks(old, ref->uid) && !blocks(new, ref->uid))
+            enqueue(m, row, owner_namespace(old, row), ref->name);
+    }
+}
+
 static void enqueue_owners(struct controller_manager *m, const struct api_object *o)
 {
     for (uint32_t i = 0; i < o->meta->owner_references.len; i++) {
@@ -162,6 +186,8 @@ static void map_any(struct controller_manager *m, const struct controller *c,
         enqueue_owners(m, old);
         return;
     }
+    if (old)
+        enqueue_unblocked(m, old, new);
     if (new->meta->deletion_timestamp.set &&
         (has_finalizer(new, FOREGROUND) || has_finalizer(new, ORPHAN)))
         enqueue(m, row, new->meta->namespace, new->meta->name);
@@ -171,9 +197,10 @@ static void map_any(struct controller_manager *m, const struct controller *c,
 
 /* --- changes --- */
 
-/* The object's references but those for which drop() holds, as a patch. */
+/* The object's references but those that are dropped (NULL: none), as a patch. Without blocks: none
+ * of them keeps its owner from going. */
 static void patch_references(struct reconcile *r, const struct resource *row,
-                             const struct api_object *o, const bool *drop)
+                             const struct api_object *o, const bool *drop, bool with_blocks)
 {
     struct buf b = { 0 };
     bool first = true;
@@ -185,7 +212,7 @@ static void patch_references(struct reconcile *r, const struct resource *row,
     for (uint32_t i = 0; i < o->meta->owner_references.len; i++) {
         owner_reference *ref = &o->meta->owner_references.items[i];
 
-        if (drop[i])
+        if (drop && drop[i])
             continue;
         buf_printf(&b, "%s{\"apiVersion\":", first ? "" : ",");
         json_write_string(&b, ref->api_version);
@@ -199,7 +226,7 @@ static void patch_references(struct reconcile *r, const struct resource *row,
             buf_printf(&b, ",\"controller\":%s", *ref->controller ? "true" : "false");
         if (ref->block_owner_deletion)
             buf_printf(&b, ",\"blockOwnerDeletion\":%s",
-                       *ref->block_owner_deletion ? "true" : "false");
+                       *ref->block_owner_deletion && with_blocks ? "true" : "false");
         buf_append_char(&b, '}');
         first = false;
     }
@@ -246,7 +273,7 @@ static void orphan_dependent(struct controller_manager *m, const struct resource
     (void)m;
     for (uint32_t i = 0; i < d->meta->owner_references.len; i++)
         drop[i] = str_eq(d->meta->owner_references.items[i].uid, v->uid);
-    patch_references(v->r, row, d, drop);
+    patch_references(v->r, row, d, drop, true);
 }
 
 static void block_on_dependent(struct controller_manager *m, const struct resource *row,
@@ -254,12 +281,7 @@ static void block_on_dependent(struct controller_manager *m, const struct resour
 {
     struct owner_visit *v = arg;
 
-    for (uint32_t i = 0; i < d->meta->owner_references.len; i++) {
-        owner_reference *ref = &d->meta->owner_references.items[i];
-
-        if (str_eq(ref->uid, v->uid) && ref->block_owner_deletion && *ref->block_owner_deletion)
-            v->n_blocking++;
-    }
+    v->n_blocking += blocks(d, v->uid);
     if (!d->meta->deletion_timestamp.set)
         enqueue(m, row, d->meta->namespace, d->meta->name);
 }
@@ -315,26 +337,29 @@ struct dependent {
     size_t *answers;   /* place in r->answers + 1; 0: not asked */
 };
 
+struct dependents {
+    size_t n, n_leaving; /* in the foreground: for their own dependents */
+};
+
 static void count_one(struct controller_manager *m, const struct resource *row,
                       const struct api_object *d, void *arg)
 {
-    (void)m, (void)row, (void)d;
-    ++*(size_t *)arg;
+    struct dependents *count = arg;
+
+    (void)m, (void)row;
+    count->n++;
+    count->n_leaving += d->meta->deletion_timestamp.set && has_finalizer(d, FOREGROUND);
 }
 
 /* How the object is deleted: as its finalizers say, in the foreground when its own dependents must
  * go before an owner that waits. */
-static struct str policy_of(struct reconcile *r, const struct api_object *o, bool is_awaited)
+static struct str policy_of(const struct api_object *o, const struct dependents *d)
 {
-    size_t dependents = 0;
-
     if (has_finalizer(o, ORPHAN))
         return STR("Orphan");
     if (has_finalizer(o, FOREGROUND))
         return STR("Foreground");
-    if (is_awaited)
-        visit_dependents(r->manager, o->meta->uid, count_one, &dependents);
-    return dependents ? STR("Foreground") : STR("Background");
+    return d->n ? STR("Foreground") : STR("Background");
 }
 
 static enum reconcile_result judge(struct reconcile *r)
@@ -342,6 +367,7 @@ static enum reconcile_result judge(struct reconcile *r)
     const struct resource *row;
     const struct api_object *o = find(r, &row);
     struct dependent *d = r->state;
+    struct dependents below = { 0 };
     uint32_t n_gone = 0, n_waiting = 0, n = o ? o->meta->owner_references.len : 0;
 
     if (o && o->revision != d->revision) { /* its owners may be others by now */
@@ -364,11 +390,14 @@ static enum reconcile_result judge(struct reconcile *r)
     if (n_gone + n_waiting < n) { /* others keep it */
         for (uint32_t i = 0; i < n; i++)
             d->is_dangling[i] |= d->is_waiting[i];
-        patch_references(r, row, o, d->is_dangling);
+        patch_references(r, row, o, d->is_dangling, true);
         return RECONCILE_DONE;
     }
-    reconcile_delete(r, row, o->meta->namespace, o->meta->name, o->meta->uid,
-                     policy_of(r, o, n_waiting > 0));
+    if (n_waiting)
+        visit_dependents(r->manager, o->meta->uid, count_one, &below);
+    if (below.n_leaving) /* it may wait for us, round a circle */
+        patch_references(r, row, o, NULL, false);
+    reconcile_delete(r, row, o->meta->namespace, o->meta->name, o->meta->uid, policy_of(o, &below));
     return RECONCILE_DONE;
 }
 

@@ -81,6 +81,11 @@ static void report_left(struct reconcile *r, const struct api_object *object)
         reconcile_update_status(r, namespaces_row(), copy);
 }
 
+static const struct resource *pods_row(void)
+{
+    return resource_find(STR(""), STR("v1"), STR("pods"));
+}
+
 static void delete_all(struct reconcile *r)
 {
     for (size_t i = 0; i < resource_table_len; i++) {
@@ -113,14 +118,31 @@ static enum reconcile_result after_pass(struct reconcile *r)
     return RECONCILE_DONE;
 }
 
+/* Nothing that a Pod relies on (its network policies, its secrets) goes before it. */
+static enum reconcile_result after_pods(struct reconcile *r)
+{
+    const struct api_object *ns = terminating(r);
+
+    if (!ns)
+        return RECONCILE_DONE;
+    if (r->n_terminating) {
+        r->again_after_ms = AGAIN_MS;
+        report_left(r, ns);
+        return RECONCILE_DONE;
+    }
+    delete_all(r);
+    r->then = after_pass;
+    return RECONCILE_DONE;
+}
+
 static enum reconcile_result reconcile_namespace(struct reconcile *r)
 {
     const struct api_object *ns = terminating(r);
 
     if (!ns || !API_OBJECT(ns, struct core_v1_namespace)->spec.finalizers.len)
         return RECONCILE_DONE;
-    delete_all(r);
-    r->then = after_pass;
+    reconcile_delete_collection(r, pods_row(), r->key);
+    r->then = after_pods;
     return RECONCILE_DONE;
 }
 

@@ -210,6 +210,12 @@ def test_list_forms(raw, maps):
     assert [c["name"] for c in table["columnDefinitions"]] == ["Name", "Data", "Age"]
     assert table["rows"][0]["cells"][:2] == ["a", 1]
     assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+              "spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}
+    reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    assert raw.request("POST", reviews, review, headers={"Accept": "application/json"}).status == 201
+    assert raw.request("POST", reviews, review,
+                       headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}).status == 406
     assert raw.get(maps, {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"},
                    includeObject="Object").json()["rows"][0]["object"]["data"] == {"x": "1"}
     assert raw.get(maps, {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"},

@@ -156,6 +156,22 @@ def test_a_namespace_is_emptied_and_goes(cluster):
     assert not core.list_namespaced_pod("leaving").items
 
 
+def test_pods_leave_a_namespace_first(cluster):
+    core = client.CoreV1Api(cluster)
+    core.create_namespace({"metadata": {"name": "leaving-2"}})
+    await_state(core.list_namespaced_service_account, lambda s: "default" in s, "leaving-2")
+    core.create_namespaced_config_map("leaving-2", {"metadata": {"name": "needed"}})
+    core.create_namespaced_pod("leaving-2", {
+        "metadata": {"name": "slow", "finalizers": ["example.com/hold"]},
+        "spec": {"containers": [{"name": "c", "image": "x"}]}})
+    core.delete_namespace("leaving-2")
+    await_state(core.list_namespace, lambda s: condition(s["leaving-2"], "NamespaceContentRemaining"))
+    assert core.read_namespaced_pod("slow", "leaving-2").metadata.deletion_timestamp
+    assert not core.read_namespaced_config_map("needed", "leaving-2").metadata.deletion_timestamp
+    core.patch_namespaced_pod("slow", "leaving-2", {"metadata": {"finalizers": None}})
+    await_state(core.list_namespace, lambda s: "leaving-2" not in s)
+
+
 # --- ReplicaSets ---
 
 @pytest.mark.parametrize("kind", ("ReplicaSet", "ReplicationController"))
@@ -352,6 +368,32 @@ def test_only_the_last_owner_takes_it_along(cluster, namespace):
     assert state["kept"].metadata.owner_references[0].name == "two"
     core.delete_namespaced_config_map("two", namespace)
     await_state(core.list_namespaced_secret, lambda s: "kept" not in s, namespace)
+
+
+def test_a_circle_of_owners_goes(cluster, namespace):
+    core = client.CoreV1Api(cluster)
+    maps = [core.create_namespaced_config_map(namespace, {"metadata": {"name": n}}) for n in ("a", "b", "c")]
+    for m, owner in zip(maps, maps[1:] + maps[:1]):
+        core.patch_namespaced_config_map(m.metadata.name, namespace, {"metadata": {"ownerReferences": [{
+            "apiVersion": "v1", "kind": "ConfigMap", "name": owner.metadata.name, "uid": owner.metadata.uid,
+            "controller": True, "blockOwnerDeletion": True}]}})
+    core.delete_namespaced_config_map("a", namespace, propagation_policy="Foreground")
+    await_state(core.list_namespaced_config_map, lambda s: not s.keys() & {"a", "b", "c"}, namespace)
+
+
+def test_an_owner_that_is_no_longer_blocked_goes(cluster, namespace):
+    core = client.CoreV1Api(cluster)
+    owner = core.create_namespaced_config_map(namespace, {"metadata": {"name": "owner"}})
+    ref = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.metadata.uid}
+    core.create_namespaced_secret(namespace, {"metadata": {
+        "name": "held", "finalizers": ["example.com/hold"], "ownerReferences": [{**ref, "blockOwnerDeletion": True}]}})
+    core.delete_namespaced_config_map("owner", namespace, propagation_policy="Foreground")
+    await_state(core.list_namespaced_secret, lambda s: s["held"].metadata.deletion_timestamp, namespace)
+    assert core.read_namespaced_config_map("owner", namespace).metadata.deletion_timestamp
+    core.patch_namespaced_secret("held", namespace, {"metadata": {"ownerReferences": [
+        {**ref, "blockOwnerDeletion": False}]}})
+    await_state(core.list_namespaced_config_map, lambda s: "owner" not in s, namespace)
+    core.patch_namespaced_secret("held", namespace, {"metadata": {"finalizers": None}})
 
 
 def test_an_owner_of_another_uid_is_none(cluster, namespace):
