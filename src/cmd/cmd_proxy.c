@@ -27,7 +27,11 @@ int cmd_proxy(int argc, char **argv)
           "range of all Pods; they leave it under the node's address" },
         { "nft-table", FLAG_STRING, &o.table, "table of nftables (default pintle)" },
         { "netns", FLAG_STRING, &netns, "network namespace of the node, else ours" },
-        { "cleanup", FLAG_BOOL, &o.cleanup, "remove the table, and end" },
+        { "healthz-bind-address", FLAG_STRING, &o.healthz,
+          "for /healthz and /livez (default of a node 0.0.0.0:10256)" },
+        { "metrics-bind-address", FLAG_STRING, &o.metrics,
+          "for /metrics (default of a node 127.0.0.1:10249)" },
+        { "cleanup", FLAG_BOOL, &o.cleanup, "remove the table and the routes, and end" },
         { "v", FLAG_UINT, &verbosity, "log verbosity; 4 and above shows debug lines" },
         { 0 },
     };
@@ -42,6 +46,10 @@ int cmd_proxy(int argc, char **argv)
         return fail("--kubeconfig is needed");
     if (geteuid() != 0)
         return fail("must run as root: it changes the kernel's tables");
+    if (o.node_name && *o.node_name) {
+        o.healthz = o.healthz ? o.healthz : "0.0.0.0:10256";
+        o.metrics = o.metrics ? o.metrics : "127.0.0.1:10249";
+    }
     if (verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
     if (netns && netns_enter(netns, &err) < 0) {

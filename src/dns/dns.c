@@ -381,44 +381,36 @@ static void open_zone(struct dns *d)
 
 /* --- what is said to whom asks after us, at CoreDNS' paths --- */
 
-static int serve_health(struct buf *b, void *arg)
+static int serve_health(struct status_answer *ret, void *arg)
 {
     (void)arg;
-    buf_append_lit(b, "OK");
+    buf_append_lit(ret->body, "OK");
     return 200;
 }
 
-static int serve_ready(struct buf *b, void *arg)
+static int serve_ready(struct status_answer *ret, void *arg)
 {
     const struct dns *d = arg;
     bool ready = is_synced(d);
 
-    buf_printf(b, "%s", ready ? "OK" : "kubernetes");
+    buf_printf(ret->body, "%s", ready ? "OK" : "kubernetes");
     return ready ? 200 : 503;
 }
 
-static int serve_metrics(struct buf *b, void *arg)
+static int serve_metrics(struct status_answer *ret, void *arg)
 {
     const struct dns *d = arg;
     struct dns_cache_stats cache = dns_forward_cache_stats(d->forward);
     struct dns_forward_stats forward = dns_forward_stats(d->forward);
 
-    dns_metrics_print(d->metrics, &cache, &forward, b);
+    ret->type = STR("text/plain; version=0.0.4; charset=utf-8");
+    dns_metrics_print(d->metrics, &cache, &forward, ret->body);
     return 200;
 }
 
-static const struct status_route health_routes[] = {
-    { .path = STR_INIT("/health"), .fn = serve_health },
-    { .fn = NULL },
-};
-static const struct status_route ready_routes[] = {
-    { .path = STR_INIT("/ready"), .fn = serve_ready },
-    { .fn = NULL },
-};
-static const struct status_route metrics_routes[] = {
-    { STR_INIT("/metrics"), serve_metrics, STR_INIT("text/plain; version=0.0.4; charset=utf-8") },
-    { .fn = NULL },
-};
+static const struct status_route health_routes[] = { { "/health", serve_health }, { 0 } };
+static const struct status_route ready_routes[] = { { "/ready", serve_ready }, { 0 } };
+static const struct status_route metrics_routes[] = { { "/metrics", serve_metrics }, { 0 } };
 
 static int open_status(struct dns *d, struct err *err)
 {

@@ -14,34 +14,45 @@ struct status_server {
     void *arg;
 };
 
-static void answer(struct http_request *r, int status, struct str type, struct str body)
+static void answer_text(struct http_request *r, int status, struct str body)
 {
-    struct http_header h = { STR("content-type"), type };
+    static const struct http_header type = { STR_INIT("content-type"),
+                                             STR_INIT("text/plain; charset=utf-8") };
 
-    http_respond(r, status, &h, 1, body);
+    http_respond(r, status, &type, 1, body);
+}
+
+static void serve(struct http_request *r, const struct status_route *route, void *arg)
+{
+    struct http_header headers[1 + STATUS_MAX_HEADERS];
+    struct status_answer a = { .type = STR("text/plain; charset=utf-8"),
+                               .arena = http_request_arena(r) };
+    struct buf body;
+    int status;
+
+    buf_init_arena(&body, a.arena, 256);
+    a.body = &body;
+    status = route->fn(&a, arg);
+    headers[0] = (struct http_header){ STR("content-type"), a.type };
+    memcpy(headers + 1, a.more, sizeof(a.more));
+    http_respond(r, status, headers, 1 + MIN(a.n_more, (size_t)STATUS_MAX_HEADERS), buf_str(&body));
 }
 
 static void on_request(struct http_request *r, void *arg)
 {
-    static const struct str text = STR_INIT("text/plain; charset=utf-8");
     const struct status_server *s = arg;
-    struct str method = http_request_method(r);
-    struct buf body;
-    int status;
+    struct str method = http_request_method(r), path = http_request_path(r);
 
     if (!str_eq(method, STR("GET")) && !str_eq(method, STR("HEAD"))) {
-        answer(r, 405, text, STR("Method Not Allowed\n"));
+        answer_text(r, 405, STR("Method Not Allowed\n"));
         return;
     }
-    for (const struct status_route *t = s->routes; t->fn; t++) {
-        if (!str_eq(t->path, http_request_path(r)))
-            continue;
-        buf_init_arena(&body, http_request_arena(r), 256);
-        status = t->fn(&body, s->arg);
-        answer(r, status, t->type.p ? t->type : text, buf_str(&body));
-        return;
-    }
-    answer(r, 404, text, STR("404 page not found\n"));
+    for (const struct status_route *t = s->routes; t->fn; t++)
+        if (!strcmp(t->path, "*") || str_eq(str_from_cstr(t->path), path)) {
+            serve(r, t, s->arg);
+            return;
+        }
+    answer_text(r, 404, STR("404 page not found\n"));
 }
 
 int status_server_new(struct loop *l, const char *address, uint16_t port,
@@ -69,6 +80,12 @@ int status_server_new(struct loop *l, const char *address, uint16_t port,
     }
     *ret = s;
     return 0;
+}
+
+int status_server_listen(struct status_server *s, const char *address, uint16_t port,
+                         struct err *err)
+{
+    return http_server_listen(s->http, address, port, NULL, err);
 }
 
 void status_server_free(struct status_server *s)

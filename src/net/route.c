@@ -111,13 +111,13 @@ static struct nlmsghdr *put_route(struct netlink *n, uint16_t type, const struct
     rt->rtm_family = route->to.ip.family;
     rt->rtm_dst_len = route->to.len;
     rt->rtm_table = RT_TABLE_MAIN;
-    rt->rtm_protocol = RTPROT_STATIC;
+    rt->rtm_protocol = route->protocol ? route->protocol : RTPROT_STATIC;
     rt->rtm_type = RTN_UNICAST;
     rt->rtm_scope =
         route->via.family || route->to.ip.family == AF_INET6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
     if (type == RTM_DELROUTE) {
         rt->rtm_scope = RT_SCOPE_NOWHERE;
-        rt->rtm_protocol = 0;
+        rt->rtm_protocol = route->protocol;
     }
     if (route->onlink)
         rt->rtm_flags |= RTNH_F_ONLINK;
@@ -174,6 +174,7 @@ static int take_route(const struct nlmsghdr *m, void *arg)
         return 0;
     route.to.ip.family = rt->rtm_family;
     route.to.len = rt->rtm_dst_len;
+    route.protocol = rt->rtm_protocol;
     route.onlink = (rt->rtm_flags & RTNH_F_ONLINK) != 0;
     NETLINK_FOREACH(attr, m, sizeof(*rt))
     {
@@ -207,6 +208,35 @@ int route_list(struct netlink *n, int family, route_fn *fn, void *arg, struct er
 
     rt->rtm_family = (unsigned char)family;
     return netlink_request(n, m, take_route, &rs, err);
+}
+
+static int take_found(const struct route *route, void *arg)
+{
+    *(struct route *)arg = *route;
+    return 0;
+}
+
+int route_find(struct netlink *n, const struct ip *ip, struct route *ret, struct err *err)
+{
+    struct route found = { .link_index = 0 };
+    struct routes rs = { .fn = take_found, .arg = &found };
+    char text[IP_TEXT_BYTES];
+    struct rtmsg *rt;
+    struct nlmsghdr *m = netlink_begin(n, RTM_GETROUTE, 0, &rt, sizeof(*rt));
+    int r;
+
+    rt->rtm_family = ip->family;
+    rt->rtm_dst_len = (unsigned char)ip_bits(ip);
+    put_ip(m, RTA_DST, ip);
+    r = netlink_request(n, m, take_route, &rs, err);
+    if (r >= 0 || r == -ENETUNREACH || r == -EHOSTUNREACH) {
+        if (r >= 0 && found.link_index) {
+            *ret = found;
+            return 0;
+        }
+        return err_set(err, ERR_NOT_FOUND, "no route to %s", ip_print(ip, text));
+    }
+    return r;
 }
 
 int route_add_neighbour(struct netlink *n, int link_index, const struct ip *ip,

@@ -25,11 +25,15 @@ struct route {
     struct ip source; /* family 0: the kernel's choice */
     bool onlink;      /* via is on the link though no route says so */
     uint32_t mtu;     /* 0: the link's */
+    uint8_t protocol; /* who made it, a number of his own; 0: an administrator, on deletion: any */
 };
 int route_add(struct netlink *n, const struct route *route, struct err *err); /* replaces */
 int route_delete(struct netlink *n, const struct route *route, struct err *err);
 typedef int route_fn(const struct route *route, void *arg);
 int route_list(struct netlink *n, int family, route_fn *fn, void *arg, struct err *err); /* main */
+
+/* The route that packets to ip take. ERR_NOT_FOUND: none, or it is an address of this machine. */
+int route_find(struct netlink *n, const struct ip *ip, struct route *ret, struct err *err);
 
 /* A permanent neighbour: nobody asks for the address. */
 int route_add_neighbour(struct netlink *n, int link_index, const struct ip *ip,

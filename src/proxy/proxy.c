@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "api/core_v1.h"
 #include "api/meta_v1.h"
 #include "api/resource.h"
 #include "api/text_map.h"
@@ -20,6 +21,7 @@
 #include "client/informer.h"
 #include "client/kube_config.h"
 #include "client/rest_client.h"
+#include "codec/time_text.h"
 #include "io/command.h"
 #include "io/loop.h"
 #include "net/conntrack.h"
@@ -27,15 +29,12 @@
 #include "net/netns.h"
 #include "net/nft_batch.h"
 #include "proxy/node_routes.h"
+#include "proxy/proxy_health.h"
+#include "proxy/proxy_ledger.h"
+#include "proxy/proxy_metrics.h"
 #include "proxy/service_rules.h"
 
-enum { RETRY_MS = 1000, NFT_TIMEOUT_MS = 30000 };
-
-/* An element that the kernel has, for as many Services as want it. */
-struct rule {
-    struct proxy_element element;
-    uint32_t users;
-};
+enum { RETRY_MS = 1000, NFT_TIMEOUT_MS = 30000, MAX_TRIGGERS = 1000 };
 
 struct proxy {
     const struct proxy_options *o;
@@ -46,14 +45,16 @@ struct proxy {
     int slices_of_service;                             /* index */
     struct node_routes *routes;
     struct netlink *netfilter;
-    struct map wanted;   /* Service key -> struct proxy_elements */
-    struct map rules;    /* bytes of set and key -> struct rule */
-    struct map dirty;    /* Service keys; Pod keys after a '#' */
-    struct map shadowed; /* keys as above of those that want what another has */
+    struct proxy_ledger *ledger;
+    struct proxy_metrics *metrics;
+    struct proxy_health *health;
+    struct map dirty; /* Service keys; Pod keys after a '#' */
+    struct buf zone;  /* the node's */
     struct ip_prefix cidrs[2];
     size_t n_cidrs;
-    struct VEC(uint32_t) timeouts;         /* of affinity, with chains once the table is loaded */
-    struct VEC(struct proxy_element) gone; /* endpoints whose datagrams may still go there */
+    struct VEC(uint32_t) timeouts; /* of affinity, with chains once the table is loaded */
+    struct VEC(int64_t) triggers;  /* when what is being written was caused, ms since 1970 */
+    int64_t load_ns;               /* when nft was started */
     struct nft_batch *batch;
     struct loop_task task;
     struct loop_timer retry;
@@ -62,93 +63,19 @@ struct proxy {
     int exit_code;
 };
 
+static void mark(struct proxy *p, struct str key)
+{
+    (void)map_put(&p->dirty, key, p);
+    loop_task_post(p->loop, &p->task);
+    proxy_health_queued(p->health);
+}
+
+static void on_free(struct str owner, void *arg)
+{
+    mark(arg, owner);
+}
+
 /* --- what the kernel is to have --- */
-
-/* Who waits for what another had is asked again. */
-static void wake_shadowed(struct proxy *p)
-{
-    MAP_FOREACH(it, &p->shadowed)
-        (void)map_put(&p->dirty, it->key, p);
-    if (p->shadowed.len)
-        loop_task_post(p->loop, &p->task);
-}
-
-static void release(struct proxy *p, const struct proxy_element *e)
-{
-    char text[PROXY_KEY_BYTES];
-    struct str key = proxy_element_key(e, text);
-    struct rule *r = map_get(&p->rules, key);
-
-    if (!r || e->is_shadowed || --r->users)
-        return;
-    proxy_table_remove(p->batch, p->o->table, &r->element);
-    if (e->protocol == IPPROTO_UDP && e->to.family)
-        VEC_PUSH(&p->gone, *e);
-    (void)map_remove(&p->rules, key);
-    mem_free(r);
-    wake_shadowed(p);
-}
-
-static void acquire(struct proxy *p, struct proxy_element *e)
-{
-    char text[PROXY_KEY_BYTES];
-    struct str key = proxy_element_key(e, text);
-    struct rule *r = map_get(&p->rules, key);
-
-    if (r) {
-        e->is_shadowed = !proxy_element_same_value(&r->element, e);
-        r->users += !e->is_shadowed;
-        return;
-    }
-    e->is_shadowed = false;
-    r = NEW(struct rule);
-    r->element = *e;
-    r->users = 1;
-    (void)map_put(&p->rules, key, r);
-    proxy_table_add(p->batch, p->o->table, e);
-}
-
-static const struct proxy_element *find(const struct proxy_elements *list,
-                                        const struct proxy_element *e, size_t hint)
-{
-    char a[PROXY_KEY_BYTES], b[PROXY_KEY_BYTES];
-    struct str key = proxy_element_key(e, a);
-
-    /* Lists are made in the same order, so the place is mostly the same. */
-    for (size_t k = 0; k < list->len; k++) {
-        const struct proxy_element *x = &list->items[(hint + k) % list->len];
-
-        if (x->set == e->set && proxy_element_same_value(x, e) &&
-            str_eq(proxy_element_key(x, b), key))
-            return x;
-    }
-    return NULL;
-}
-
-static void elements_free(struct proxy_elements *e)
-{
-    if (!e)
-        return;
-    VEC_DONE(e);
-    mem_free(e);
-}
-
-/* From what a Service had to what it wants now. What stays is not touched. */
-static void replace(struct proxy *p, struct proxy_elements *old, struct proxy_elements *new)
-{
-    static const struct proxy_elements none = { 0 };
-    const struct proxy_elements *was = old ? old : &none, *is = new ? new : &none;
-
-    for (size_t i = 0; i < was->len; i++)
-        if (!find(is, &was->items[i], i))
-            release(p, &was->items[i]);
-    for (size_t i = 0; new &&i < new->len; i++) {
-        const struct proxy_element *same = find(was, &new->items[i], i);
-
-        if (!same || same->is_shadowed)
-            acquire(p, &new->items[i]);
-    }
-}
 
 /* A chain for each timeout of affinity stands in the table; one more takes a new table. */
 static void note_timeouts(struct proxy *p, const struct proxy_elements *list)
@@ -166,53 +93,60 @@ static void note_timeouts(struct proxy *p, const struct proxy_elements *list)
     }
 }
 
-static void note_shadows(struct proxy *p, struct str key, const struct proxy_elements *list)
+static void set_health(struct proxy *p, struct str key, const struct service_rules_input *in)
 {
-    for (size_t i = 0; list && i < list->len; i++)
-        if (list->items[i].is_shadowed) {
-            (void)map_put(&p->shadowed, key, p);
-            return;
-        }
-    (void)map_remove(&p->shadowed, key);
+    struct str namespace, name;
+    uint16_t port = in->service && in->node.len ? service_rules_health_port(in->service) : 0;
+
+    (void)str_cut(key, '/', &namespace, &name);
+    proxy_health_service(p->health, namespace, name, port,
+                         port ? service_rules_local_endpoints(in) : 0);
 }
 
-static struct proxy_elements *wanted_by(struct proxy *p, struct str key)
+static void wanted_by(struct proxy *p, struct str key, struct proxy_elements *ret)
 {
-    struct service_rules_input in = { .node = str_from_cstr(p->o->node_name) };
-    struct proxy_elements *ret = NEW(struct proxy_elements);
+    struct service_rules_input in = { .node = str_from_cstr(p->o->node_name),
+                                      .zone = buf_str(&p->zone) };
     const struct api_object *pod;
 
     if (str_has_prefix(key, STR("#"))) {
         pod = informer_get(p->pods, str_tail(key, 1));
         if (pod)
             service_rules_of_pod(pod, ret);
-        return ret;
+        return;
     }
     in.service = informer_get(p->services, key);
-    if (!in.service)
-        return ret;
     in.n_slices = informer_by_index(p->slices, p->slices_of_service, key, &in.slices);
-    service_rules(&in, ret);
-    return ret;
+    set_health(p, key, &in);
+    if (in.service)
+        service_rules(&in, ret);
 }
 
 static void work_out(struct proxy *p, struct str key)
 {
-    struct proxy_elements *old = map_get(&p->wanted, key), *new = wanted_by(p, key);
+    struct proxy_elements wanted = { 0 };
 
-    note_timeouts(p, new);
-    replace(p, old, new);
-    note_shadows(p, key, new);
-    if (new->len) {
-        (void)map_put(&p->wanted, key, new);
-    } else {
-        (void)map_remove(&p->wanted, key);
-        elements_free(new);
-    }
-    elements_free(old);
+    wanted_by(p, key, &wanted);
+    note_timeouts(p, &wanted);
+    proxy_ledger_replace(p->ledger, key, &wanted);
 }
 
 /* --- the table as a whole --- */
+
+static int64_t us_since(int64_t ns)
+{
+    return (clock_system.mono_ns(&clock_system) - ns) / 1000;
+}
+
+/* The kernel has it all. */
+static void note_written(struct proxy *p)
+{
+    VEC_FOREACH(const int64_t *, t, &p->triggers)
+        proxy_metrics_programmed(p->metrics, *t);
+    VEC_CLEAR(&p->triggers);
+    if (!p->dirty.len)
+        proxy_health_updated(p->health);
+}
 
 static void on_loaded(struct command *c, const struct command_result *res, void *arg)
 {
@@ -220,12 +154,15 @@ static void on_loaded(struct command *c, const struct command_result *res, void 
 
     (void)c;
     p->nft = NULL;
+    proxy_metrics_synced(p->metrics, true, res->code < 0 || res->status != 0,
+                         proxy_ledger_len(p->ledger), us_since(p->load_ns));
     if (res->code < 0 || res->status != 0) {
         LOG_ERROR("cannot load the table", KV("nft", str_trim(res->err)));
         loop_timer_start(&p->retry, RETRY_MS);
         return;
     }
     p->is_loaded = true;
+    note_written(p);
     loop_task_post(p->loop, &p->task); /* what has changed meanwhile */
 }
 
@@ -235,7 +172,9 @@ static void load(struct proxy *p)
 {
     static const char *const argv[] = { "nft", "-f", "-", NULL };
     CLEANUP(buf_done) struct buf text = { 0 };
+    const struct proxy_element *e;
     struct err err;
+    size_t at = 0;
 
     nft_batch_reset(p->batch); /* the text has it all */
     proxy_table_print(&text, &(struct proxy_layout){ .table = p->o->table,
@@ -243,8 +182,9 @@ static void load(struct proxy *p)
                                                      .n_cidrs = p->n_cidrs,
                                                      .timeouts_s = p->timeouts.items,
                                                      .n_timeouts = p->timeouts.len });
-    MAP_FOREACH(it, &p->rules)
-        proxy_element_print(&text, p->o->table, &((const struct rule *)it->value)->element);
+    while ((e = proxy_ledger_next(p->ledger, &at)))
+        proxy_element_print(&text, p->o->table, e);
+    p->load_ns = clock_system.mono_ns(&clock_system);
     if (command_start(p->loop,
                       &(struct command_options){ .argv = argv,
                                                  .input = buf_str(&text),
@@ -261,9 +201,10 @@ static void load(struct proxy *p)
  * long as the kernel remembers: it is to forget those that went. */
 static void forget(struct proxy *p)
 {
+    struct proxy_elements *gone = proxy_ledger_gone(p->ledger);
     struct err err;
 
-    VEC_FOREACH(const struct proxy_element *, e, &p->gone) {
+    VEC_FOREACH(const struct proxy_element *, e, gone) {
         struct conntrack_filter f = { .protocol = e->protocol,
                                       .original_to = e->address,
                                       .original_port = e->port,
@@ -273,16 +214,19 @@ static void forget(struct proxy *p)
         if (conntrack_flush(p->netfilter, &f, &err) < 0)
             LOG_WARNING("cannot forget tracked datagrams", KV("err", str_from_cstr(err.text)));
     }
-    VEC_CLEAR(&p->gone);
+    VEC_CLEAR(gone);
 }
 
 static void commit(struct proxy *p)
 {
+    size_t n = nft_batch_len(p->batch);
+    int64_t since = clock_system.mono_ns(&clock_system);
     struct err err;
+    int r = n ? nft_batch_commit(p->batch, p->netfilter, &err) : 0;
 
-    if (!nft_batch_len(p->batch))
-        return;
-    if (nft_batch_commit(p->batch, p->netfilter, &err) < 0) {
+    if (n)
+        proxy_metrics_synced(p->metrics, false, r < 0, n, us_since(since));
+    if (r < 0) {
         /* The kernel has something else than we think: all of it anew. */
         LOG_WARNING("the table is not as expected and is loaded anew",
                     KV("err", str_from_cstr(err.text)));
@@ -292,6 +236,7 @@ static void commit(struct proxy *p)
     }
     nft_batch_reset(p->batch);
     forget(p);
+    note_written(p);
 }
 
 static void work_out_dirty(struct proxy *p)
@@ -326,15 +271,12 @@ static void on_retry(struct loop_timer *t)
 
 /* --- what the API says --- */
 
-static void mark(struct proxy *p, struct str key)
-{
-    (void)map_put(&p->dirty, key, p);
-    loop_task_post(p->loop, &p->task);
-}
-
 static void on_service(const struct api_object *old, const struct api_object *new, void *arg)
 {
-    mark(arg, (new ? new : old)->key);
+    struct proxy *p = arg;
+
+    proxy_metrics_service_changed(p->metrics);
+    mark(p, (new ? new : old)->key);
 }
 
 static struct str service_of(struct arena *a, const struct api_object *slice)
@@ -355,21 +297,73 @@ static void index_service(const struct api_object *o, informer_emit_fn *emit, vo
         emit(key, emit_arg);
 }
 
+/* Who changed an endpoint says when; what was there when we came tells nothing. */
+static void note_trigger(struct proxy *p, const struct api_object *slice)
+{
+    const struct schema_str_entry *e = text_map_find(
+        &slice->meta->annotations, STR("endpoints.kubernetes.io/last-change-trigger-time"));
+    int64_t sec;
+    int32_t nsec;
+
+    if (e && informer_is_synced(p->slices) && p->triggers.len < MAX_TRIGGERS &&
+        time_text_parse(e->value, &sec, &nsec))
+        VEC_PUSH(&p->triggers, sec * 1000 + nsec / 1000000);
+}
+
 static void on_slice(const struct api_object *old, const struct api_object *new, void *arg)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     struct str before = old ? service_of(&a, old) : STR_NULL,
                now = new ? service_of(&a, new) : STR_NULL;
 
+    proxy_metrics_endpoints_changed(((struct proxy *)arg)->metrics);
+    if (new)
+        note_trigger(arg, new);
     if (before.len)
         mark(arg, before);
     if (now.len && !str_eq(before, now))
         mark(arg, now);
 }
 
+/* Which endpoints are near changes with the zone. */
+static void set_zone(struct proxy *p, struct str zone)
+{
+    const struct api_object *o;
+    size_t at = 0;
+
+    if (str_eq(zone, buf_str(&p->zone)))
+        return;
+    buf_reset(&p->zone);
+    buf_append_str(&p->zone, zone);
+    while ((o = informer_next(p->services, &at)))
+        mark(p, o->key);
+}
+
+static void on_own_node(struct proxy *p, const struct api_object *o)
+{
+    const struct schema_str_entry *zone =
+        o ? text_map_find(&o->meta->labels, STR("topology.kubernetes.io/zone")) : NULL;
+    const struct core_v1_node *node = o ? API_OBJECT(o, struct core_v1_node) : NULL;
+    bool is_leaving = !o || o->meta->deletion_timestamp.set;
+
+    for (uint32_t i = 0; node && i < node->spec.taints.len; i++)
+        is_leaving |= str_eq(node->spec.taints.items[i].key, STR("ToBeDeletedByClusterAutoscaler"));
+    proxy_health_eligible(p->health, !is_leaving);
+    set_zone(p, zone ? zone->value : STR(""));
+}
+
 static void on_node(const struct api_object *old, const struct api_object *new, void *arg)
 {
-    node_routes_change(((struct proxy *)arg)->routes, old, new);
+    struct proxy *p = arg;
+
+    if (p->o->node_name && str_eq((new ? new : old)->meta->name, str_from_cstr(p->o->node_name)))
+        on_own_node(p, new);
+    node_routes_change(p->routes, old, new);
+}
+
+static void on_nodes_synced(void *arg)
+{
+    node_routes_sweep(((struct proxy *)arg)->routes);
 }
 
 static void on_pod(const struct api_object *old, const struct api_object *new, void *arg)
@@ -401,7 +395,9 @@ open_informer(struct proxy *p, struct str group, struct str resource, struct str
                                     .resource = resource_find(group, STR("v1"), resource) });
 
     informer_add_handler(
-        i, &(struct informer_handler){ .on_change = fn, .on_synced = on_synced, .arg = p });
+        i, &(struct informer_handler){ .on_change = fn,
+                                       .on_synced = fn == on_node ? on_nodes_synced : on_synced,
+                                       .arg = p });
     return i;
 }
 
@@ -422,8 +418,10 @@ static int open_kernel(struct proxy *p, struct err *err)
         r = netlink_new(-1, NETLINK_OF_NETFILTER, &p->netfilter, err);
     }
     if (r >= 0)
-        r = node_routes_new(str_from_cstr(p->o->node_name), &p->routes, err);
+        r = node_routes_new(str_from_cstr(p->o->node_name), p->cidrs, p->n_cidrs, &p->routes, err);
     p->batch = nft_batch_new();
+    p->ledger = proxy_ledger_new(&(struct proxy_ledger_options){
+        .batch = p->batch, .table = p->o->table, .on_free = on_free, .arg = p });
     return r;
 }
 
@@ -443,6 +441,13 @@ static int parse_cidrs(struct proxy *p, struct err *err)
     return 0;
 }
 
+static void print_metrics(struct buf *b, void *arg)
+{
+    const struct proxy *p = arg;
+
+    proxy_metrics_print(p->metrics, proxy_ledger_len(p->ledger), b);
+}
+
 static int start(struct proxy *p, struct err *err)
 {
     struct kube_config config;
@@ -455,6 +460,14 @@ static int start(struct proxy *p, struct err *err)
         r = rest_client_new(p->loop, &config, STR("kube-proxy"), &p->rest, err);
     if (r >= 0)
         r = open_kernel(p, err);
+    if (r >= 0)
+        r = proxy_health_new(&(struct proxy_health_options){ .loop = p->loop,
+                                                             .metrics = p->metrics,
+                                                             .healthz = p->o->healthz,
+                                                             .metrics_at = p->o->metrics,
+                                                             .print_metrics = print_metrics,
+                                                             .arg = p },
+                             &p->health, err);
     if (r < 0)
         return r;
     p->services = open_informer(p, STR(""), STR("services"), STR_NULL, on_service);
@@ -474,25 +487,32 @@ static int start(struct proxy *p, struct err *err)
     return 0;
 }
 
-/* --cleanup. Routes go with their links, or are the next proxy's. */
-static int clean(struct proxy *p, struct err *err)
+static int clean_tables(struct proxy *p, struct err *err)
 {
     static const uint8_t families[] = { 2, 10 }; /* NFPROTO_IPV4, NFPROTO_IPV6 */
-    struct netlink *n;
-    int r = netlink_new(-1, NETLINK_OF_NETFILTER, &n, err);
+    int r = netlink_new(-1, NETLINK_OF_NETFILTER, &p->netfilter, err);
 
-    if (r < 0)
-        return r;
     p->batch = nft_batch_new();
     for (size_t i = 0; i < ARRAY_LEN(families) && r >= 0; i++) {
         nft_batch_reset(p->batch);
         nft_batch_delete_table(p->batch, families[i], p->o->table);
-        r = nft_batch_commit(p->batch, n, err);
+        r = nft_batch_commit(p->batch, p->netfilter, err);
         if (r == -2 /* ENOENT: there is none */)
             r = 0;
     }
-    netlink_free(n);
     return r;
+}
+
+/* --cleanup: the tables, and our routes into the cluster's ranges. */
+static int clean(struct proxy *p, struct err *err)
+{
+    int r = parse_cidrs(p, err);
+
+    if (r >= 0)
+        r = clean_tables(p, err);
+    if (r >= 0)
+        r = node_routes_new(STR(""), p->cidrs, p->n_cidrs, &p->routes, err);
+    return r < 0 ? r : node_routes_clean(p->routes, err);
 }
 
 static void close_all(struct proxy *p)
@@ -505,17 +525,14 @@ static void close_all(struct proxy *p)
     rest_client_free(p->rest);
     node_routes_free(p->routes);
     netlink_free(p->netfilter);
+    proxy_ledger_free(p->ledger);
     nft_batch_free(p->batch);
-    MAP_FOREACH(it, &p->wanted)
-        elements_free(it->value);
-    MAP_FOREACH(it, &p->rules)
-        mem_free(it->value);
-    map_done(&p->wanted);
-    map_done(&p->rules);
+    proxy_health_free(p->health);
+    proxy_metrics_free(p->metrics);
     map_done(&p->dirty);
-    map_done(&p->shadowed);
+    buf_done(&p->zone);
     VEC_DONE(&p->timeouts);
-    VEC_DONE(&p->gone);
+    VEC_DONE(&p->triggers);
     loop_free(p->loop);
     arena_done(&p->arena);
 }
@@ -527,6 +544,7 @@ int proxy_run(const struct proxy_options *o)
     int r;
 
     p.loop = loop_new(&clock_system);
+    p.metrics = proxy_metrics_new();
     loop_task_init(&p.task, on_task);
     loop_timer_init(&p.retry, p.loop, on_retry);
     r = loop_on_signal(p.loop, SIGTERM, on_signal, &p, &err);

@@ -10,7 +10,8 @@ struct proxy_options {
     const char
         *cluster_cidr; /* of all Pods, one or two; NULL: nothing leaves under another address */
     const char *table; /* of nftables */
-    bool cleanup;      /* removes the table and the routes, and ends */
+    const char *healthz, *metrics; /* "ADDRESS:PORT", NULL: none */
+    bool cleanup;                  /* removes the table and the routes, and ends */
 };
 /* Until SIGTERM; the rules stay. The process's exit code; one line on stderr when it cannot start.
  * The process must be in its node's network namespace. */

@@ -8,6 +8,7 @@
 #include "api/discovery_v1.h"
 #include "api/meta_v1.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "client/api_object.h"
 
 enum { DEFAULT_AFFINITY_S = 10800 };
@@ -16,7 +17,11 @@ struct endpoint {
     struct ip address;
     uint16_t port;
 };
-struct endpoints VEC(struct endpoint);
+struct endpoints {
+    struct endpoint *items;
+    size_t len, cap;
+    struct map seen; /* where there are many */
+};
 
 static bool is_true(const bool *p, bool otherwise)
 {
@@ -33,12 +38,39 @@ static bool still_serves(const struct discovery_v1_endpoint *e)
     return is_true(e->conditions.serving, false) && is_true(e->conditions.terminating, false);
 }
 
+enum { FEW = 64 };
+
+/* An endpoint may be in two slices while it moves. */
+static bool is_known(struct endpoints *to, const struct endpoint *e)
+{
+    struct str key = str_n((const char *)e, sizeof(*e));
+
+    if (to->len < FEW) {
+        for (size_t i = 0; i < to->len; i++)
+            if (to->items[i].port == e->port && ip_cmp(&to->items[i].address, &e->address) == 0)
+                return true;
+        return false;
+    }
+    for (size_t i = to->seen.len; i < to->len; i++)
+        (void)map_put(&to->seen, str_n((const char *)&to->items[i], sizeof(*e)), to);
+    return map_has(&to->seen, key);
+}
+
 static void add_endpoint(struct endpoints *to, const struct ip *address, uint16_t port)
 {
-    VEC_FOREACH(const struct endpoint *, e, to)
-        if (e->port == port && ip_cmp(&e->address, address) == 0)
-            return; /* in two slices while it moves */
-    VEC_PUSH(to, (struct endpoint){ *address, port });
+    struct endpoint e;
+
+    memset(&e, 0, sizeof(e)); /* its bytes are a key */
+    e.address = *address;
+    e.port = port;
+    if (!is_known(to, &e))
+        VEC_PUSH(to, e);
+}
+
+static void endpoints_done(struct endpoints *e)
+{
+    VEC_DONE(e);
+    map_done(&e->seen);
 }
 
 static struct str protocol_of(struct str p)
@@ -48,14 +80,21 @@ static struct str protocol_of(struct str p)
 
 /* Which of a port's endpoints are asked for. */
 struct selection {
+    const struct service_rules_input *in;
     uint8_t family;
-    struct str node; /* of this node alone; p NULL: of all */
+    bool is_local; /* of this node alone */
     const struct core_v1_service_port *port;
 };
+typedef void endpoint_fn(const struct discovery_v1_endpoint *e, const struct ip *ip, uint16_t port,
+                         void *arg);
 
-static void gather_slice(const struct discovery_v1_endpoint_slice *s, const struct selection *sel,
-                         bool (*wanted)(const struct discovery_v1_endpoint *e),
-                         struct endpoints *ret)
+static bool is_on_node(const struct service_rules_input *in, const struct discovery_v1_endpoint *e)
+{
+    return in->node.len && str_eq(e->node_name, in->node);
+}
+
+static void visit_slice(const struct discovery_v1_endpoint_slice *s, const struct selection *sel,
+                        endpoint_fn *fn, void *arg)
 {
     struct ip ip;
 
@@ -68,24 +107,100 @@ static void gather_slice(const struct discovery_v1_endpoint_slice *s, const stru
         for (uint32_t i = 0; i < s->endpoints.len; i++) {
             const struct discovery_v1_endpoint *e = &s->endpoints.items[i];
 
-            if (wanted(e) && (!sel->node.p || str_eq(e->node_name, sel->node)) &&
-                e->addresses.len && ip_parse(e->addresses.items[0], &ip) &&
-                ip.family == sel->family)
-                add_endpoint(ret, &ip, (uint16_t)*ep->port);
+            if ((!sel->is_local || is_on_node(sel->in, e)) && e->addresses.len &&
+                ip_parse(e->addresses.items[0], &ip) && ip.family == sel->family)
+                fn(e, &ip, (uint16_t)*ep->port, arg);
         }
     }
 }
 
-static void gather(const struct service_rules_input *in, const struct selection *sel,
-                   struct endpoints *ret)
+static void visit(const struct selection *sel, endpoint_fn *fn, void *arg)
 {
-    static bool (*const passes[])(const struct discovery_v1_endpoint *e) = { is_ready,
-                                                                             still_serves };
+    for (size_t i = 0; i < sel->in->n_slices; i++)
+        visit_slice(API_OBJECT(sel->in->slices[i], struct discovery_v1_endpoint_slice), sel, fn,
+                    arg);
+}
 
-    for (size_t pass = 0; pass < 2 && !ret->len; pass++)
-        for (size_t i = 0; i < in->n_slices; i++)
-            gather_slice(API_OBJECT(in->slices[i], struct discovery_v1_endpoint_slice), sel,
-                         passes[pass], ret);
+/* --- those near by, where all endpoints bear hints for whom they are --- */
+
+enum nearness { ANYWHERE, SAME_ZONE, SAME_NODE };
+
+static bool is_for_zone(const struct discovery_v1_endpoint *e, struct str zone)
+{
+    for (uint32_t i = 0; e->hints && i < e->hints->for_zones.len; i++)
+        if (zone.len && str_eq(e->hints->for_zones.items[i].name, zone))
+            return true;
+    return false;
+}
+
+static bool is_for_node(const struct discovery_v1_endpoint *e, struct str node)
+{
+    for (uint32_t i = 0; e->hints && i < e->hints->for_nodes.len; i++)
+        if (node.len && str_eq(e->hints->for_nodes.items[i].name, node))
+            return true;
+    return false;
+}
+
+struct hints {
+    const struct service_rules_input *in;
+    bool lacks_zone, lacks_node; /* an endpoint without such a hint */
+    bool has_zone, has_node;     /* one that is for us */
+};
+
+static void note_hints(const struct discovery_v1_endpoint *e, const struct ip *ip, uint16_t port,
+                       void *arg)
+{
+    struct hints *h = arg;
+
+    (void)ip;
+    (void)port;
+    if (!is_ready(e))
+        return;
+    h->lacks_zone |= !e->hints || !e->hints->for_zones.len;
+    h->lacks_node |= !e->hints || !e->hints->for_nodes.len;
+    h->has_zone |= is_for_zone(e, h->in->zone);
+    h->has_node |= is_for_node(e, h->in->node);
+}
+
+static enum nearness nearness_of(const struct selection *sel)
+{
+    struct hints h = { .in = sel->in };
+
+    visit(sel, note_hints, &h);
+    return h.has_node && !h.lacks_node   ? SAME_NODE
+           : h.has_zone && !h.lacks_zone ? SAME_ZONE
+                                         : ANYWHERE;
+}
+
+/* --- the ones that count --- */
+
+struct gathering {
+    const struct selection *sel;
+    enum nearness near;
+    bool (*is_wanted)(const struct discovery_v1_endpoint *e);
+    struct endpoints *ret;
+};
+
+static void take(const struct discovery_v1_endpoint *e, const struct ip *ip, uint16_t port,
+                 void *arg)
+{
+    const struct gathering *g = arg;
+
+    if (g->is_wanted(e) && (g->near != SAME_ZONE || is_for_zone(e, g->sel->in->zone)) &&
+        (g->near != SAME_NODE || is_for_node(e, g->sel->in->node)))
+        add_endpoint(g->ret, ip, port);
+}
+
+static void gather(const struct selection *sel, struct endpoints *ret)
+{
+    struct gathering g = { sel, sel->is_local ? ANYWHERE : nearness_of(sel), is_ready, ret };
+
+    visit(sel, take, &g);
+    if (ret->len)
+        return;
+    g.near = ANYWHERE;
+    g.is_wanted = still_serves;
+    visit(sel, take, &g);
 }
 
 /* The sets of places with an address, and of those without. */
@@ -315,21 +430,56 @@ void service_rules(const struct service_rules_input *in, struct proxy_elements *
     for (uint32_t i = 0; i < 2 * s->spec.ports.len; i++) {
         const struct core_v1_service_port *port = &s->spec.ports.items[i / 2];
         struct port_rules r = { .service = s, .port = port };
-        struct selection sel = { .family = families[i % 2], .port = port };
+        struct selection sel = { .in = in, .family = families[i % 2], .port = port };
 
         r.place.at.family = sel.family;
         r.place.at.protocol = protocol_number(port->protocol);
         r.place.affinity_s = affinity_of(&s->spec);
         if (!has_family(&s->spec, sel.family) || !r.place.at.protocol)
             continue;
-        gather(in, &sel, &r.all);
-        sel.node = in->node.p ? in->node : STR("");
-        if (sel.node.len)
-            gather(in, &sel, &r.local);
+        gather(&sel, &r.all);
+        sel.is_local = true;
+        if (in->node.len)
+            gather(&sel, &r.local);
         add_port(ret, &r);
-        VEC_DONE(&r.all);
-        VEC_DONE(&r.local);
+        endpoints_done(&r.all);
+        endpoints_done(&r.local);
     }
+}
+
+/* --- health checks of load balancers --- */
+
+uint16_t service_rules_health_port(const struct api_object *service)
+{
+    const struct core_v1_service_spec *s = &API_OBJECT(service, struct core_v1_service)->spec;
+
+    return str_eq(s->type, STR("LoadBalancer")) &&
+                   str_eq(s->external_traffic_policy, STR("Local")) && s->health_check_node_port > 0
+               ? (uint16_t)s->health_check_node_port
+               : 0;
+}
+
+size_t service_rules_local_endpoints(const struct service_rules_input *in)
+{
+    struct endpoints local = { 0 };
+    size_t n;
+    struct ip ip;
+
+    for (size_t i = 0; i < in->n_slices; i++) {
+        const struct discovery_v1_endpoint_slice *s =
+            API_OBJECT(in->slices[i], struct discovery_v1_endpoint_slice);
+
+        for (uint32_t k = 0; k < s->endpoints.len; k++) {
+            const struct discovery_v1_endpoint *e = &s->endpoints.items[k];
+
+            if (is_ready(e) && is_on_node(in, e) && e->addresses.len &&
+                ip_parse(e->addresses.items[0], &ip))
+                add_endpoint(&local, &ip, 0);
+        }
+    }
+    n = local.len;
+    endpoints_done(&local);
+    return n;
 }
 
 /* --- ports of Pods --- */

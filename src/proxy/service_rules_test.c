@@ -58,9 +58,11 @@ static size_t count(const struct proxy_elements *e, enum proxy_set set)
 static void rules(const char *spec, const char *endpoints, struct proxy_elements *ret)
 {
     const struct api_object *slices[] = { slice("IPv4", endpoints, 8080) };
-    struct service_rules_input in = {
-        .node = STR("n1"), .service = service(spec), .slices = slices, .n_slices = 1
-    };
+    struct service_rules_input in = { .node = STR("n1"),
+                                      .zone = STR("z1"),
+                                      .service = service(spec),
+                                      .slices = slices,
+                                      .n_slices = 1 };
 
     service_rules(&in, ret);
     api_object_unref(in.service);
@@ -74,6 +76,10 @@ static void rules(const char *spec, const char *endpoints, struct proxy_elements
 #define E2    "{\"addresses\":[\"10.244.2.2\"],\"nodeName\":\"n2\"}"
 #define NOT(e, state)                                                                              \
     "{\"addresses\":[\"" e "\"],\"nodeName\":\"n1\",\"conditions\":{\"ready\":false," state "}}"
+
+#define FOR(e, hints) "{\"addresses\":[\"" e "\"],\"nodeName\":\"n1\",\"hints\":{" hints "}}"
+#define ZONE(z)       "\"forZones\":[{\"name\":\"" z "\"}]"
+#define NODE(n)       "\"forNodes\":[{\"name\":\"" n "\"}]"
 
 Test(service_rules, says_what_is_wanted)
 {
@@ -110,6 +116,30 @@ Test(service_rules, says_what_is_wanted)
         { "affinity draws", IP PORT ",\"sessionAffinity\":\"ClientIP\"", E1 "," E2, PROXY_IDS, 2 },
         { "external", IP PORT ",\"externalIPs\":[\"192.0.2.9\"]", E1, PROXY_SVC, 2 },
         { "external, masqueraded", IP PORT ",\"externalIPs\":[\"192.0.2.9\"]", E1, PROXY_MASQ, 1 },
+        { "near by", IP PORT,
+          FOR("10.244.1.2", ZONE("z1")) "," FOR("10.244.1.3", ZONE("z2")) "," FOR("10.244.1.4",
+                                                                                  ZONE("z1")),
+          PROXY_EPS, 2 },
+        { "none near by", IP PORT, FOR("10.244.1.2", ZONE("z3")) "," FOR("10.244.1.3", ZONE("z2")),
+          PROXY_EPS, 2 },
+        { "not all say for whom", IP PORT, FOR("10.244.1.2", ZONE("z1")) "," E2, PROXY_EPS, 2 },
+        { "of the node", IP PORT,
+          FOR("10.244.1.2", ZONE("z1") "," NODE("n1")) "," FOR("10.244.1.3",
+                                                               ZONE("z1") "," NODE("n2")),
+          PROXY_EPS, 1 },
+        { "of the zone, for want of one on the node", IP PORT,
+          FOR("10.244.1.2", ZONE("z1") "," NODE("n3")) "," FOR(
+              "10.244.1.3", ZONE("z1") "," NODE("n2")) "," FOR("10.244.1.4",
+                                                               ZONE("z2") "," NODE("n2")),
+          PROXY_EPS, 2 },
+        { "who is not ready has no say", IP PORT,
+          FOR("10.244.1.2", ZONE("z1")) "," FOR("10.244.1.3", ZONE("z2")) "," NOT(
+              "10.244.1.5", "\"serving\":false"),
+          PROXY_EPS, 1 },
+        { "a node port too", IP NPORT,
+          FOR("10.244.1.2", ZONE("z1")) "," FOR("10.244.1.3", ZONE("z2")), PROXY_NPEPS, 1 },
+        { "a Local policy knows no zones", IP PORT ",\"internalTrafficPolicy\":\"Local\"",
+          FOR("10.244.1.2", ZONE("z1")) "," FOR("10.244.1.3", ZONE("z2")), PROXY_EPS, 2 },
         { "hairpins", IP PORT, E1 "," E2, PROXY_HAIRPIN, 2 },
     };
 
@@ -121,6 +151,61 @@ Test(service_rules, says_what_is_wanted)
                      count(&e, cases[i].set));
         VEC_DONE(&e);
     }
+}
+
+Test(service_rules, load_balancers_ask_for_what_is_here)
+{
+    static const struct {
+        const char *spec;
+        unsigned port;
+    } cases[] = {
+        { "\"type\":\"LoadBalancer\",\"externalTrafficPolicy\":\"Local\",\"healthCheckNodePort\":31000",
+          31000 },
+        { "\"type\":\"LoadBalancer\",\"externalTrafficPolicy\":\"Cluster\",\"healthCheckNodePort\":31000",
+          0 },
+        { "\"type\":\"NodePort\",\"externalTrafficPolicy\":\"Local\",\"healthCheckNodePort\":31000",
+          0 },
+    };
+    const struct api_object *slices[] = {
+        slice("IPv4", E1 "," E2 "," NOT("10.244.1.3", "\"serving\":true,\"terminating\":true"),
+              8080),
+        slice("IPv4", E1, 8081),
+    };
+    struct service_rules_input in = { .node = STR("n1"), .slices = slices, .n_slices = 2 };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct api_object *o = service(cases[i].spec);
+
+        cr_expect_eq(service_rules_health_port(o), cases[i].port, "case %zu", i);
+        api_object_unref(o);
+    }
+    cr_expect_eq(service_rules_local_endpoints(&in), 1);
+    in.node = STR("");
+    cr_expect_eq(service_rules_local_endpoints(&in), 0);
+    api_object_unref(slices[0]);
+    api_object_unref(slices[1]);
+}
+
+Test(service_rules, many_endpoints_are_told_apart)
+{
+    CLEANUP(buf_done) struct buf text = { 0 };
+    const struct api_object *slices[2];
+    struct service_rules_input in = { .slices = slices, .n_slices = 2 };
+    struct proxy_elements e = { 0 };
+
+    buf_append_lit(&text, "{\"metadata\":{\"name\":\"s\",\"namespace\":\"d\"},\"addressType\":"
+                          "\"IPv4\",\"ports\":[{\"name\":\"\",\"port\":80}],\"endpoints\":[");
+    for (int i = 0; i < 100; i++)
+        buf_printf(&text, "%s{\"addresses\":[\"10.244.1.%d\"]}", i ? "," : "", i);
+    buf_append_lit(&text, "]}");
+    slices[0] = slices[1] = decode("discovery.k8s.io", "endpointslices", buf_cstr(&text));
+    in.service = service(IP PORT);
+    service_rules(&in, &e);
+    cr_expect_eq(count(&e, PROXY_HAIRPIN), 100, "%zu", count(&e, PROXY_HAIRPIN));
+    cr_expect_eq(count(&e, PROXY_EPS), 1024);
+    VEC_DONE(&e);
+    api_object_unref(in.service);
+    api_object_unref(slices[0]);
 }
 
 Test(service_rules, ranges_do_not_overlap)
