@@ -194,12 +194,14 @@ void proxy_table_remove(struct nft_batch *b, const char *table, const struct pro
 
 /* --- the table as text --- */
 
-/* Appends a template: % is ip or ip6, # is n. */
+/* Appends a template: % is ip or ip6, ~ its loopback addresses, # is n. */
 static void print_template(struct buf *b, const char *text, bool is_v6, unsigned n)
 {
     for (const char *c = text; *c; c++) {
         if (*c == '%')
             buf_printf(b, "%s", is_v6 ? "ip6" : "ip");
+        else if (*c == '~')
+            buf_printf(b, "%s", is_v6 ? "::1" : "127.0.0.0/8");
         else if (*c == '#')
             buf_printf(b, "%u", n);
         else
@@ -250,7 +252,9 @@ static const char hooks_text[] =
     " % daddr . meta l4proto . th dport . % saddr != @ranges drop; }\n"
     " chain guard_prerouting { type filter hook prerouting priority -110; jump guards; }\n"
     " chain guard_output { type filter hook output priority -110; jump guards; }\n"
-    " chain prerouting { type nat hook prerouting priority dstnat; jump services; }\n"
+    /* Ports of Pods at a loopback address are for this machine alone. */
+    " chain prerouting { type nat hook prerouting priority dstnat; % daddr ~ return;"
+    " jump services; }\n"
     " chain output { type nat hook output priority -100; jump services; }\n"
     " chain forward { type filter hook forward priority 0; jump refusals; }\n"
     " chain filter_output { type filter hook output priority 0; jump refusals; }\n"
