@@ -136,3 +136,54 @@ def test_a_runtime_class_gives_overhead_and_a_place(raw, accounts):
     body["spec"]["overhead"] = {"cpu": "1"}
     assert "Pod Overhead set without corresponding RuntimeClass defined Overhead" in \
         status_of(raw.post(PODS, body), 403, "Forbidden")["message"]
+
+
+def test_a_limit_range_gives_defaults_and_bounds(raw, accounts):
+    ns = "/api/v1/namespaces/limited"
+    assert raw.post("/api/v1/namespaces", {"metadata": {"name": "limited"}}).status == 201
+    assert raw.post(f"{ns}/serviceaccounts", {"metadata": {"name": "default"}}).status == 201
+    assert raw.post(f"{ns}/limitranges", {"metadata": {"name": "both"}, "spec": {"limits": [
+        {"type": "Container", "min": {"cpu": "50m"}, "max": {"cpu": "500m", "memory": "1Gi"},
+         "default": {"cpu": "400m", "memory": "512Mi"}, "defaultRequest": {"cpu": "100m"},
+         "maxLimitRequestRatio": {"cpu": "4"}},
+        {"type": "Pod", "max": {"memory": "1Gi"}},
+        {"type": "PersistentVolumeClaim", "min": {"storage": "1Gi"}, "max": {"storage": "2Gi"}}]}}).status == 201
+
+    def make_with(*resources, init=()):
+        body = pod(f"pod-{next(numbers)}")
+        body["spec"]["containers"] = [{"name": f"c{i}", "image": "x", "resources": r} for i, r in enumerate(resources)]
+        body["spec"]["initContainers"] = [{"name": f"i{i}", "image": "x", "resources": r} for i, r in enumerate(init)]
+        body["metadata"].pop("namespace", None)
+        return raw.post(f"{ns}/pods", body)
+
+    made = make_with({}, {"requests": {"cpu": "200m", "memory": "1Mi"}})
+    assert made.status == 201, made
+    made = made.json()
+    first, second = (c["resources"] for c in made["spec"]["containers"])
+    assert first == {"limits": {"cpu": "400m", "memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "512Mi"}}
+    assert second == {"limits": {"cpu": "400m", "memory": "512Mi"}, "requests": {"cpu": "200m", "memory": "1Mi"}}
+    assert made["metadata"]["annotations"]["kubernetes.io/limit-ranger"] == (
+        "LimitRanger plugin set: cpu, memory request for container c0; cpu, memory limit for container c0; "
+        "cpu, memory limit for container c1")
+    for resources, words in (
+            ([{"requests": {"cpu": "10m"}, "limits": {"cpu": "40m"}}],
+             "minimum cpu usage per Container is 50m, but request is 10m"),
+            ([{"requests": {"cpu": "200m"}, "limits": {"cpu": "1"}}],
+             "[maximum cpu usage per Container is 500m, but limit is 1, "
+             "cpu max limit to request ratio per Container is 4, but provided ratio is 5.000000]"),
+            ([{"limits": {"memory": "600Mi"}, "requests": {"memory": "1Mi"}}] * 2,
+             "maximum memory usage per Pod is 1Gi, but limit is 1200Mi")):
+        status = status_of(make_with(*resources), 403, "Forbidden")
+        assert status["message"].split(" is forbidden: ")[1] == words
+    assert make_with({}, init=[{"limits": {"memory": "1Gi"}}]).status == 201
+
+    def claim(size):
+        return raw.post(f"{ns}/persistentvolumeclaims", {
+            "metadata": {"name": f"c-{size.lower()}"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}})
+
+    assert claim("2Gi").status == 201
+    assert "maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 3Gi" in \
+        status_of(claim("3Gi"), 403, "Forbidden")["message"]
+    assert "minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi" in \
+        status_of(claim("1Mi"), 403, "Forbidden")["message"]

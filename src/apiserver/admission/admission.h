@@ -38,6 +38,7 @@ bool admission_validate(const struct admission_call *call, struct status *ret);
 extern const struct admission_plugin namespace_lifecycle_plugin;
 extern const struct admission_plugin service_account_plugin;
 extern const struct admission_plugin default_toleration_plugin;
+extern const struct admission_plugin limit_range_plugin;
 extern const struct admission_plugin priority_plugin;
 extern const struct admission_plugin runtime_class_plugin;
 /* All there are, in upstream's order; ends with NULL. */
