@@ -280,6 +280,43 @@ def exchange(sock, data):
     return bytes(got)
 
 
+WEBSOCKET = ("Upgrade: websocket", "Sec-WebSocket-Version: 13",
+             "Sec-WebSocket-Key: " + base64.b64encode(bytes(16)).decode())
+
+
+def read_message(tunnel):
+    """One short frame of a server: its opcode and bytes."""
+    head = tunnel.file.read(2)
+    n = head[1] if head[1] < 126 else int.from_bytes(tunnel.file.read(2), "big")
+    assert head[0] & 0x80 and head[1] < 127, head
+    return head[0] & 15, tunnel.file.read(n)
+
+
+@pytest.mark.parametrize("protocol", ["binary.k8s.io", "base64.binary.k8s.io", None])
+def test_logs_in_messages(server, raw, kubelet, node, protocol):
+    n = make_pod(raw, node)
+    kubelet.go_on.clear()
+    t = Tunnel(server, "GET", f"{PODS}/{n}/log?follow=true", *WEBSOCKET,
+               *([f"Sec-WebSocket-Protocol: other, {protocol}"] if protocol else []))
+    assert t.status == 101 and t.headers.get("sec-websocket-protocol") == protocol
+    kind, said = (1, base64.b64encode) if protocol and protocol.startswith("base64") else (2, bytes)
+    assert read_message(t) == (kind, b"")
+    assert read_message(t) == (kind, said(b"one\n"))  # before the second is said
+    kubelet.go_on.set()
+    assert read_message(t) == (kind, said(b"two\n"))
+    assert read_message(t) == (8, (1000).to_bytes(2, "big"))
+    t.close()
+
+
+def test_logs_in_messages_that_cannot_be(server, raw, node):
+    n = make_pod(raw, node)
+    for path, protocol, status in ((f"{n}/log", "v5.channel.k8s.io", 400), (f"{n}/log?tailLines=7", "binary.k8s.io", 400),
+                                   ("nobody/log", "binary.k8s.io", 404)):
+        t = Tunnel(server, "GET", f"{PODS}/{path}", *WEBSOCKET, f"Sec-WebSocket-Protocol: {protocol}")
+        assert t.status == status, path
+        t.close()
+
+
 def test_many_bytes_both_ways_at_once(server, raw, node):
     n = make_pod(raw, node)
     t = Tunnel(server, "GET", f"{PODS}/{n}/exec?command=cat&stdin=1&stdout=1",

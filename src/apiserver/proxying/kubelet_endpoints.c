@@ -305,6 +305,7 @@ void pod_log_connect(struct api_request *r)
             append_param(&b, &first, passed[i], v);
     }
     c.target.errors = RELAY_ERRORS_AS_STATUS;
+    c.target.speaks_messages = true;
     go(&c, &b);
 }
 

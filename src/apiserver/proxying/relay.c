@@ -9,8 +9,10 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "codec/base64.h"
 #include "http/http_client.h"
 #include "http/http_server.h"
+#include "http/websocket.h"
 #include "io/loop.h"
 
 enum { MAX_HEADERS = 200, OWN_HEADERS = 2, ERROR_TEXT_BYTES = 16384, CONNECT_TIMEOUT_MS = 10000 };
@@ -21,7 +23,9 @@ struct relay {
     struct http_client *client;
     struct http_call *call;           /* NULL: not started, or ended */
     struct http_tunnel *front, *back; /* after an upgrade; NULL: none, or ended */
-    struct http_source source;        /* the answer, pulled by the client's connection */
+    struct websocket *messages;       /* the answer as messages; NULL: not so, or ended */
+    bool is_base64;
+    struct http_source source; /* the answer, pulled by the client's connection */
     bool is_source_live;
     bool is_ended, is_failed; /* the backend's answer */
     bool is_held;             /* the backend waits for the client */
@@ -48,7 +52,7 @@ static void on_finish(struct loop_task *t)
 
 static void maybe_finish(struct relay *y)
 {
-    if (!y->call && !y->front && !y->back && !y->is_source_live)
+    if (!y->call && !y->front && !y->back && !y->messages && !y->is_source_live)
         loop_task_post(y->r->loop, &y->finish);
 }
 
@@ -270,6 +274,74 @@ static void upgrade(struct relay *y, struct http_call *c, const struct http_head
     }
 }
 
+/* --- an answer in messages --- */
+
+static void on_message(struct websocket *w, bool is_text, struct str bytes, void *arg)
+{
+    (void)w, (void)is_text, (void)bytes, (void)arg; /* the client has nothing to say */
+}
+
+static void on_messages_drain(struct websocket *w, void *arg)
+{
+    struct relay *y = arg;
+
+    (void)w;
+    if (y->call)
+        http_call_set_reading(y->call, true);
+}
+
+static void on_messages_end(struct websocket *w, void *arg)
+{
+    struct relay *y = arg;
+
+    (void)w;
+    y->messages = NULL;
+    if (y->call)
+        http_call_cancel(y->call);
+    maybe_finish(y);
+}
+
+static const struct websocket_ops message_ops = { on_message, on_messages_drain, on_messages_end };
+
+static bool wants_messages(const struct relay *y)
+{
+    return y->target.speaks_messages && websocket_is_asked_for(y->r->http);
+}
+
+static void send_message(struct relay *y, struct http_call *c, struct str bytes)
+{
+    CLEANUP(buf_done) struct buf b = { 0 };
+
+    if (y->is_base64) {
+        base64_encode(&b, bytes);
+        bytes = buf_str(&b);
+    }
+    if (!websocket_send(y->messages, y->is_base64, bytes) && c)
+        http_call_set_reading(c, false);
+}
+
+static void begin_messages(struct relay *y, struct http_call *c)
+{
+    static const struct str protocols[] = { STR_INIT("binary.k8s.io"),
+                                            STR_INIT("base64.binary.k8s.io") };
+    bool names_any;
+    struct str protocol = websocket_choose(y->r->http, protocols, ARRAY_LEN(protocols), &names_any);
+    struct status s;
+
+    y->is_base64 = str_eq(protocol, protocols[1]);
+    if ((protocol.len || !names_any) &&
+        websocket_accept(y->r->http, protocol, &message_ops, y, &y->messages) >= 0) {
+        api_respond_upgraded(y->r);
+        send_message(y, c, STR("")); /* tells the client that this stands */
+        return;
+    }
+    s = status_plain(y->r->arena, STATUS_BAD_REQUEST,
+                     "unable to upgrade: no WebSocket of version 13, or of a subprotocol that is "
+                     "not spoken here");
+    api_respond_status(y->r, &s);
+    http_call_cancel(c);
+}
+
 /* --- the backend's answer --- */
 
 static void on_head(struct http_call *c, int status, const struct http_header *headers, size_t n,
@@ -283,6 +355,8 @@ static void on_head(struct http_call *c, int status, const struct http_header *h
         upgrade(y, c, headers, n);
     else if (y->target.errors == RELAY_ERRORS_AS_STATUS && status >= 300)
         y->error_code = status;
+    else if (wants_messages(y))
+        begin_messages(y, c);
     else
         answer(y, status, headers, n);
 }
@@ -297,6 +371,8 @@ static void on_body(struct http_call *c, struct str bytes, void *arg)
             str_sub(bytes, 0, ERROR_TEXT_BYTES - MIN(y->pending.len, (size_t)ERROR_TEXT_BYTES)));
         return;
     }
+    if (y->messages)
+        send_message(y, c, bytes);
     if (!y->is_source_live)
         return;
     if (y->is_page)
@@ -347,6 +423,8 @@ static void on_end(struct http_call *c, int result, const char *text, void *arg)
                          y->target.is_unavailable ? STATUS_UNAVAILABLE : STATUS_UNKNOWN, "%s: %s",
                          y->target.unreachable, text);
         api_respond_status(y->r, &s);
+    } else if (y->messages) {
+        websocket_close(y->messages, result < 0 ? 1011 : 1000, STR(""));
     } else if (y->is_source_live) {
         html_links_end(&y->links, &y->pending);
         http_source_wake(y->r->http);
@@ -411,7 +489,7 @@ static void send(struct relay *y)
         .headers = passed,
         .n_headers = pass_headers(y, headers, n, true, passed),
         .body = r->body,
-        .upgrade = http_request_header(r->http, STR("upgrade")),
+        .upgrade = wants_messages(y) ? STR_NULL : http_request_header(r->http, STR("upgrade")),
         .ops = &call_ops,
         .arg = y,
     };

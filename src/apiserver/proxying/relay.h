@@ -31,6 +31,9 @@ struct relay_target {
     struct tls_context *tls; /* NULL: plain */
     struct str path;         /* with its query, as it is sent */
     enum relay_errors errors;
+    /* A client that asks for a WebSocket gets the answer as messages, "binary.k8s.io" or in base64
+     * (logs); the backend is asked plainly. */
+    bool speaks_messages;
     const char *unreachable; /* what the client is told before the reason */
     bool is_unavailable;     /* unreachable is 503 and not 500 */
     /* URLs of the answer's Location and HTML become the proxy's own, and the backend hears where
