@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from harness import PINTLE, SLOWER, free_port, pintle
+from harness import PINTLE, SLOWER, Server, free_port, pintle
+from node import NODE_IP, NetworkNamespace
 
 A, CNAME, SOA, PTR, TXT, AAAA, SRV = 1, 5, 6, 12, 16, 28, 33
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, REFUSED = 0, 1, 2, 3, 5
@@ -193,7 +194,7 @@ def world():
 @pytest.fixture(scope="module")
 def dns(server, world, raw):
     ports = [free_port() for _ in range(3)]
-    d = Dns(server, "--cluster-dns", "10.96.0.10", "--upstream", f"127.0.0.1:{world.port}", "--health-port", str(ports[0]),
+    d = Dns(server, "--upstream", f"127.0.0.1:{world.port}", "--health-port", str(ports[0]),
             "--ready-port", str(ports[1]), "--metrics-port", str(ports[2]))
     d.health, d.ready, d.metrics = ports
     yield d
@@ -514,7 +515,23 @@ def test_rude_datagrams_and_streams_do_no_harm(dns):
     assert dns.ask("example.org", tcp=False).rcode == NOERROR
 
 
-def test_the_service_leads_here_and_is_mended(raw, dns):
+@pytest.fixture
+def elsewhere(scratch):
+    """A server and its DNS in a network namespace: endpoints at 127.0.0.1 are refused."""
+    with NetworkNamespace():
+        server = Server(scratch / "data").init().start()
+        d = Dns(server, "--address", NODE_IP, "--cluster-dns", "10.96.0.10")
+        try:
+            with server.raw() as raw:
+                yield raw, d
+        finally:
+            d.stop()
+            server.stop()
+            server.forget()
+
+
+def test_the_service_leads_here_and_is_mended(elsewhere):
+    raw, dns = elsewhere
     path = "/api/v1/namespaces/kube-system/services/kube-dns"
 
     def await_object(path, holds):
@@ -531,7 +548,7 @@ def test_the_service_leads_here_and_is_mended(raw, dns):
         ("dns", "UDP", 53), ("dns-tcp", "TCP", 53)}
     slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices/kube-dns"
     s = await_object(slices, lambda o: True)
-    assert s["endpoints"][0]["addresses"] == ["127.0.0.1"] or s["ports"][0]["port"] == dns.port
+    assert s["endpoints"][0]["addresses"] == [NODE_IP] and {p["port"] for p in s["ports"]} == {dns.port}
     assert raw.delete(path).status == 200
     again = await_object(path, lambda o: o["metadata"]["uid"] != svc["metadata"]["uid"])
     assert again["spec"]["clusterIP"] == "10.96.0.10"

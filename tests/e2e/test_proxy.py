@@ -17,7 +17,7 @@ from node import NODE, NODE_IP, NetworkNamespace
 SERVICES = "/api/v1/namespaces/default/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 PODS = "/api/v1/namespaces/default/pods"
-ENDPOINTS = ("127.0.1.1", "127.0.1.2")
+ENDPOINTS = ("203.0.113.1", "203.0.113.2")
 TABLE = "pintle-test"
 CLUSTER_CIDR = "10.244.0.0/16,fd00:244::/48"
 
