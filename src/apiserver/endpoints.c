@@ -6,8 +6,9 @@
 #include "apiserver/discovery.h"
 #include "apiserver/health.h"
 #include "apiserver/openapi_endpoint.h"
+#include "apiserver/paths_endpoint.h"
 
 endpoint_fn *const endpoints[] = {
-    health_handle,  version_handle, discovery_handle, openapi_handle, openid_handle,
-    metrics_handle, NULL,
+    health_handle, version_handle, discovery_handle, openapi_handle,
+    openid_handle, metrics_handle, paths_handle,     NULL,
 };

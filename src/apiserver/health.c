@@ -125,14 +125,28 @@ static bool run_one(struct api_request *r, struct str check, unsigned which)
     return false;
 }
 
+static const struct {
+    struct str path;
+    unsigned which;
+} roots[] = {
+    { STR_INIT("healthz"), LIVE },
+    { STR_INIT("livez"), LIVE },
+    { STR_INIT("readyz"), READY },
+};
+
+void health_each_path(struct arena *a, void (*fn)(struct str path, void *arg), void *arg)
+{
+    for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
+        fn(arena_printf(a, "/%.*s", STR_ARG(roots[i].path)), arg);
+        for (size_t j = 0; j < ARRAY_LEN(checks); j++)
+            if (checks[j].of & roots[i].which)
+                fn(arena_printf(a, "/%.*s/%.*s", STR_ARG(roots[i].path), STR_ARG(checks[j].name)),
+                   arg);
+    }
+}
+
 bool health_handle(struct api_request *r)
 {
-    static const struct {
-        struct str path;
-        unsigned which;
-    } roots[] = { { STR_INIT("healthz"), LIVE },
-                  { STR_INIT("livez"), LIVE },
-                  { STR_INIT("readyz"), READY } };
     struct str path = str_tail(r->info.path, 1), root, rest;
 
     (void)str_cut(path, '/', &root, &rest); /* no slash: all checks */

@@ -193,6 +193,23 @@ static enum stage_result check_custom(struct api_request *r)
     return STAGE_NEXT;
 }
 
+/* What upstream says of kinds that it would rather not have. */
+static void warn_deprecated(struct api_request *r)
+{
+    static const struct {
+        struct str resource;
+        const char *text;
+    } rows[] = {
+        { STR_INIT("componentstatuses"), "v1 ComponentStatus is deprecated in v1.19+" },
+        { STR_INIT("endpoints"),
+          "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice" },
+    };
+
+    for (size_t i = 0; !r->resource->group.len && i < ARRAY_LEN(rows); i++)
+        if (str_eq(r->resource->name, rows[i].resource))
+            api_request_warn(r, "%s", rows[i].text);
+}
+
 static enum stage_result stage_resource(struct api_request *r)
 {
     const struct request_info *i = &r->info;
@@ -228,6 +245,7 @@ static enum stage_result stage_resource(struct api_request *r)
         if (!r->special)
             return refuse(r, none);
     }
+    warn_deprecated(r);
     if (is_options_of_proxy(r))
         return STAGE_NEXT;
     if (!(verbs & row_verbs[i->verb]) ||
@@ -290,7 +308,8 @@ static enum stage_result stage_negotiate(struct api_request *r)
                                       STR_ARG(media_list(r->arena, offer.media))));
     }
     r->pretty |= r->accept.pretty;
-    if (r->special) /* of another kind: the resource's columns are not for it */
+    if (r->special &&
+        !r->special->read) /* of another kind: the resource's columns are not for it */
         r->accept.as = MEDIA_AS_OBJECT;
     if (!table_parse_include(include, &r->table_include))
         return refuse(r, status_plain(r->arena, STATUS_BAD_REQUEST,
@@ -349,6 +368,8 @@ static enum stage_result stage_verb(struct api_request *r)
 
     if (r->special && r->special->create)
         r->special->create(r);
+    else if (r->special && r->special->read)
+        r->special->read(r);
     else
         verbs[r->info.verb](r);
     return STAGE_DONE;

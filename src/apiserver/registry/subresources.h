@@ -28,6 +28,7 @@ struct subresource {
     const struct projection *projection;
     void (*create)(struct api_request *r);  /* POST; the body is read, r->resource set */
     void (*connect)(struct api_request *r); /* any verb; the body is not read */
+    void (*read)(struct api_request *r);    /* GET of one and of all: said, not stored */
 };
 
 /* The row for r->resource and r->subresource; NULL when there is none. */
@@ -42,3 +43,4 @@ void self_subject_review_create(struct api_request *r);
 void subject_access_review_create(struct api_request *r);
 void self_subject_access_review_create(struct api_request *r);
 void self_subject_rules_review_create(struct api_request *r);
+void component_status_read(struct api_request *r);
