@@ -4,8 +4,8 @@
  *   request_info   everything after speaks of verb, resource and name, not of bytes of a path
  *   authenticate   nobody unknown gets further than health and version
  *   (audit)        place of audit: it must see the user, and what is refused below
- *   (impersonate)  place of impersonation: it replaces the user, so before flow control and
- *                  authorization, after audit has seen the real one
+ *   impersonate    it replaces the user, so before flow control and authorization, after audit has
+ *                  seen the real one
  *   in_flight      place of flow control, too: it sorts by user, and a request is refused before
  *                  it costs anything
  *   authorize      before a body is read, a name looked up or a form negotiated, so that a refused
@@ -24,6 +24,7 @@
 #include "api/structural/custom_resource.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/authn/impersonation.h"
 #include "apiserver/endpoints.h"
 #include "apiserver/extensions/extensions.h"
 #include "apiserver/metrics.h"
@@ -91,6 +92,13 @@ static enum stage_result stage_authenticate(struct api_request *r)
         AUTHORIZER_ALLOW)
         return STAGE_NEXT;
     return refuse(r, status_plain(r->arena, STATUS_UNAUTHORIZED, "Unauthorized"));
+}
+
+static enum stage_result stage_impersonate(struct api_request *r)
+{
+    struct status s;
+
+    return impersonation_apply(r, &s) ? STAGE_NEXT : refuse(r, s);
 }
 
 static enum stage_result stage_in_flight(struct api_request *r)
@@ -381,6 +389,7 @@ static const struct {
 } stages[] = {
     { "request info", stage_request_info },
     { "authenticate", stage_authenticate },
+    { "impersonate", stage_impersonate },
     { "in flight", stage_in_flight },
     { "authorize", stage_authorize },
     { "endpoint", stage_endpoint },

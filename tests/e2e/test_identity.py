@@ -355,3 +355,63 @@ def test_certificates_of_a_node(server):
     assert node("--node-name", "../n", "--node-addresses", "192.0.2.8").returncode == 1
     assert node("--node-name", "n", "--node-addresses", "here").returncode == 1
     assert node("--node-name", "n").returncode == 2
+
+
+def as_user(user, *groups, uid=None, extra=()):
+    """Headers of impersonation; a list has several of one name."""
+    headers = {"Impersonate-User": user}
+    if groups:
+        headers["Impersonate-Group"] = groups[0]
+    if uid:
+        headers["Impersonate-Uid"] = uid
+    for key, value in extra:
+        headers[f"Impersonate-Extra-{key}"] = value
+    return headers
+
+
+def who(raw, headers):
+    made = raw.post("/apis/authentication.k8s.io/v1/selfsubjectreviews",
+                    {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}, headers=headers)
+    assert made.status == 201, made
+    return made.json()["status"]["userInfo"]
+
+
+def test_an_administrator_is_anybody(raw):
+    jane = who(raw, as_user("jane", "developers", uid="42", extra=[("scopes", "view"), ("a.b%2fc", "d")]))
+    assert jane == {"username": "jane", "uid": "42", "groups": ["developers", "system:authenticated"],
+                    "extra": {"a.b/c": ["d"], "scopes": ["view"]}}
+    account = who(raw, as_user("system:serviceaccount:default:robot"))
+    assert account["groups"] == ["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"]
+    status_of(raw.get("/api/v1/pods", headers=as_user("jane")), 403, "Forbidden")
+    status_of(raw.get("/api/v1/pods", headers={"Impersonate-Group": "developers"}), 500, "InternalError")
+
+
+def test_impersonation_is_a_right(server, raw, ns):
+    robot = Bearer(server, token_of(raw, ns))
+    mine = f"impersonators-{ns}"
+    refused = status_of(robot.get("/api/v1/pods", headers=as_user("jane")), 403, "Forbidden")
+    assert refused["message"] == (
+        f'users "jane" is forbidden: User "system:serviceaccount:{ns}:reader" cannot impersonate resource "users" '
+        'in API group "" at the cluster scope')
+    rules = [{"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"], "resourceNames": ["jane"]},
+             {"apiGroups": [""], "resources": ["groups"], "verbs": ["impersonate"], "resourceNames": ["developers"]},
+             {"apiGroups": ["authentication.k8s.io"], "resources": ["userextras/scopes"], "verbs": ["impersonate"],
+              "resourceNames": ["view"]}]
+    assert raw.post(f"{RBAC}/clusterroles", {"metadata": {"name": mine}, "rules": rules}).status == 201
+    assert raw.post(f"{RBAC}/clusterrolebindings", {
+        "metadata": {"name": mine}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                                                "name": mine},
+        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": ns}]}).status == 201
+    assert who(robot, as_user("jane", "developers"))["username"] == "jane"
+    assert who(robot, as_user("jane", extra=[("scopes", "view")]))["extra"] == {"scopes": ["view"]}
+    for headers in (as_user("john"), as_user("jane", "admins"), as_user("jane", uid="1"),
+                    as_user("jane", extra=[("scopes", "all")]), as_user("jane", extra=[("other", "view")]),
+                    as_user("system:serviceaccount:default:x")):
+        status_of(robot.get("/api/v1/namespaces", headers=headers), 403, "Forbidden")
+
+
+def test_kubectl_as_somebody(kubectl, raw):
+    out = kubectl("auth", "whoami", "--as", "jane", "--as-group", "developers", "-o", "json")
+    assert json.loads(out)["status"]["userInfo"]["groups"] == ["developers", "system:authenticated"]
+    assert kubectl.run("auth", "can-i", "list", "pods", "--as", "jane").stdout.strip() == "no"
+    assert kubectl("auth", "can-i", "list", "pods").strip() == "yes"

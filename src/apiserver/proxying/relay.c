@@ -1,6 +1,7 @@
 #include "apiserver/proxying/relay.h"
 
 #include "apiserver/api_request.h"
+#include "apiserver/authn/impersonation.h"
 #include "apiserver/proxying/html_links.h"
 #include "apiserver/proxying/proxy_rewrite.h"
 #include "apiserver/status_response.h"
@@ -105,6 +106,8 @@ static bool is_passed(const struct relay *y, struct str name, bool to_backend)
         STR_INIT("authorization"),     STR_INIT("expect"),
     };
 
+    if (to_backend && impersonation_is_header(name))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (str_eq_nocase(name, own[i]))
             return to_backend ? y->target.rewrite && str_eq(own[i], STR("host"))
