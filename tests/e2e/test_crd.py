@@ -465,3 +465,119 @@ def test_kubectl(raw, kubectl):
     assert "Size" in kubectl("describe", k.plural, "a")
     kubectl("delete", k.plural, "a")
     kubectl("delete", "crd", k.name)
+
+
+# --- what a definition may not say ---
+
+def change(path, value):
+    def change_it(spec):
+        *steps, last = path
+        for step in steps:
+            spec = spec[step]
+        if value is None:
+            del spec[last]
+        else:
+            spec[last] = value
+    return change_it
+
+
+SCHEMA = ("versions", 0, "schema", "openAPIV3Schema")
+SPEC = (*SCHEMA, "properties", "spec")
+AT = "spec.validation.openAPIV3Schema"
+
+
+@pytest.mark.parametrize("path, value, field, message", [
+    (("group",), "nodots", "spec.group",
+     'Invalid value: "nodots": should be a domain with at least one dot'),
+    (("scope",), "Galaxy", "spec.scope",
+     'Unsupported value: "Galaxy": supported values: "Cluster", "Namespaced"'),
+    (("names", "kind"), "a b", "spec.names.kind",
+     'Invalid value: "a b": may have mixed case, but should otherwise match: a DNS-1035 label must '
+     "consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
+     "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation "
+     "is '[a-z]([-a-z0-9]*[a-z0-9])?')"),
+    (("versions", 0, "storage"), False, "spec.versions",
+     "Invalid value: []: must have exactly one version marked as storage version"),
+    (("versions", 0, "schema"), None, "spec.versions[0].schema.openAPIV3Schema", "Required value"),
+    ((*SCHEMA, "type"), None, AT + ".type", "Required value: must not be empty at the root"),
+    ((*SPEC, "type"), None, AT + ".properties[spec].type",
+     "Required value: must not be empty for specified object fields"),
+    ((*SPEC, "properties", "tags", "items"), None, AT + ".properties[spec].properties[tags].items",
+     "Required value: must be specified"),
+    ((*SPEC, "properties", "size", "type"), "int", AT + ".properties[spec].properties[size].type",
+     'Unsupported value: "int": supported values: "array", "boolean", "integer", "number", '
+     '"object", "string"'),
+    ((*SPEC, "properties", "tags", "uniqueItems"), True,
+     AT + ".properties[spec].properties[tags].uniqueItems",
+     "Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic"),
+    ((*SPEC, "oneOf"), [{"required": ["a"], "type": "object"}],
+     AT + ".properties[spec].oneOf[0].type", "Forbidden: must be empty to be structural"),
+    ((*SPEC, "allOf"), [{"properties": {"nope": {"minimum": 1}}}],
+     AT + ".properties[spec].properties[nope]",
+     "Required value: because it is defined in " + AT +
+     ".properties[spec].allOf[0].properties[nope]"),
+    ((*SPEC, "properties", "color", "default"), "blue",
+     AT + ".properties[spec].properties[color].default",
+     'Unsupported value: "blue": supported values: "red", "green"'),
+    ((*SPEC, "properties", "ports", "x-kubernetes-list-map-keys"), ["nope"],
+     AT + ".properties[spec].properties[ports].x-kubernetes-list-map-keys",
+     'Invalid value: ["nope"]: entries must all be names of item properties'),
+    ((*SPEC, "properties", "note", "pattern"), "(?=x)",
+     AT + ".properties[spec].properties[note].pattern", None),
+    ((*SPEC, "x-kubernetes-validations"), [{"rule": "self.size > 1"}],
+     AT + ".properties[spec].x-kubernetes-validations",
+     "Forbidden: validation rules are not supported by this server: it has no CEL"),
+    (("conversion",), {"strategy": "Webhook", "webhook": {
+        "conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://example.com"}}},
+     "spec.conversion.strategy", "Forbidden: conversion webhooks are not supported by this server"),
+    (("versions", 0, "additionalPrinterColumns"), [{"name": "x", "type": "text", "jsonPath": ".a"}],
+     "spec.additionalPrinterColumns[0].type",
+     'Invalid value: "text": must be one of boolean,date,integer,number,string'),
+    (("versions", 0, "subresources"), {"scale": {"specReplicasPath": ".x",
+                                                 "statusReplicasPath": ".status.x"}},
+     "spec.subresources.scale.specReplicasPath",
+     'Invalid value: ".x": should be a json path under .spec'),
+    (("versions", 0, "selectableFields"), [{"jsonPath": ".spec.tags"}],
+     "spec.selectableFields[0].jsonPath",
+     'Invalid value: ".spec.tags": must point to a field of type string, boolean or integer. Enum '
+     "string fields and strings with formats are allowed."),
+    (("preserveUnknownFields",), True, "spec.preserveUnknownFields", None),
+])
+def test_definitions_that_are_refused(raw, path, value, field, message):
+    k = Kind(raw, json.loads(json.dumps(WIDGET)))
+    change(path, value)(k.body["spec"])
+    got = raw.post(CRDS, k.body)
+    assert got.status == 422, got
+    causes = {(c["field"], c["message"]) for c in got.json()["details"]["causes"]}
+    if message is None:
+        assert field in {f for f, _ in causes}, causes
+    else:
+        assert (field, message) in causes, causes
+
+
+def test_what_of_a_definition_is_fixed(kind, raw):
+    crd = kind.get()
+    crd["spec"]["scope"] = "Cluster"
+    crd["spec"]["names"]["kind"] = "Other"
+    crd["spec"]["names"]["plural"] = "others"
+    got = raw.put(f"{CRDS}/{kind.name}", crd)
+    assert got.status == 422
+    fields = {c["field"]: c["message"] for c in got.json()["details"]["causes"]}
+    assert fields["spec.scope"] == 'Invalid value: "Cluster": field is immutable'
+    assert "spec.names.kind" in fields and "spec.names.plural" in fields
+    crd = kind.get()
+    crd["spec"]["versions"][0]["name"] = "v9"
+    got = raw.put(f"{CRDS}/{kind.name}", crd)
+    assert [c["field"] for c in got.json()["details"]["causes"]] == ["status.storedVersions[0]"]
+
+
+def test_definitions_that_explode(raw):
+    k = Kind(raw)
+    deep = {"type": "string"}
+    for _ in range(110):
+        deep = {"type": "object", "properties": {"x": deep}}
+    k.body["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = deep
+    assert raw.post(CRDS, k.body).status in (400, 422)
+    k = Kind(raw, spec_schema(p={"type": "string", "pattern": "^(a+)+$"})).create()
+    k.post("slow", {"p": "a" * 4000 + "b"}, code=422)
+    k.post("fine", {"p": "a" * 4000})

@@ -292,6 +292,71 @@ static int compile(struct compiler *c, props *p, int depth, struct structural *s
     return r;
 }
 
+/* --- bounds --- */
+
+struct measure {
+    size_t nodes;
+    struct err *err;
+};
+
+static int measure(struct measure *m, props *p, int depth);
+
+static int measure_many(struct measure *m, props *items, size_t n, int depth)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < n && r >= 0; i++)
+        r = measure(m, &items[i], depth + 1);
+    return r;
+}
+
+static int measure_members(struct measure *m,
+                           const struct apiextensions_v1_json_schema_props_entry *items, size_t n,
+                           int depth)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < n && r >= 0; i++)
+        r = measure(m, &items[i].value, depth + 1);
+    return r;
+}
+
+static int measure(struct measure *m, props *p, int depth)
+{
+    int r = 0;
+
+    if (!p)
+        return 0;
+    if (depth > STRUCTURAL_MAX_DEPTH)
+        return err_set(m->err, ERR_TOO_DEEP, "schema is nested more than %d levels deep",
+                       STRUCTURAL_MAX_DEPTH);
+    if (++m->nodes > STRUCTURAL_MAX_NODES)
+        return err_set(m->err, ERR_TOO_LARGE, "schema is too large");
+    r = measure_members(m, (const void *)p->properties.items, p->properties.len, depth);
+    if (r >= 0)
+        r = measure_members(m, (const void *)p->definitions.items, p->definitions.len, depth);
+    if (r >= 0)
+        r = measure_many(m, p->all_of.items, p->all_of.len, depth);
+    if (r >= 0)
+        r = measure_many(m, p->any_of.items, p->any_of.len, depth);
+    if (r >= 0)
+        r = measure_many(m, p->one_of.items, p->one_of.len, depth);
+    if (r >= 0)
+        r = measure(m, p->not, depth + 1);
+    if (r >= 0 && p->additional_properties.type == SCHEMA_OR_ONE)
+        r = measure(m, p->additional_properties.schema, depth + 1);
+    if (r >= 0 && p->items.type == SCHEMA_OR_ONE)
+        r = measure(m, p->items.schema, depth + 1);
+    return r;
+}
+
+int structural_measure(props *p, struct err *err)
+{
+    struct measure m = { .err = err };
+
+    return measure(&m, p, 0);
+}
+
 int structural_compile(struct arena *a, props *p, const struct structural **ret, struct err *err)
 {
     struct compiler c = { .arena = a, .err = err };

@@ -70,6 +70,9 @@ enum { STRUCTURAL_MAX_DEPTH = 100, STRUCTURAL_MAX_NODES = 100000 };
  * default that is no JSON, a pattern that does not compile; ERR_TOO_DEEP, ERR_TOO_LARGE. */
 int structural_compile(struct arena *a, const struct apiextensions_v1_json_schema_props *props,
                        const struct structural **ret, struct err *err);
+/* Is the schema, with all that no compiled form has, within these bounds? ERR_TOO_DEEP,
+ * ERR_TOO_LARGE. */
+int structural_measure(const struct apiextensions_v1_json_schema_props *props, struct err *err);
 /* The schema of a member: of properties, else of the others. NULL: none is known. */
 const struct structural *structural_member(const struct structural *s, struct str name);
 /* Of properties alone. */
@@ -84,6 +87,8 @@ const char *structural_type_name(enum structural_type t); /* "object"; "" for AN
 typedef void structural_unknown_fn(struct str path, void *arg);
 void structural_prune(struct arena *a, struct value *v, const struct structural *s,
                       structural_unknown_fn *fn, void *arg);
+/* The same for a value somewhere below the root. */
+void structural_prune_below(struct arena *a, struct value *v, const struct structural *s);
 /* Nulls that may not be and have no default go; defaults are filled in, deep. */
 void structural_default(struct arena *a, struct value *v, const struct structural *s);
 

@@ -11,6 +11,7 @@ struct pruner {
     struct arena *arena;
     structural_unknown_fn *fn;
     void *arg;
+    bool is_below; /* what it begins with is not the root */
 };
 
 static void prune(struct pruner *p, struct value *v, const struct structural *s,
@@ -37,7 +38,7 @@ static bool keeps(struct pruner *p, struct value_member *m, const struct structu
     const struct structural *below;
 
     /* The root is an embedded resource whether its schema says so or not. */
-    if (((s && (s->flags & STRUCTURAL_EMBEDDED)) || !path) && is_meta(m->key))
+    if (((s && (s->flags & STRUCTURAL_EMBEDDED)) || (!path && !p->is_below)) && is_meta(m->key))
         return true;
     below = s ? structural_member(s, m->key) : NULL;
     if (below) {
@@ -82,6 +83,13 @@ void structural_prune(struct arena *a, struct value *v, const struct structural 
                       structural_unknown_fn *fn, void *arg)
 {
     struct pruner p = { .arena = a, .fn = fn, .arg = arg };
+
+    prune(&p, v, s, NULL);
+}
+
+void structural_prune_below(struct arena *a, struct value *v, const struct structural *s)
+{
+    struct pruner p = { .arena = a, .is_below = true };
 
     prune(&p, v, s, NULL);
 }

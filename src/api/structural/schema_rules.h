@@ -1,0 +1,15 @@
+/* What a schema of a CustomResourceDefinition may say, in upstream's words: it is structural, its
+ * extensions fit together, its defaults are what it would accept. */
+#pragma once
+
+#include <stdbool.h>
+
+struct apiextensions_v1_json_schema_props;
+struct field_errors;
+struct field_path;
+
+/* path: of openAPIV3Schema. Schemas that are nested too deeply are refused before they are walked.
+ */
+void schema_rules_check(const struct apiextensions_v1_json_schema_props *schema,
+                        bool status_enabled, const struct field_path *path,
+                        struct field_errors *errs);
