@@ -99,8 +99,8 @@ static void print_discovery_path(struct openapi_doc *d, bool *first, struct str 
     buf_append_lit(d->b, "},\"401\":{\"description\":\"Unauthorized\"}}}}");
 }
 
-static void print_group_version_paths(struct openapi_doc *d, bool *first,
-                                      const struct resource_group_version *gv)
+static void print_resources_path(struct openapi_doc *d, bool *first,
+                                 const struct resource_group_version *gv)
 {
     CLEANUP(buf_done) struct buf base = { 0 };
 
@@ -108,6 +108,12 @@ static void print_group_version_paths(struct openapi_doc *d, bool *first,
     buf_append_char(&base, '/');
     print_discovery_path(d, first, buf_str(&base), "get", gv->group, gv->version, "APIResources",
                          "APIResourceList");
+}
+
+static void print_group_version_paths(struct openapi_doc *d, bool *first,
+                                      const struct resource_group_version *gv)
+{
+    print_resources_path(d, first, gv);
     for (size_t i = 0; i < resource_table_len; i++) {
         const struct resource *r = &resource_table[i];
 
@@ -236,6 +242,69 @@ void openapi_print_v3(struct buf *b, struct str path, struct str git_version)
     buf_append_lit(b, "},\"components\":{\"schemas\":{");
     openapi_print_definitions(&d);
     buf_append_lit(b, "},\"securitySchemes\":" BEARER_TOKEN "}}\n");
+}
+
+/* --- custom resources --- */
+
+static void print_custom_paths(struct openapi_doc *d, const struct openapi_custom *c)
+{
+    struct resource_group_version gv = { .group = STR_NULL };
+    bool first = true;
+
+    for (size_t i = 0; i < c->n; i++) {
+        const struct resource *r = c->rows[i];
+
+        if (!str_eq(gv.group, r->group) || !str_eq(gv.version, r->version)) {
+            gv.group = r->group;
+            gv.version = r->version;
+            print_resources_path(d, &first, &gv);
+        }
+        print_resource_paths(d, &first, &gv, r);
+    }
+}
+
+/* Their definitions refer to these. */
+static void note_meta(struct openapi_doc *d)
+{
+    static const char *const names[] = { "ObjectMeta", "ListMeta" };
+    CLEANUP(buf_done) struct buf ignored = { 0 };
+    struct buf *out = d->b;
+
+    d->b = &ignored;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        openapi_ref_type(
+            d, schema_find_type(d->schema, STR("meta.k8s.io"), STR("v1"), str_from_cstr(names[i])));
+    d->b = out;
+}
+
+void openapi_print_custom_v3(struct buf *b, const struct openapi_custom *c, struct str git_version)
+{
+    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
+    struct openapi_doc d = { .b = b,
+                             .schema = &schema_builtin,
+                             .version = OPENAPI_V3,
+                             .types = types,
+                             .git_version = git_version };
+
+    buf_append_lit(b, "{\"openapi\":\"3.0.0\",");
+    print_info(&d);
+    print_custom_paths(&d, c);
+    buf_append_lit(b, "},\"components\":{\"schemas\":{");
+    note_meta(&d);
+    openapi_print_definitions(&d);
+    buf_append_char(b, ',');
+    buf_append_str(b, c->definitions);
+    buf_append_lit(b, "},\"securitySchemes\":" BEARER_TOKEN "}}\n");
+}
+
+void openapi_print_custom_v2_paths(struct buf *b, const struct openapi_custom *c)
+{
+    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
+    struct openapi_doc d = {
+        .b = b, .schema = &schema_builtin, .version = OPENAPI_V2, .types = types
+    };
+
+    print_custom_paths(&d, c);
 }
 
 /* The fixed ones, then "apis/GROUP" once a group and each "apis/GROUP/VERSION". */

@@ -5,6 +5,8 @@
 
 #include "api/openapi_internal.h"
 #include "api/resource.h"
+#include "api/structural/custom_openapi.h"
+#include "base/arena.h"
 #include "base/buf.h"
 #include "codec/json_writer.h"
 
@@ -157,6 +159,15 @@ static const struct {
 
 /* --- names --- */
 
+static void print_capital(struct buf *b, struct str s)
+{
+    if (s.len && s.p[0] >= 'a' && s.p[0] <= 'z')
+        buf_append_char(b, (char)(s.p[0] - 'a' + 'A'));
+    else
+        buf_append_str(b, str_sub(s, 0, 1));
+    buf_append_str(b, str_tail(s, 1));
+}
+
 /* "rbac.authorization.k8s.io" -> "RbacAuthorization", "" -> "Core": the group in operation ids. */
 void openapi_print_group_name(struct buf *b, struct str group)
 {
@@ -167,19 +178,8 @@ void openapi_print_group_name(struct buf *b, struct str group)
     if (str_has_suffix(group, STR(".k8s.io")))
         group = str_sub(group, 0, group.len - 7);
     while (str_next(&group, '.', &part)) {
-        if (part.len)
-            buf_append_char(b, (char)(part.p[0] - 'a' + 'A'));
-        buf_append_str(b, str_tail(part, 1));
+        print_capital(b, part);
     }
-}
-
-static void print_capital(struct buf *b, struct str s)
-{
-    if (s.len && s.p[0] >= 'a' && s.p[0] <= 'z')
-        buf_append_char(b, (char)(s.p[0] - 'a' + 'A'));
-    else
-        buf_append_str(b, str_sub(s, 0, 1));
-    buf_append_str(b, str_tail(s, 1));
 }
 
 /* --- one operation --- */
@@ -229,19 +229,34 @@ static const struct schema_type *meta_type(const struct openapi_doc *d, const ch
     return schema_find_type(d->schema, STR("meta.k8s.io"), STR("v1"), str_from_cstr(name));
 }
 
+/* The object itself, or its list: of custom resources no type has a definition. */
+static void ref_object(struct openapi_doc *d, const struct target *t, bool list)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct resource *r = t->r;
+
+    if (!r->custom || (!list && object_type(t) != r->type)) {
+        openapi_ref_type(d, list ? r->list_type : object_type(t));
+        return;
+    }
+    buf_printf(
+        d->b, "{\"$ref\":\"%.*s%.*s\"}", STR_ARG(openapi_ref_prefix(d)),
+        STR_ARG(custom_openapi_name(&a, r->group, r->version, list ? r->list_kind : r->kind)));
+}
+
 /* {"$ref": ...} of what the operation answers with. */
 static void print_answer_ref(struct openapi_doc *d, const struct target *t, enum answer answer)
 {
     switch (answer) {
     case ANSWER_OBJECT:
-        openapi_ref_type(d, object_type(t));
+        ref_object(d, t, false);
         break;
     case ANSWER_LIST:
-        openapi_ref_type(d, t->r->list_type);
+        ref_object(d, t, true);
         break;
     case ANSWER_DELETED:
         if (t->r->flags & RESOURCE_DELETE_RETURNS_OBJECT)
-            openapi_ref_type(d, object_type(t));
+            ref_object(d, t, false);
         else
             openapi_ref_type(d, meta_type(d, "Status"));
         break;
@@ -269,12 +284,18 @@ static const char *const patch_media[] = { "application/json-patch+json",
                                            "application/merge-patch+json",
                                            "application/strategic-merge-patch+json",
                                            "application/apply-patch+yaml", NULL };
+static const char *const custom_media[] = { "application/json", "application/yaml", NULL };
+static const char *const custom_patch_media[] = { "application/json-patch+json",
+                                                  "application/merge-patch+json",
+                                                  "application/apply-patch+yaml", NULL };
 static const char *const any_media[] = { "*/*", NULL };
 
-static const char *const *answer_media(enum answer answer)
+static const char *const *answer_media(const struct target *t, enum answer answer)
 {
     if (answer == ANSWER_TEXT)
         return any_media;
+    if (t->r->custom)
+        return custom_media;
     return answer == ANSWER_LIST || answer == ANSWER_EVENT ? stream_media : object_media;
 }
 
@@ -306,6 +327,13 @@ static void print_content(struct openapi_doc *d, const char *const *media, struc
     buf_append_char(d->b, '}');
 }
 
+static const char *const *body_media(const struct target *t, enum body body)
+{
+    if (body == BODY_PATCH)
+        return t->r->custom ? custom_patch_media : patch_media;
+    return t->r->custom ? custom_media : any_media;
+}
+
 static void print_responses(struct openapi_doc *d, const struct target *t,
                             const struct operation *op)
 {
@@ -326,7 +354,7 @@ static void print_responses(struct openapi_doc *d, const struct target *t,
             buf_append_lit(d->b, "\"schema\":");
             buf_append_str(d->b, buf_str(&schema));
         } else {
-            print_content(d, answer_media(op->answer), buf_str(&schema));
+            print_content(d, answer_media(t, op->answer), buf_str(&schema));
         }
         buf_append_lit(d->b, "},");
     }
@@ -340,7 +368,7 @@ static void print_body_ref(struct openapi_doc *d, const struct target *t, enum b
     else if (body == BODY_DELETE_OPTIONS)
         openapi_ref_type(d, meta_type(d, "DeleteOptions"));
     else
-        openapi_ref_type(d, object_type(t));
+        ref_object(d, t, false);
 }
 
 static void print_body_v3(struct openapi_doc *d, const struct target *t, const struct operation *op)
@@ -352,7 +380,7 @@ static void print_body_v3(struct openapi_doc *d, const struct target *t, const s
     print_body_ref(d, t, op->body);
     d->b = out;
     buf_append_lit(d->b, "\"requestBody\":{");
-    print_content(d, op->body == BODY_PATCH ? patch_media : any_media, buf_str(&schema));
+    print_content(d, body_media(t, op->body), buf_str(&schema));
     if (op->body != BODY_DELETE_OPTIONS)
         buf_append_lit(d->b, ",\"required\":true");
     buf_append_lit(d->b, "},");
@@ -403,6 +431,13 @@ static void print_operation_gvk(struct openapi_doc *d, const struct target *t)
     bool first = true;
 
     buf_append_lit(d->b, ",\"x-kubernetes-group-version-kind\":{");
+    if (t->r->custom) {
+        openapi_member(d, &first, "group", t->r->group);
+        openapi_member(d, &first, "kind", t->r->kind);
+        openapi_member(d, &first, "version", t->r->version);
+        buf_append_lit(d->b, "}}");
+        return;
+    }
     openapi_member(d, &first, "group", schema_str(d->schema, type->group));
     openapi_member(d, &first, "kind", schema_str(d->schema, type->name));
     openapi_member(d, &first, "version", schema_str(d->schema, type->version));
@@ -423,9 +458,9 @@ static void print_operation(struct openapi_doc *d, bool *first, const struct tar
     print_operation_parameters(d, t, op);
     if (d->version == OPENAPI_V2) {
         buf_append_lit(d->b, "\"consumes\":");
-        print_strings(d, op->body == BODY_PATCH ? patch_media : any_media);
+        print_strings(d, body_media(t, op->body));
         buf_append_lit(d->b, ",\"produces\":");
-        print_strings(d, answer_media(op->answer));
+        print_strings(d, answer_media(t, op->answer));
         buf_append_lit(d->b, ",\"schemes\":[\"https\"],");
     } else if (op->body != BODY_NONE) {
         print_body_v3(d, t, op);

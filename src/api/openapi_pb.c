@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -60,6 +61,27 @@ static void put_bool(struct printer *p, uint32_t number, const struct value *v,
     (void)of;
     if (v->type == VALUE_BOOL && v->b)
         pb_put_uint(p->b, number, 1);
+}
+
+static void put_int(struct printer *p, uint32_t number, const struct value *v,
+                    const struct message *of)
+{
+    (void)of;
+    if (v->type == VALUE_INT)
+        pb_put_uint(p->b, number, (uint64_t)v->i);
+}
+
+static void put_double(struct printer *p, uint32_t number, const struct value *v,
+                       const struct message *of)
+{
+    double d = v->type == VALUE_INT ? (double)v->i : v->d;
+    uint64_t bits;
+
+    (void)of;
+    if (v->type != VALUE_INT && v->type != VALUE_DOUBLE)
+        return;
+    memcpy(&bits, &d, sizeof(bits));
+    pb_put_fixed64(p->b, number, bits);
 }
 
 static void put_any(struct printer *p, uint32_t number, const struct value *v,
@@ -126,6 +148,21 @@ static void put_wrapped(struct printer *p, uint32_t number, const struct value *
     size_t wrapper = pb_begin(p->b, number);
 
     put_message(p, 1, v, of);
+    pb_end(p->b, wrapper);
+}
+
+/* A schema, or whether there may be members. */
+static void put_additional(struct printer *p, uint32_t number, const struct value *v,
+                           const struct message *of)
+{
+    size_t wrapper;
+
+    if (v->type != VALUE_BOOL) {
+        put_wrapped(p, number, v, of);
+        return;
+    }
+    wrapper = pb_begin(p->b, number);
+    pb_put_uint(p->b, 2, v->b);
     pb_end(p->b, wrapper);
 }
 
@@ -209,18 +246,39 @@ static void put_security(struct printer *p, uint32_t number, const struct value 
 
 static const struct message schema;
 
+static const struct member external_docs_members[] = {
+    { STR_INIT("description"), 1, put_text, NULL },
+    { STR_INIT("url"), 2, put_text, NULL },
+    { { 0 }, 0, NULL, NULL },
+};
+static const struct message external_docs = { external_docs_members, 3 };
+
 static const struct member schema_members[] = {
     { STR_INIT("$ref"), 1, put_text, NULL },
     { STR_INIT("format"), 2, put_text, NULL },
     { STR_INIT("title"), 3, put_text, NULL },
     { STR_INIT("description"), 4, put_text, NULL },
     { STR_INIT("default"), 5, put_any, NULL },
+    { STR_INIT("multipleOf"), 6, put_double, NULL },
+    { STR_INIT("maximum"), 7, put_double, NULL },
+    { STR_INIT("exclusiveMaximum"), 8, put_bool, NULL },
+    { STR_INIT("minimum"), 9, put_double, NULL },
+    { STR_INIT("exclusiveMinimum"), 10, put_bool, NULL },
+    { STR_INIT("maxLength"), 11, put_int, NULL },
+    { STR_INIT("minLength"), 12, put_int, NULL },
+    { STR_INIT("pattern"), 13, put_text, NULL },
+    { STR_INIT("maxItems"), 14, put_int, NULL },
+    { STR_INIT("minItems"), 15, put_int, NULL },
+    { STR_INIT("maxProperties"), 17, put_int, NULL },
+    { STR_INIT("minProperties"), 18, put_int, NULL },
     { STR_INIT("required"), 19, put_texts, NULL },
     { STR_INIT("enum"), 20, put_anys, NULL },
-    { STR_INIT("additionalProperties"), 21, put_wrapped, &schema },
+    { STR_INIT("additionalProperties"), 21, put_additional, &schema },
     { STR_INIT("type"), 22, put_type, NULL },
     { STR_INIT("items"), 23, put_wrapped, &schema },
     { STR_INIT("properties"), 25, put_named, &schema },
+    { STR_INIT("externalDocs"), 29, put_message, &external_docs },
+    { STR_INIT("example"), 30, put_any, NULL },
     { { 0 }, 0, NULL, NULL },
 };
 static const struct message schema = { schema_members, 31 };

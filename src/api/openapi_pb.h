@@ -1,5 +1,6 @@
 /* The protobuf form of an OpenAPI v2 document (the message openapi.v2.Document), made from its
- * JSON. kubectl asks for nothing else when it validates lists. Run once, when Pintle is built. */
+ * JSON. kubectl asks for nothing else when it validates lists. Made once, when Pintle is built; and
+ * of the parts that custom resources add, which may follow those bytes: protobuf joins them. */
 #pragma once
 
 #include "base/str.h"

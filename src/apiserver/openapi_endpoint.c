@@ -1,6 +1,7 @@
 #include "apiserver/openapi_endpoint.h"
 
 #include "apiserver/api_request.h"
+#include "apiserver/extensions/openapi_publication.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -17,32 +18,39 @@ static const struct openapi_document *find(struct str path)
     return NULL;
 }
 
+static void print_entry(struct buf *b, bool *first, struct str path, struct str hash)
+{
+    if (!*first)
+        buf_append_char(b, ',');
+    *first = false;
+    json_write_string(b, path);
+    buf_printf(b, ":{\"serverRelativeURL\":\"/openapi/v3/%.*s?hash=%.*s\"}", STR_ARG(path),
+               STR_ARG(hash));
+}
+
 /* The index of version 3: each document with an address that changes when it does, so that clients
  * may keep it for good. */
 static void respond_index(struct api_request *r)
 {
     struct buf b = { .arena = r->arena };
+    const struct openapi_text *custom;
     bool first = true;
+    size_t n;
 
     buf_append_lit(&b, "{\"paths\":{");
-    for (size_t i = 0; i < openapi_documents_len; i++) {
-        const struct openapi_document *d = &openapi_documents[i];
-
-        if (str_has_prefix(d->path, STR("v2")))
-            continue;
-        if (!first)
-            buf_append_char(&b, ',');
-        first = false;
-        json_write_string(&b, d->path);
-        buf_printf(&b, ":{\"serverRelativeURL\":\"/openapi/v3/%.*s?hash=%.*s\"}", STR_ARG(d->path),
-                   STR_ARG(d->hash));
-    }
+    for (size_t i = 0; i < openapi_documents_len; i++)
+        if (!str_has_prefix(openapi_documents[i].path, STR("v2")))
+            print_entry(&b, &first, openapi_documents[i].path, openapi_documents[i].hash);
+    custom = openapi_publication_v3(r, &n);
+    for (size_t i = 0; i < n; i++)
+        print_entry(&b, &first, custom[i].path, custom[i].hash);
     buf_append_lit(&b, "}}\n");
     api_respond(r, 200, STR("application/json"), buf_str(&b));
 }
 
+/* d->gzip NULL: the text is there as it is. */
 static void respond_document(struct api_request *r, const struct openapi_document *d,
-                             struct str type)
+                             struct str type, struct str plain)
 {
     struct str packed = str_n((const char *)d->gzip, d->gzip_len), text;
     struct str etag = arena_printf(r->arena, "\"%.*s\"", STR_ARG(d->hash));
@@ -52,6 +60,8 @@ static void respond_document(struct api_request *r, const struct openapi_documen
     api_request_header(r, STR("Vary"), STR("Accept-Encoding, Accept"));
     if (str_eq(http_request_header(r->http, STR("if-none-match")), etag)) {
         api_respond(r, 304, STR_NULL, STR(""));
+    } else if (plain.p) {
+        api_respond(r, 200, type, plain);
     } else if (negotiation_accepts_gzip(http_request_header(r->http, STR("accept-encoding")))) {
         api_request_header(r, STR("Content-Encoding"), STR("gzip"));
         api_respond_plain(r, 200, type, packed);
@@ -64,7 +74,7 @@ static void respond_document(struct api_request *r, const struct openapi_documen
 }
 
 /* A hash that is not the newest is sent to the one that is. */
-static void respond_v3(struct api_request *r, const struct openapi_document *d)
+static void respond_v3(struct api_request *r, const struct openapi_document *d, struct str plain)
 {
     struct str hash = request_info_param(&r->info, STR("hash"));
 
@@ -79,7 +89,7 @@ static void respond_v3(struct api_request *r, const struct openapi_document *d)
         r->cacheable = true;
         api_request_header(r, STR("Cache-Control"), STR("public, immutable, max-age=31536000"));
     }
-    respond_document(r, d, STR("application/json"));
+    respond_document(r, d, STR("application/json"), plain);
 }
 
 /* Version 2 has a protobuf form under two names; a client that wants it names it first, or alone.
@@ -113,23 +123,49 @@ static bool accepts_json(struct api_request *r)
     return false;
 }
 
+/* Version 2 in one of its forms: with custom resources where there are some. */
+static bool respond_v2(struct api_request *r, struct str path, struct str type)
+{
+    const struct openapi_text *t = openapi_publication_v2(r, path);
+    const struct openapi_document *d = find(path);
+    struct openapi_document own = { .path = path };
+
+    if (!t && d)
+        respond_document(r, d, type, STR_NULL);
+    if (!t)
+        return d != NULL;
+    own.hash = t->hash;
+    respond_document(r, &own, type, t->text);
+    return true;
+}
+
+static bool respond_custom_v3(struct api_request *r, struct str path)
+{
+    struct openapi_document own = { .path = path };
+    size_t n;
+    const struct openapi_text *t = openapi_publication_v3(r, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!str_eq(t[i].path, path))
+            continue;
+        own.hash = t[i].hash;
+        if (accepts_json(r))
+            respond_v3(r, &own, t[i].text);
+        return true;
+    }
+    return false;
+}
+
 bool openapi_handle(struct api_request *r)
 {
     struct str path = r->info.path;
     const struct openapi_document *d;
 
     if (str_eq(path, STR("/openapi/v2"))) {
-        if (wants_v2_protobuf(r)) {
-            d = find(STR("v2.pb"));
-            if (d)
-                respond_document(r, d,
-                                 STR("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"));
-            return d != NULL;
-        }
-        d = find(STR("v2"));
-        if (d && accepts_json(r))
-            respond_document(r, d, STR("application/json"));
-        return d != NULL;
+        if (wants_v2_protobuf(r))
+            return respond_v2(r, STR("v2.pb"),
+                              STR("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"));
+        return !accepts_json(r) || respond_v2(r, STR("v2"), STR("application/json"));
     }
     if (str_eq(path, STR("/openapi/v3")) || str_eq(path, STR("/openapi/v3/"))) {
         respond_index(r);
@@ -138,7 +174,9 @@ bool openapi_handle(struct api_request *r)
     if (!str_has_prefix(path, STR("/openapi/v3/")))
         return false;
     d = find(str_tail(path, 12));
-    if (d && accepts_json(r))
-        respond_v3(r, d);
-    return d != NULL;
+    if (!d)
+        return respond_custom_v3(r, str_tail(path, 12));
+    if (accepts_json(r))
+        respond_v3(r, d, STR_NULL);
+    return true;
 }

@@ -3,6 +3,7 @@ verb; the definition changed, narrowed and deleted while it is in use."""
 
 import itertools
 import json
+import time
 
 import pytest
 
@@ -65,6 +66,15 @@ class Kind:
         self.until(lambda o, _: condition(o, "Established") == "True")
         return self
 
+    def remove(self):
+        """Deletes the definition and waits until its kind is no longer served."""
+        assert self.raw.delete(f"{CRDS}/{self.name}").status == 200
+        self.gone()
+
+    def gone(self):
+        wait(lambda: self.raw.get(f"{CRDS}/{self.name}").status == 404)
+        wait(lambda: self.raw.get(self.path()).status == 404)
+
     def get(self):
         return self.raw.get(f"{CRDS}/{self.name}").json()
 
@@ -96,6 +106,13 @@ class Kind:
         got = self.raw.get(self.path(name, version))
         assert got.status == 200, got
         return got.json()
+
+
+def wait(holds, seconds=20):
+    """For what no watch tells: asks again until it holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came to be so"
 
 
 def condition(crd, kind):
@@ -307,7 +324,7 @@ def test_a_schema_that_narrows(kind, raw):
         assert w.next()["type"] == "ADDED"
         kind.update(narrow)
         assert w.next() is None  # whoever watched lists anew, by the new schema
-    assert kind.read("old")["spec"] == {"size": 9, "color": "red", "added": "yes"}
+    wait(lambda: kind.read("old")["spec"] == {"size": 9, "color": "red", "added": "yes"})
     assert raw.get(kind.path()).json()["items"][0]["spec"]["added"] == "yes"
     kind.post("new", {"size": 9}, code=422)
     changed = raw.patch(kind.path("old"), {"metadata": {"labels": {"l": "1"}}})
@@ -377,7 +394,12 @@ def test_versions(raw):
         crd["spec"]["versions"][0]["storage"] = False
         crd["spec"]["versions"][1]["storage"] = True
 
+    def stored_as():
+        return raw.get(f"/apis/{k.group}/v1").json()["resources"][0]["storageVersionHash"]
+
+    before = stored_as()
     assert k.update(move)["status"]["storedVersions"] == ["v1", "v2"]
+    wait(lambda: stored_as() != before)
     with raw.watch(k.path(version="v2")) as w:
         assert {e["object"]["apiVersion"] for e in w.take(2)} == {f"{k.group}/v2"}
         k.post("c", {"a": "z", "b": "kept"}, version="v2")
@@ -406,8 +428,7 @@ def test_deleting_a_definition_deletes_its_objects(kind, raw):
         while (e := w.next()) is not None:
             rest.append(e["type"])
         assert rest[-1] == "DELETED"
-    while raw.get(f"{CRDS}/{kind.name}").status != 404:
-        pass
+    kind.gone()
     again = Kind(raw)
     again.__dict__.update({k: v for k, v in kind.__dict__.items() if k != "raw"})
     again.create()
@@ -442,9 +463,7 @@ def test_discovery(raw):
     mine = [i for i in items if i["metadata"]["name"] == k.group][0]
     assert mine["versions"][0]["resources"][0]["responseKind"] == {
         "group": k.group, "version": "v1", "kind": k.kind}
-    raw.delete(f"{CRDS}/{k.name}")
-    while raw.get(f"{CRDS}/{k.name}").status != 404:
-        pass
+    k.remove()
     assert k.group not in [g["name"] for g in raw.get("/apis").json()["groups"]]
     assert raw.get(f"/apis/{k.group}").status == 404
     assert raw.get(f"/apis/{k.group}/v1").status == 404
@@ -581,3 +600,65 @@ def test_definitions_that_explode(raw):
     k = Kind(raw, spec_schema(p={"type": "string", "pattern": "^(a+)+$"})).create()
     k.post("slow", {"p": "a" * 4000 + "b"}, code=422)
     k.post("fine", {"p": "a" * 4000})
+
+
+# --- OpenAPI ---
+
+def test_openapi(raw):
+    k = Kind(raw, selectableFields=[{"jsonPath": ".spec.color"}]).create()
+    name = ".".join(reversed(k.group.split("."))) + f".v1.{k.kind}"
+    v2 = raw.get("/openapi/v2").json()
+    own = v2["definitions"][name]
+    assert own["x-kubernetes-group-version-kind"] == [
+        {"group": k.group, "kind": k.kind, "version": "v1"}]
+    assert own["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.color"}]
+    spec = own["properties"]["spec"]["properties"]
+    assert spec["size"] == {"type": "integer", "minimum": 1, "maximum": 10}
+    assert spec["note"] == {}  # what may be null may be anything, for readers of version 2
+    assert spec["free"] == {"x-kubernetes-preserve-unknown-fields": True}
+    assert own["properties"]["metadata"]["$ref"] == (
+        "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+    assert v2["definitions"][name + "List"]["required"] == ["items"]
+    assert f"/apis/{k.group}/v1/namespaces/{{namespace}}/{k.plural}/{{name}}" in v2["paths"]
+    assert "io.k8s.api.core.v1.Pod" in v2["definitions"] and "/api/v1/pods" in v2["paths"]
+    path = f"apis/{k.group}/v1"
+    index = raw.get("/openapi/v3").json()["paths"]
+    v3 = raw.get(index[path]["serverRelativeURL"])
+    assert "immutable" in v3.headers["Cache-Control"]
+    schemas = v3.json()["components"]["schemas"]
+    spec = schemas[name]["properties"]["spec"]["properties"]
+    assert spec["note"] == {"type": "string", "nullable": True}
+    assert spec["any"]["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+    assert "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" in schemas
+    post = v3.json()["paths"][f"/apis/{k.group}/v1/namespaces/{{namespace}}/{k.plural}"]["post"]
+    assert post["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/" + name}
+    pb = raw.get("/openapi/v2", headers={
+        "Accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"})
+    assert pb.status == 200 and name.encode() in pb.body
+    k.remove()
+    assert name not in raw.get("/openapi/v2").json()["definitions"]
+    assert path not in raw.get("/openapi/v3").json()["paths"]
+
+
+def test_kubectl_explains_and_applies(raw, kubectl):
+    k = Kind(raw, spec_schema(size={"type": "integer", "description": "How large it is."},
+                              deep={"type": "object", "properties": {"x": {"type": "string"}}})).create()
+    text = kubectl("explain", f"{k.plural}.spec.size", f"--api-version={k.group}/v1")
+    assert "How large it is." in text and "integer" in text
+    text = kubectl("explain", k.plural, f"--api-version={k.group}/v1", "--recursive")
+    assert "size" in text and "x\t<string>" in text
+    text = kubectl("explain", f"{k.plural}.spec.size", f"--api-version={k.group}/v1",
+                   "--output=plaintext-openapiv2")  # version 2, in protobuf
+    assert "How large it is." in text
+    body = k.object("a", {"size": 1, "deep": {"x": "y"}})
+    assert "created" in kubectl("apply", "-f", "-", stdin=body)
+    assert "unchanged" in kubectl("apply", "-f", "-", stdin=body)
+    body["spec"] = {"size": 2}
+    assert "configured" in kubectl("apply", "-f", "-", stdin=body)
+    assert k.read("a")["spec"] == {"size": 2}
+    body["spec"]["sizes"] = 3
+    assert 'unknown field "spec.sizes"' in kubectl.fails("apply", "-f", "-", stdin=body)
+    del body["spec"]["sizes"]
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=body)
+    assert "no changes" not in kubectl.run("diff", "-f", "-", stdin=json.dumps(body)).stdout
