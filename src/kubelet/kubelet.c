@@ -22,6 +22,8 @@
 #include "kubelet/kubelet_internal.h"
 #include "kubelet/node/node_address.h"
 #include "kubelet/object_cache.h"
+#include "kubelet/stats/kubelet_metrics.h"
+#include "kubelet/stats/stats_collector.h"
 #include "kubelet/volume/volume_manager.h"
 #include "runtime/runtime_files.h"
 
@@ -278,6 +280,16 @@ static int open_server(struct kubelet *k, struct err *err)
     if (!o->cert_file || !o->key_file || !o->client_ca_file)
         return 0;
     k->view = kubelet_view_of(k);
+    k->stats = stats_collector_new(&(struct stats_collector_options){
+        .loop = k->loop,
+        .runtime = k->runtime,
+        .view = &k->view,
+        .node_name = k->node.name,
+        .root_directory = o->root_directory,
+        .image_directory = o->image_directory
+                               ? o->image_directory
+                               : arena_printf(&k->arena, "%s/runtime/store", o->root_directory).p,
+        .cgroup_root = k->config.cgroup_root });
     return kubelet_server_new(
         &(struct kubelet_server_options){ .loop = k->loop,
                                           .runtime = k->runtime,
@@ -287,7 +299,9 @@ static int open_server(struct kubelet *k, struct err *err)
                                           .cert_file = o->cert_file,
                                           .key_file = o->key_file,
                                           .client_ca_file = o->client_ca_file,
-                                          .view = &k->view },
+                                          .view = &k->view,
+                                          .stats = k->stats,
+                                          .metrics = k->metrics },
         &k->server, &port, err);
 }
 
@@ -295,6 +309,8 @@ static int open_all(struct kubelet *k, struct err *err)
 {
     int r = loop_on_signal(k->loop, SIGTERM, on_signal, k, err);
 
+    k->metrics = kubelet_metrics_new();
+    k->began_ns = loop_clock(k->loop)->wall_ns(loop_clock(k->loop));
     if (r >= 0)
         r = loop_on_signal(k->loop, SIGINT, on_signal, k, err);
     fill_config(k);
@@ -313,6 +329,8 @@ static int open_all(struct kubelet *k, struct err *err)
                                                      .on_event = on_probe_event,
                                                      .arg = k });
     k->runtime->ops->set_listener(k->runtime, on_runtime_event, k);
+    k->runtime->observer = kubelet_figures_observe;
+    k->runtime->observer_arg = k;
     r = open_server(k, err);
     if (r < 0)
         return r;
@@ -325,6 +343,7 @@ static int open_all(struct kubelet *k, struct err *err)
 static void close_all(struct kubelet *k)
 {
     kubelet_server_free(k->server);
+    stats_collector_free(k->stats);
     kubelet_pods_close(k);
     if (k->log_timer.loop)
         loop_timer_stop(&k->log_timer);
@@ -340,6 +359,7 @@ static void close_all(struct kubelet *k)
     if (k->runtime)
         k->runtime->ops->free(k->runtime);
     cni_network_free(k->network);
+    kubelet_metrics_free(k->metrics);
     loop_free(k->loop);
     arena_done(&k->arena);
 }

@@ -21,12 +21,14 @@ struct cni_network;
 struct core_v1_resource_requirements;
 struct event_recorder;
 struct informer;
+struct kubelet_metrics;
 struct manifest_source;
 struct mirror_pods;
 struct node_agent;
 struct object_cache;
 struct pod_worker;
 struct rest_client;
+struct stats_collector;
 struct volume_manager;
 
 struct kubelet {
@@ -45,8 +47,11 @@ struct kubelet {
     struct pod_config_node config;
     struct pod_node node;
     struct pod_env_sources env_sources;
-    struct kubelet_server *server;     /* NULL: no port */
-    struct kubelet_view view;          /* its own */
+    struct kubelet_server *server; /* NULL: no port */
+    struct kubelet_view view;      /* its own */
+    struct stats_collector *stats;
+    struct kubelet_metrics *metrics;
+    int64_t began_ns;
     struct map workers;                /* of struct pod_worker by uid */
     struct manifest_source *manifests; /* NULL: no static Pods */
     struct mirror_pods *mirrors;
@@ -123,8 +128,10 @@ struct pod_worker {
     struct loop_task task;
     struct loop_timer timer;
     int64_t wake_at_ms;
-    int64_t started_s;  /* status.startTime */
-    char *volume_error; /* the last one told of */
+    int64_t started_s;                              /* status.startTime */
+    char *volume_error;                             /* the last one told of */
+    int64_t seen_at_ms, pulled_ms, status_began_ms; /* for figures */
+    bool is_start_told;
     /* resize/worker_resize.c */
     bool is_resizing; /* a run has other resources than the spec says */
     const char
@@ -248,6 +255,14 @@ void node_agent_look_at_images(struct node_agent *n);
 
 /* --- log/log_keeper.c: turns over what has grown too large --- */
 void log_keeper_start(struct kubelet *k);
+
+/* --- kubelet_figures.c --- */
+void kubelet_figures_of(struct kubelet_view *v);
+runtime_observer_fn kubelet_figures_observe;
+/* A container was started, or (error: why) not. */
+void kubelet_figures_count_start(struct kubelet *k, enum pod_container_kind kind, struct str error);
+/* The server has the Pod's status. */
+void kubelet_figures_pod_told(struct pod_worker *w);
 
 /* --- kubelet_view.c --- */
 struct kubelet_view kubelet_view_of(struct kubelet *k);

@@ -125,11 +125,14 @@ static bool is_healthy(void *arg, struct err *err)
 
 struct kubelet_view kubelet_view_of(struct kubelet *k)
 {
-    return (struct kubelet_view){ .pods = view_pods,
-                                  .find_pod = find_pod,
-                                  .container_id = container_id,
-                                  .log_path = log_path,
-                                  .sandbox_id = sandbox_id,
-                                  .is_healthy = is_healthy,
-                                  .arg = k };
+    struct kubelet_view v = { .pods = view_pods,
+                              .find_pod = find_pod,
+                              .container_id = container_id,
+                              .log_path = log_path,
+                              .sandbox_id = sandbox_id,
+                              .is_healthy = is_healthy,
+                              .arg = k };
+
+    kubelet_figures_of(&v);
+    return v;
 }

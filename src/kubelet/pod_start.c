@@ -63,6 +63,7 @@ static void end(struct pod_start *s)
 /* The container waits with a reason; another try after retry_ms, or when an event brings one. */
 static void fail(struct pod_start *s, const char *reason, struct str message, int64_t retry_ms)
 {
+    kubelet_figures_count_start(s->worker->k, s->container.kind, str_from_cstr(reason));
     pod_slot_wait(s->slot, reason, message);
     s->slot->is_healed_by_objects = strcmp(reason, "CreateContainerConfigError") == 0;
     s->slot->restart_at_ms = loop_now_ms(s->worker->k->loop) + retry_ms;
@@ -109,10 +110,12 @@ static void on_started(const struct runtime_result *res, void *arg)
     s->call = NULL;
     if (res->code < 0) {
         pod_worker_event(w, c->name, "Warning", "Failed", "Error: %s", res->err->text);
+        kubelet_figures_count_start(w->k, s->container.kind, STR("RunContainerError"));
         pod_slot_wait(s->slot, "RunContainerError", str_from_cstr(res->err->text));
         end(s);
         return;
     }
+    kubelet_figures_count_start(w->k, s->container.kind, STR_NULL);
     pod_worker_event(w, c->name, "Normal", "Started", "Container started");
     pod_slot_wait(s->slot, NULL, STR_NULL);
     if (!c->lifecycle || !c->lifecycle->post_start) {
@@ -230,6 +233,7 @@ static void on_image_after_pull(const struct runtime_result *res, void *arg)
                      "Image size: %llu bytes.",
                      STR_ARG(c->image), (long long)took_ms, (long long)took_ms,
                      (unsigned long long)res->images[0].size_bytes);
+    s->worker->pulled_ms += took_ms;
     node_agent_look_at_images(s->worker->k->node_agent);
     take_image(s, &res->images[0]);
 }

@@ -41,6 +41,7 @@ static void on_told(const struct rest_result *res, void *arg)
         mem_free(w->status_sent);
         w->status_sent = TAKE(w->status_sending);
         w->status_backoff_ms = 0;
+        kubelet_figures_pod_told(w);
     } else {
         mem_free(w->status_sending);
         w->status_sending = NULL;
@@ -66,6 +67,7 @@ void pod_status_send(struct pod_worker *w, struct str patch)
     if (!w->status_timer.loop)
         loop_timer_init(&w->status_timer, w->k->loop, on_retry);
     w->status_sending = str_heap_cstr(patch);
+    w->status_began_ms = loop_now_ms(w->k->loop);
     w->status_call = rest_call_start(w->k->rest,
                                      &(struct rest_request){ .verb = REST_STRATEGIC_MERGE_PATCH,
                                                              .resource = pods(),

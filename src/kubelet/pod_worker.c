@@ -13,6 +13,7 @@
 #include "client/event_recorder.h"
 #include "kubelet/kubelet_internal.h"
 #include "kubelet/manifest/mirror_pods.h"
+#include "kubelet/stats/kubelet_metrics.h"
 #include "kubelet/volume/volume_manager.h"
 #include "runtime/cgroup.h"
 #include "runtime/runtime_files.h"
@@ -506,12 +507,8 @@ static void sync_terminating(struct pod_worker *w)
     clean_up(w);
 }
 
-static void on_wake(struct loop_task *t)
+static void look(struct pod_worker *w)
 {
-    struct pod_worker *w = CONTAINER_OF(t, struct pod_worker, task);
-
-    if (!w->is_listed || w->refresh || !w->is_adopted)
-        return;
     loop_timer_stop(&w->timer);
     w->wake_at_ms = 0;
     switch (w->phase) {
@@ -528,6 +525,22 @@ static void on_wake(struct loop_task *t)
     case POD_IS_GONE:
         break;
     }
+}
+
+static void on_wake(struct loop_task *t)
+{
+    struct pod_worker *w = CONTAINER_OF(t, struct pod_worker, task);
+    struct kubelet_metrics *m = w->k->metrics;
+    const struct clock *clock = loop_clock(w->k->loop);
+    int64_t began_ns = clock->mono_ns(clock);
+    struct str what = w->phase != POD_RUNS ? STR("terminate")
+                      : w->sandbox_id      ? STR("sync")
+                                           : STR("create");
+
+    if (!w->is_listed || w->refresh || !w->is_adopted)
+        return;
+    look(w); /* may free it */
+    kubelet_metrics_observe(m, KUBELET_METRIC_POD_WORKER, &what, clock->mono_ns(clock) - began_ns);
 }
 
 void pod_worker_wake(struct pod_worker *w)
@@ -643,6 +656,8 @@ struct pod_worker *pod_worker_new(struct kubelet *k, const struct api_object *po
     const struct core_v1_pod *spec = API_OBJECT(pod, struct core_v1_pod);
 
     w->k = k;
+    w->seen_at_ms = loop_now_ms(k->loop);
+    w->is_start_told = spec->status.start_time.set; /* it began with an earlier kubelet */
     w->is_static = is_static;
     w->is_adopted = k->is_runtime_listed; /* else a list of sandboxes is to come */
     w->uid_text = str_heap_cstr(pod->meta->uid);

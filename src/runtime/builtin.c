@@ -44,11 +44,15 @@ static void answer(struct loop_task *t)
     call_free(c);
 }
 
-struct runtime_call *builtin_call_new(struct builtin *b, runtime_done_fn *done, void *arg)
+struct runtime_call *builtin_call_new(struct builtin *b, const char *operation,
+                                      runtime_done_fn *done, void *arg)
 {
     struct runtime_call *c = NEW(struct runtime_call);
+    const struct clock *clock = loop_clock(b->rt.loop);
 
     c->b = b;
+    c->operation = operation;
+    c->began_ns = clock->mono_ns(clock);
     c->done = done;
     c->arg = arg;
     c->fd = -1;
@@ -61,6 +65,11 @@ struct runtime_call *builtin_call_new(struct builtin *b, runtime_done_fn *done, 
 
 void builtin_call_finish(struct runtime_call *c, int code)
 {
+    struct runtime *rt = &c->b->rt;
+    const struct clock *clock = loop_clock(rt->loop);
+
+    if (rt->observer && !c->is_finished)
+        rt->observer(c->operation, code, clock->mono_ns(clock) - c->began_ns, rt->observer_arg);
     c->result.code = code;
     c->is_finished = true;
     c->step = NULL;
@@ -160,10 +169,10 @@ void builtin_container_unref(struct builtin_container *c)
 
 /* --- status --- */
 
-static struct runtime_call *failed(struct builtin *b, runtime_done_fn *done, void *arg,
-                                   const char *what, struct str id)
+static struct runtime_call *failed(struct builtin *b, const char *operation, runtime_done_fn *done,
+                                   void *arg, const char *what, struct str id)
 {
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, operation, done, arg);
 
     builtin_call_finish(c, err_set(&c->err, ERR_NOT_FOUND, "%s '%.*s' not found", what,
                                    STR_ARG(str_sub(id, 0, 256))));
@@ -183,8 +192,8 @@ static struct runtime_call *sandbox_status(struct runtime *rt, struct str id, ru
     struct runtime_call *c;
 
     if (!s)
-        return failed(b, done, arg, "sandbox", id);
-    c = builtin_call_new(b, done, arg);
+        return failed(b, "podsandbox_status", done, arg, "sandbox", id);
+    c = builtin_call_new(b, "podsandbox_status", done, arg);
     c->sandbox = s;
     s->refs++;
     c->result.sandboxes = &s->status;
@@ -252,7 +261,7 @@ static size_t count(const struct list *l)
 static struct runtime_call *list_sandboxes(struct runtime *rt, runtime_done_fn *done, void *arg)
 {
     struct builtin *b = builtin_of(rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "list_podsandbox", done, arg);
     struct runtime_sandbox_status *all =
         ARENA_NEW_ARRAY(&c->arena, struct runtime_sandbox_status, count(&b->sandboxes));
 
@@ -273,8 +282,8 @@ static struct runtime_call *container_status(struct runtime *rt, struct str id,
     struct runtime_call *c;
 
     if (!ctr)
-        return failed(b, done, arg, "container", id);
-    c = builtin_call_new(b, done, arg);
+        return failed(b, "container_status", done, arg, "container", id);
+    c = builtin_call_new(b, "container_status", done, arg);
     copy = ARENA_NEW(&c->arena, struct runtime_container_status);
     copy_container(&c->arena, &ctr->status, copy);
     c->result.containers = copy;
@@ -287,7 +296,7 @@ static struct runtime_call *list_containers(struct runtime *rt, struct str sandb
                                             runtime_done_fn *done, void *arg)
 {
     struct builtin *b = builtin_of(rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "list_containers", done, arg);
     struct runtime_container_status *all =
         ARENA_NEW_ARRAY(&c->arena, struct runtime_container_status, count(&b->containers));
 
@@ -311,8 +320,8 @@ static struct runtime_call *update_resources(struct runtime *rt, struct str id,
     struct runtime_call *c;
 
     if (!ctr)
-        return failed(b, done, arg, "container", id);
-    c = builtin_call_new(b, done, arg);
+        return failed(b, "update_container", done, arg, "container", id);
+    c = builtin_call_new(b, "update_container", done, arg);
     builtin_call_finish(c, cgroup_set(ctr->cgroup_path, resources, &c->err));
     return c;
 }
@@ -328,8 +337,8 @@ static struct runtime_call *reopen_log(struct runtime *rt, struct str id, runtim
     int fd, r = 0;
 
     if (!ctr)
-        return failed(b, done, arg, "container", id);
-    c = builtin_call_new(b, done, arg);
+        return failed(b, "reopen_container_log", done, arg, "container", id);
+    c = builtin_call_new(b, "reopen_container_log", done, arg);
     path = builtin_path(&c->arena, b->root, "containers", id, "/ctl");
     fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || write(fd, reopen, sizeof(reopen) - 1) < 0)
@@ -340,45 +349,13 @@ static struct runtime_call *reopen_log(struct runtime *rt, struct str id, runtim
     return c;
 }
 
-static struct runtime_call *container_stats(struct runtime *rt, struct str id,
-                                            runtime_done_fn *done, void *arg)
-{
-    struct builtin *b = builtin_of(rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
-    struct runtime_stats *all =
-        ARENA_NEW_ARRAY(&c->arena, struct runtime_stats, count(&b->containers));
-    const struct clock *clock = loop_clock(rt->loop);
-
-    LIST_FOREACH(n, &b->containers) {
-        const struct builtin_container *ctr = CONTAINER_OF(n, struct builtin_container, link);
-        struct runtime_stats *s = &all[c->result.n_stats];
-
-        if (ctr->status.state != RUNTIME_CONTAINER_IS_RUNNING ||
-            (id.len && !str_eq(id, ctr->status.id)))
-            continue;
-        *s = (struct runtime_stats){ .container_id = str_dup(&c->arena, ctr->status.id),
-                                     .sandbox_id = str_dup(&c->arena, ctr->sandbox_id),
-                                     .pod_uid = str_dup(&c->arena, ctr->status.pod_uid),
-                                     .name = str_dup(&c->arena, ctr->status.name),
-                                     .at_ns = clock->wall_ns(clock) };
-        cgroup_read_stats(ctr->cgroup_path, s);
-        c->result.n_stats++;
-    }
-    c->result.stats = all;
-    builtin_call_finish(
-        c, id.len && c->result.n_stats == 0
-               ? err_set(&c->err, ERR_NOT_FOUND, "container '%.*s' does not run", STR_ARG(id))
-               : 0);
-    return c;
-}
-
 /* --- images --- */
 
 static struct runtime_call *image_status(struct runtime *rt, struct str name, runtime_done_fn *done,
                                          void *arg)
 {
     struct builtin *b = builtin_of(rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "image_status", done, arg);
     const struct image *image;
     int r = image_store_refresh(b->images, &c->err);
 
@@ -398,7 +375,7 @@ static struct runtime_call *image_status(struct runtime *rt, struct str name, ru
 static struct runtime_call *list_images(struct runtime *rt, runtime_done_fn *done, void *arg)
 {
     struct builtin *b = builtin_of(rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "list_images", done, arg);
     int r = image_store_refresh(b->images, &c->err);
     struct runtime_image *all =
         ARENA_NEW_ARRAY(&c->arena, struct runtime_image, image_store_len(b->images));
@@ -434,7 +411,7 @@ static void on_image_job(struct command *command, const struct command_result *r
 static struct runtime_call *image_job(struct builtin *b, const char *const *argv, struct str input,
                                       runtime_done_fn *done, void *arg)
 {
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "pull_image", done, arg);
     int r = command_start(b->rt.loop,
                           &(struct command_options){ .argv = argv,
                                                      .input = input,
@@ -493,7 +470,7 @@ static struct runtime_call *remove_image(struct runtime *rt, struct str name, ru
     (void)image_store_refresh(b->images, &err); /* what was read before will do */
     image = image_store_find(b->images, name);
     if (!image || is_image_used(b, image)) {
-        c = builtin_call_new(b, done, arg);
+        c = builtin_call_new(b, "remove_image", done, arg);
         builtin_call_finish(
             c, image ? err_set(&c->err, ERR_CONFLICT, "image '%.*s' is in use", STR_ARG(name)) : 0);
         return c;
@@ -558,7 +535,7 @@ static const struct runtime_ops builtin_ops = {
     .exec = builtin_exec,
     .attach = builtin_attach,
     .port_forward = builtin_port_forward,
-    .container_stats = container_stats,
+    .stats = builtin_stats,
     .image_status = image_status,
     .list_images = list_images,
     .pull_image = pull_image,

@@ -375,7 +375,7 @@ struct runtime_call *builtin_create_container(struct runtime *rt, struct str san
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
     struct builtin_sandbox *s = builtin_find_sandbox(b, sandbox_id);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "create_container", done, arg);
     int r = s && s->status.ready ? create(c, s, config, &c->err)
                                  : err_set(&c->err, ERR_NOT_FOUND, "sandbox '%.*s' is not ready",
                                            STR_ARG(str_sub(sandbox_id, 0, 256)));
@@ -421,7 +421,7 @@ struct runtime_call *builtin_stop_container(struct runtime *rt, struct str id, i
                                             runtime_done_fn *done, void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "stop_container", done, arg);
     struct builtin_container *ctr = hold(c, id);
 
     if (!ctr || ctr->status.state != RUNTIME_CONTAINER_IS_RUNNING) {
@@ -519,7 +519,7 @@ struct runtime_call *builtin_remove_container(struct runtime *rt, struct str id,
                                               runtime_done_fn *done, void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "remove_container", done, arg);
 
     if (!hold(c, id)) {
         builtin_call_finish(c, 0); /* gone already */

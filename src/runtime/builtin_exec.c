@@ -137,7 +137,7 @@ struct runtime_call *builtin_exec_sync(struct runtime *rt, struct str id,
                                        runtime_done_fn *done, void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "exec_sync", done, arg);
     struct runtime_exec_options o = *options;
     int r;
 
@@ -286,7 +286,7 @@ struct runtime_call *builtin_exec(struct runtime *rt, struct str id,
                                   void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "exec", done, arg);
     int r;
 
     if (!hold_running(c, id)) {
@@ -309,7 +309,7 @@ struct runtime_call *builtin_attach(struct runtime *rt, struct str id, runtime_d
                                     void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "attach", done, arg);
     struct builtin_container *ctr = hold_running(c, id);
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int n, fd, r = 0;
@@ -411,7 +411,7 @@ struct runtime_call *builtin_port_forward(struct runtime *rt, struct str sandbox
                                           runtime_done_fn *done, void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "port_forward", done, arg);
     struct builtin_sandbox *s = builtin_find_sandbox(b, sandbox_id);
     int r;
 

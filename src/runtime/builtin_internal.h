@@ -34,6 +34,8 @@ struct builtin_process {
     struct loop_watch watch;
 };
 
+struct stats_job; /* builtin_stats.c */
+
 struct builtin_sandbox {
     struct builtin *b;
     struct list link;
@@ -85,6 +87,8 @@ struct builtin {
 struct runtime_call {
     struct list link;
     struct builtin *b;
+    const char *operation;
+    int64_t began_ns;
     runtime_done_fn *done; /* NULL: cancelled */
     void *arg;
     struct runtime_result result;
@@ -101,14 +105,19 @@ struct runtime_call {
     struct loop_timer timer;
     int64_t timeout_ms;     /* or the port, or what a stop is for */
     const char *arena_text; /* of an exec: the stem of its files' names */
+    struct stats_job *stats;
     int phase;
     int fd; /* -1 */
     struct loop_watch watch;
     struct buf buf;
 };
 
+/* --- builtin_stats.c --- */
+struct runtime_call *builtin_stats(struct runtime *rt, runtime_done_fn *done, void *arg);
+
 /* --- builtin.c --- */
-struct runtime_call *builtin_call_new(struct builtin *b, runtime_done_fn *done, void *arg);
+struct runtime_call *builtin_call_new(struct builtin *b, const char *operation /* CRI's name */,
+                                      runtime_done_fn *done, void *arg);
 /* The answer is given at the end of the turn. */
 void builtin_call_finish(struct runtime_call *c, int code);
 void builtin_kick(struct builtin *b); /* something changed: steps run at the end of the turn */

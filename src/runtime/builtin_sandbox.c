@@ -276,7 +276,7 @@ struct runtime_call *builtin_run_pod_sandbox(struct runtime *rt,
                                              runtime_done_fn *done, void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "run_podsandbox", done, arg);
     struct builtin_sandbox *s = sandbox_of(b, config);
     int r;
 
@@ -457,7 +457,8 @@ static struct runtime_call *begin_stop(struct runtime *rt, struct str id, bool r
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
     struct builtin_sandbox *s = builtin_find_sandbox(b, id);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c =
+        builtin_call_new(b, remove ? "remove_podsandbox" : "stop_podsandbox", done, arg);
 
     if (!s) {
         builtin_call_finish(c, 0); /* gone already */

@@ -270,7 +270,7 @@ struct runtime_call *builtin_start_container(struct runtime *rt, struct str id,
                                              runtime_done_fn *done, void *arg)
 {
     struct builtin *b = CONTAINER_OF(rt, struct builtin, rt);
-    struct runtime_call *c = builtin_call_new(b, done, arg);
+    struct runtime_call *c = builtin_call_new(b, "start_container", done, arg);
     struct builtin_container *ctr = builtin_find_container(b, id);
     int r = 0;
 

@@ -338,54 +338,134 @@ int cgroup_set(struct str path, const struct runtime_resources *r, struct err *e
 }
 
 /* A number alone, or the one behind `key` among "key number" lines. */
-static uint64_t read_number(struct str path, const char *file, struct str key)
+static uint64_t find_number(struct str text, struct str key)
 {
-    CLEANUP(arena_done) struct arena a = { 0 };
-    char directory[CGROUP_PATH_BYTES];
+    struct str line, name, value;
     uint64_t n = 0;
 
-    for (size_t i = 0; i < n_hierarchies(); i++) {
-        struct str text, line, name, value;
-
-        if (!directory_of(i, path, directory))
-            continue;
-        text = read_text(&a, directory, file);
-        if (!text.len)
-            continue;
-        if (!key.len)
-            return str_to_u64(text, &n) ? n : 0;
-        while (str_next(&text, '\n', &line))
-            if (str_cut(line, ' ', &name, &value) && str_eq(name, key))
-                return str_to_u64(value, &n) ? n : 0;
-    }
+    if (!key.len)
+        return str_to_u64(text, &n) ? n : 0;
+    while (str_next(&text, '\n', &line))
+        if (str_cut(line, ' ', &name, &value) && str_eq(name, key))
+            return str_to_u64(value, &n) ? n : 0;
     return 0;
 }
 
-void cgroup_read_stats(struct str path, struct runtime_stats *ret)
-{
-    bool v2 = cgroup_is_v2();
-    const struct str none = STR_NULL;
-    uint64_t inactive = v2 ? read_number(path, "memory.stat", STR("inactive_file"))
-                           : read_number(path, "memory.stat", STR("total_inactive_file"));
-    uint64_t limit = read_number(path, v2 ? "memory.max" : "memory.limit_in_bytes", none);
+/* --- usage --- */
 
-    ret->cpu_usage_ns = v2 ? read_number(path, "cpu.stat", STR("usage_usec")) * 1000
-                           : read_number(path, "cpuacct.usage", none);
-    ret->memory_usage_bytes =
-        read_number(path, v2 ? "memory.current" : "memory.usage_in_bytes", none);
+/* One number of a group: where it stands, and where it goes. Rows of one file stand together, so
+ * that it is read once. */
+struct usage_row {
+    const char *hierarchy; /* v1's */
+    const char *file;
+    struct str key; /* unset: the number alone */
+    size_t offset;
+    uint64_t unit;
+};
+#define USAGE(field) offsetof(struct runtime_usage, field)
+
+/* clang-format off */
+static const struct usage_row rows_v1[] = {
+    { "cpuacct", "cpuacct.usage", { 0 }, USAGE(cpu_usage_ns), 1 },
+    { "cpuacct", "cpuacct.stat", STR_INIT("user"), USAGE(cpu_user_ns), 10000000 }, /* USER_HZ */
+    { "cpuacct", "cpuacct.stat", STR_INIT("system"), USAGE(cpu_system_ns), 10000000 },
+    { "cpu", "cpu.stat", STR_INIT("nr_periods"), USAGE(cpu_periods), 1 },
+    { "cpu", "cpu.stat", STR_INIT("nr_throttled"), USAGE(cpu_throttled_periods), 1 },
+    { "cpu", "cpu.stat", STR_INIT("throttled_time"), USAGE(cpu_throttled_ns), 1 },
+    { "cpu", "cpu.shares", { 0 }, USAGE(cpu_shares), 1 },
+    { "cpu", "cpu.cfs_quota_us", { 0 }, USAGE(cpu_quota_us), 1 }, /* none is -1 */
+    { "cpu", "cpu.cfs_period_us", { 0 }, USAGE(cpu_period_us), 1 },
+    { "memory", "memory.usage_in_bytes", { 0 }, USAGE(memory_usage_bytes), 1 },
+    { "memory", "memory.max_usage_in_bytes", { 0 }, USAGE(memory_max_usage_bytes), 1 },
+    { "memory", "memory.failcnt", { 0 }, USAGE(memory_failures), 1 },
+    { "memory", "memory.limit_in_bytes", { 0 }, USAGE(memory_limit_bytes), 1 },
+    { "memory", "memory.oom_control", STR_INIT("oom_kill"), USAGE(oom_kills), 1 },
+    { "memory", "memory.stat", STR_INIT("total_inactive_file"), USAGE(memory_working_set_bytes), 1 },
+    { "memory", "memory.stat", STR_INIT("total_rss"), USAGE(memory_rss_bytes), 1 },
+    { "memory", "memory.stat", STR_INIT("total_cache"), USAGE(memory_cache_bytes), 1 },
+    { "memory", "memory.stat", STR_INIT("total_mapped_file"), USAGE(memory_mapped_bytes), 1 },
+    { "memory", "memory.stat", STR_INIT("total_swap"), USAGE(memory_swap_bytes), 1 },
+    { "memory", "memory.stat", STR_INIT("total_pgfault"), USAGE(page_faults), 1 },
+    { "memory", "memory.stat", STR_INIT("total_pgmajfault"), USAGE(major_page_faults), 1 },
+    { "pids", "pids.current", { 0 }, USAGE(pids), 1 },
+};
+static const struct usage_row rows_v2[] = {
+    { "", "cpu.stat", STR_INIT("usage_usec"), USAGE(cpu_usage_ns), 1000 },
+    { "", "cpu.stat", STR_INIT("user_usec"), USAGE(cpu_user_ns), 1000 },
+    { "", "cpu.stat", STR_INIT("system_usec"), USAGE(cpu_system_ns), 1000 },
+    { "", "cpu.stat", STR_INIT("nr_periods"), USAGE(cpu_periods), 1 },
+    { "", "cpu.stat", STR_INIT("nr_throttled"), USAGE(cpu_throttled_periods), 1 },
+    { "", "cpu.stat", STR_INIT("throttled_usec"), USAGE(cpu_throttled_ns), 1000 },
+    { "", "cpu.weight", { 0 }, USAGE(cpu_shares), 1 },
+    { "", "memory.current", { 0 }, USAGE(memory_usage_bytes), 1 },
+    { "", "memory.peak", { 0 }, USAGE(memory_max_usage_bytes), 1 },
+    { "", "memory.max", { 0 }, USAGE(memory_limit_bytes), 1 }, /* none is "max" */
+    { "", "memory.events", STR_INIT("oom_kill"), USAGE(oom_kills), 1 },
+    { "", "memory.stat", STR_INIT("inactive_file"), USAGE(memory_working_set_bytes), 1 },
+    { "", "memory.stat", STR_INIT("anon"), USAGE(memory_rss_bytes), 1 },
+    { "", "memory.stat", STR_INIT("file"), USAGE(memory_cache_bytes), 1 },
+    { "", "memory.stat", STR_INIT("file_mapped"), USAGE(memory_mapped_bytes), 1 },
+    { "", "memory.stat", STR_INIT("pgfault"), USAGE(page_faults), 1 },
+    { "", "memory.stat", STR_INIT("pgmajfault"), USAGE(major_page_faults), 1 },
+    { "", "memory.swap.current", { 0 }, USAGE(memory_swap_bytes), 1 },
+    { "", "pids.current", { 0 }, USAGE(pids), 1 },
+};
+/* clang-format on */
+
+static struct str usage_text(struct arena *a, struct str path, const struct usage_row *row)
+{
+    char directory[CGROUP_PATH_BYTES];
+    int n = snprintf(directory, sizeof(directory), ROOT "%s%s%.*s", *row->hierarchy ? "/" : "",
+                     row->hierarchy, STR_ARG(path));
+
+    return n > 0 && (size_t)n < sizeof(directory) ? read_text(a, directory, row->file) : STR_NULL;
+}
+
+/* "max 100000" or "50000 100000" */
+static void read_cpu_max(struct arena *a, struct str path, struct runtime_usage *ret)
+{
+    const struct usage_row row = { "", "cpu.max", { 0 }, 0, 1 };
+    struct str quota, period;
+
+    if (!str_cut(usage_text(a, path, &row), ' ', &quota, &period))
+        return;
+    ret->cpu_quota_us = find_number(quota, STR_NULL);
+    ret->cpu_period_us = find_number(period, STR_NULL);
+}
+
+void cgroup_read_usage(struct str path, struct runtime_usage *ret)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    bool v2 = cgroup_is_v2();
+    const struct usage_row *rows = v2 ? rows_v2 : rows_v1;
+    size_t n = v2 ? ARRAY_LEN(rows_v2) : ARRAY_LEN(rows_v1);
+    struct str text = STR_NULL;
+    uint64_t inactive;
+
+    *ret = (struct runtime_usage){ 0 };
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || strcmp(rows[i].file, rows[i - 1].file) != 0)
+            text = usage_text(&a, path, &rows[i]);
+        *(uint64_t *)(void *)((char *)ret + rows[i].offset) =
+            find_number(text, rows[i].key) * rows[i].unit;
+    }
+    inactive = ret->memory_working_set_bytes;
     ret->memory_working_set_bytes =
         ret->memory_usage_bytes > inactive ? ret->memory_usage_bytes - inactive : 0;
-    ret->memory_rss_bytes = v2 ? read_number(path, "memory.stat", STR("anon"))
-                               : read_number(path, "memory.stat", STR("total_rss"));
-    ret->page_faults = read_number(path, "memory.stat", v2 ? STR("pgfault") : STR("total_pgfault"));
-    ret->major_page_faults =
-        read_number(path, "memory.stat", v2 ? STR("pgmajfault") : STR("total_pgmajfault"));
-    ret->memory_limit_bytes = limit > INT64_MAX / 2 ? 0 : limit; /* v1's "none" */
-    ret->pids = read_number(path, "pids.current", none);
+    if (ret->memory_limit_bytes > INT64_MAX / 2) /* v1's "none" */
+        ret->memory_limit_bytes = 0;
+    if (!v2)
+        return;
+    if (ret->cpu_shares) /* the weight, as upstream turns shares into it */
+        ret->cpu_shares = 2 + (ret->cpu_shares - 1) * 262142 / 9999;
+    read_cpu_max(&a, path, ret);
 }
 
 uint64_t cgroup_oom_kills(struct str path)
 {
-    return cgroup_is_v2() ? read_number(path, "memory.events", STR("oom_kill"))
-                          : read_number(path, "memory.oom_control", STR("oom_kill"));
+    static const struct usage_row v1 = { "memory", "memory.oom_control", { 0 }, 0, 1 },
+                                  v2 = { "", "memory.events", { 0 }, 0, 1 };
+    CLEANUP(arena_done) struct arena a = { 0 };
+
+    return find_number(usage_text(&a, path, cgroup_is_v2() ? &v2 : &v1), STR("oom_kill"));
 }

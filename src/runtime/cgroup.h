@@ -25,5 +25,6 @@ void cgroup_kill(struct str path);
 struct runtime_strs cgroup_procs_files(struct arena *a, struct str path);
 /* Sets what is set in r. */
 int cgroup_set(struct str path, const struct runtime_resources *r, struct err *err);
-void cgroup_read_stats(struct str path, struct runtime_stats *ret); /* what cannot be read is 0 */
+/* A dozen small files. The root's path is "": the machine, as far as its groups tell. */
+void cgroup_read_usage(struct str path, struct runtime_usage *ret);
 uint64_t cgroup_oom_kills(struct str path); /* of its own, not of those below */

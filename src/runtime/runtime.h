@@ -39,6 +39,8 @@ struct runtime_result {
     size_t n_images;
     const struct runtime_stats *stats;
     size_t n_stats;
+    const struct runtime_sandbox_stats *sandbox_stats;
+    size_t n_sandbox_stats;
     int exit_code;                 /* exec_sync */
     struct str output;             /* exec_sync: both streams as they came, at most its limit */
     struct runtime_stream *stream; /* exec, attach, port_forward: the callee's to close */
@@ -109,8 +111,8 @@ struct runtime_ops {
     /* stream: one TCP connection to the port on the Pod's loopback, 127.0.0.1 first, then ::1. */
     struct runtime_call *(*port_forward)(struct runtime *rt, struct str sandbox_id, uint16_t port,
                                          runtime_done_fn *done, void *arg);
-    struct runtime_call *(*container_stats)(struct runtime *rt, struct str id /* unset: all */,
-                                            runtime_done_fn *done, void *arg);
+    /* Of all that run; stats, sandbox_stats. Some milliseconds of work, over several turns. */
+    struct runtime_call *(*stats)(struct runtime *rt, runtime_done_fn *done, void *arg);
     /* By any name that a Pod may give it, or by id. images[0]; ERR_NOT_FOUND. */
     runtime_id_hook *image_status;
     struct runtime_call *(*list_images)(struct runtime *rt, runtime_done_fn *done, void *arg);
@@ -125,9 +127,14 @@ struct runtime_ops {
     void (*free)(struct runtime *rt);                 /* cancels all calls; containers run on */
 };
 
+/* A call that has ended, by CRI's name of it ("run_podsandbox"); for figures. */
+typedef void runtime_observer_fn(const char *operation, int code, int64_t took_ns, void *arg);
+
 struct runtime { /* embedded first by implementations */
     const struct runtime_ops *ops;
     struct loop *loop;
+    runtime_observer_fn *observer; /* the owner's to set; NULL: none */
+    void *observer_arg;
 };
 
 /* --- streams: three descriptors, moved by whoever serves the client --- */

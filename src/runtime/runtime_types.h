@@ -191,13 +191,39 @@ struct runtime_auth {
     struct str identity_token, registry_token;
 };
 
-struct runtime_stats {
-    struct str container_id, sandbox_id, pod_uid, name;
-    int64_t at_ns;
-    uint64_t cpu_usage_ns; /* since its start */
+/* What a control group and those below it use. What cannot be read is 0. */
+struct runtime_usage {
+    uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns; /* since its start */
+    uint64_t cpu_periods, cpu_throttled_periods, cpu_throttled_ns;
+    uint64_t cpu_shares, cpu_quota_us, cpu_period_us; /* quota 0: none */
     uint64_t memory_usage_bytes, memory_working_set_bytes, memory_rss_bytes;
+    uint64_t memory_cache_bytes, memory_mapped_bytes, memory_swap_bytes;
+    uint64_t memory_max_usage_bytes, memory_failures;
     uint64_t memory_limit_bytes; /* 0: none */
     uint64_t page_faults, major_page_faults;
-    uint64_t pids;
-    uint64_t writable_layer_bytes, writable_layer_inodes; /* counted now and then, see at */
+    uint64_t pids, oom_kills;
+};
+
+struct runtime_network_stats { /* one interface */
+    struct str name;
+    uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped;
+    uint64_t tx_bytes, tx_packets, tx_errors, tx_dropped;
+};
+
+struct runtime_stats { /* of a container that runs */
+    struct str container_id, sandbox_id, pod_uid, name, image;
+    struct str cgroup_path;
+    int64_t at_ns, started_at_ns;
+    struct runtime_usage usage;
+    struct str writable_layer_path; /* its files are for the caller to count */
+};
+
+struct runtime_sandbox_stats {
+    struct str id, name, uid, pod_namespace;
+    struct str cgroup_path;
+    int64_t at_ns, created_at_ns;
+    struct runtime_usage usage; /* of the Pod's control group */
+    bool is_host_network;       /* then no interfaces */
+    const struct runtime_network_stats *networks;
+    size_t n_networks;
 };

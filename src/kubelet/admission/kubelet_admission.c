@@ -4,6 +4,7 @@
 #include "client/api_object.h"
 #include "kubelet/admission/pod_admit.h"
 #include "kubelet/kubelet_internal.h"
+#include "kubelet/stats/kubelet_metrics.h"
 
 void kubelet_admission_check(struct pod_worker *w)
 {
@@ -33,6 +34,7 @@ void kubelet_admission_check(struct pod_worker *w)
     VEC_DONE(&others);
     if (!r.reason.len)
         return;
+    kubelet_metrics_count(k->metrics, KUBELET_METRIC_ADMISSION_REJECTIONS, &r.reason);
     pod_worker_event(w, STR_NULL, "Warning", str_cstr(&a, r.reason), "%.*s", STR_ARG(r.message));
     pod_worker_fail(w, str_cstr(&a, r.reason),
                     arena_printf(&a, "Pod was rejected: %.*s", STR_ARG(r.message)));

@@ -4,6 +4,7 @@
 
 #include "api/core_v1.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/map.h"
@@ -12,8 +13,16 @@
 #include "io/loop.h"
 #include "io/tls.h"
 #include "kubelet/prober/probe_action.h"
+#include "kubelet/stats/metrics_text.h"
 
-enum { KINDS = PROBE_READINESS + 1, TRIES = 3 /* of what could not be had */ };
+enum {
+    KINDS = PROBE_READINESS + 1,
+    TRIES = 3, /* of what could not be had */
+    BUCKETS = 11,
+};
+
+/* Upper bounds of upstream's histogram of durations, in ms. */
+static const int64_t bounds_ms[BUCKETS] = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000 };
 
 static const char *const kind_names[KINDS] = { "Startup", "Liveness", "Readiness" };
 
@@ -37,12 +46,15 @@ struct probe_run {
     bool is_ok;     /* the result that counts */
     bool is_failed; /* liveness, startup: for good */
     bool is_stopped;
+    /* for figures */
+    uint64_t n_successful, n_failed, n_unknown, n_timed, buckets[BUCKETS];
+    int64_t took_ms;
 };
 
 struct probed {
     struct prober *prober;
     struct arena arena;
-    struct str pod_uid, container_id;
+    struct str pod_uid, container_id, namespace, pod_name, container_name;
     int64_t started_at_ns;
     bool is_old; /* it ran before the prober did */
     struct probe_run runs[KINDS];
@@ -127,6 +139,22 @@ static void after_startup(struct probed *d)
         loop_timer_start(&ready->timer, 0);
 }
 
+/* As upstream, what failed is counted and not timed. */
+static void note(struct probe_run *r, const struct probe_action_result *res)
+{
+    int64_t ms = loop_now_ms(r->owner->prober->o.loop) - r->began_ms;
+
+    if (res->code == 0 && res->is_failure) {
+        r->n_failed++;
+        return;
+    }
+    *(res->code < 0 ? &r->n_unknown : &r->n_successful) += 1;
+    r->n_timed++;
+    r->took_ms += ms;
+    for (size_t i = 0; i < BUCKETS; i++)
+        r->buckets[i] += ms <= bounds_ms[i];
+}
+
 /* Callbacks may remove the container. */
 static void on_done(const struct probe_action_result *res, void *arg)
 {
@@ -142,6 +170,7 @@ static void on_done(const struct probe_action_result *res, void *arg)
         return;
     }
     r->tries = 0;
+    note(r, res);
     tell(r, res);
     if (map_get(&p->containers, id) == d)
         count(r, res);
@@ -270,6 +299,9 @@ void prober_add(struct prober *p, const struct prober_target *t)
     d->prober = p;
     d->pod_uid = str_dup(&d->arena, t->pod_uid);
     d->container_id = str_dup(&d->arena, t->container_id);
+    d->namespace = str_dup(&d->arena, t->pod->metadata.namespace);
+    d->pod_name = str_dup(&d->arena, t->pod->metadata.name);
+    d->container_name = str_dup(&d->arena, c->name);
     d->started_at_ns = t->started_at_ns;
     d->is_old = age_ms(d) > loop_now_ms(p->o.loop) - p->began_ms;
     (void)map_put(&p->containers, t->container_id, d);
@@ -355,6 +387,62 @@ struct probe_action *prober_run_handler(struct prober *p, const struct prober_ta
                                                               .timeout_ms = timeout_ms,
                                                               .done = done,
                                                               .arg = arg });
+}
+
+/* --- figures --- */
+
+static void print_run(struct buf *b, const struct probed *d, int kind, bool is_total)
+{
+    const struct probe_run *r = &d->runs[kind];
+    const struct metrics_label labels[] = {
+        { "container", d->container_name },
+        { "namespace", d->namespace },
+        { "pod", d->pod_name },
+        { "pod_uid", d->pod_uid },
+        { "probe_type", str_from_cstr(kind_names[kind]) },
+    };
+    const struct {
+        const char *name;
+        uint64_t n;
+    } results[] = { { "failed", r->n_failed },
+                    { "successful", r->n_successful },
+                    { "unknown", r->n_unknown } };
+    struct metrics_label more[ARRAY_LEN(labels) + 1];
+    size_t n = ARRAY_LEN(labels);
+
+    memcpy(more, labels, sizeof(labels));
+    for (size_t i = 0; is_total && i < ARRAY_LEN(results); i++) {
+        more[n] = (struct metrics_label){ "result", str_from_cstr(results[i].name) };
+        if (results[i].n)
+            metrics_text_sample(b, "prober_probe_total", more, n + 1, (double)results[i].n, 0);
+    }
+    if (is_total || !r->n_timed)
+        return;
+    more[3] = labels[4]; /* without the uid */
+    for (size_t i = 0; i <= BUCKETS; i++) {
+        char bound[32] = "+Inf";
+
+        if (i < BUCKETS)
+            (void)snprintf(bound, sizeof(bound), "%g", (double)bounds_ms[i] / 1000);
+        more[4] = (struct metrics_label){ "le", str_from_cstr(bound) };
+        metrics_text_sample(b, "prober_probe_duration_seconds_bucket", more, 5,
+                            (double)(i < BUCKETS ? r->buckets[i] : r->n_timed), 0);
+    }
+    metrics_text_sample(b, "prober_probe_duration_seconds_sum", more, 4, (double)r->took_ms / 1000,
+                        0);
+    metrics_text_sample(b, "prober_probe_duration_seconds_count", more, 4, (double)r->n_timed, 0);
+}
+
+void prober_print_metrics(const struct prober *p, struct buf *b)
+{
+    metrics_text_family(b, "prober_probe_total", "counter", "Probes by what they came to");
+    MAP_FOREACH(it, &p->containers)
+        for (int k = 0; k < KINDS; k++)
+            print_run(b, it->value, k, true);
+    metrics_text_family(b, "prober_probe_duration_seconds", "histogram", "Time of probes");
+    MAP_FOREACH(it, &p->containers)
+        for (int k = 0; k < KINDS; k++)
+            print_run(b, it->value, k, false);
 }
 
 /* --- life --- */

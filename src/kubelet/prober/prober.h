@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 
+struct buf;
 struct core_v1_container;
 struct core_v1_lifecycle_handler;
 struct core_v1_pod;
@@ -54,6 +55,9 @@ bool prober_is_ready(const struct prober *p, struct str container_id);
 bool prober_is_started(const struct prober *p, struct str container_id);
 /* Liveness or startup has failed for good: kill it. */
 bool prober_is_failed(const struct prober *p, struct str container_id);
+
+/* prober_probe_total and prober_probe_duration_seconds of the containers that are probed now. */
+void prober_print_metrics(const struct prober *p, struct buf *b);
 
 /* --- lifecycle hooks use the same actions --- */
 struct probe_action_result {

@@ -15,6 +15,7 @@
 #include "client/api_object.h"
 #include "io/tls.h"
 #include "kubelet/server/server_internal.h"
+#include "kubelet/stats/kubelet_metrics.h"
 #include "runtime/runtime_files.h"
 
 /* --- requests --- */
@@ -72,6 +73,14 @@ void server_answer_text(const struct server_request *r, int status, struct str t
                                              STR_INIT("text/plain; charset=utf-8") };
 
     http_respond(r->http, status, &type, 1, text);
+}
+
+void server_answer_json(const struct server_request *r, struct str json)
+{
+    static const struct http_header type = { STR_INIT("content-type"),
+                                             STR_INIT("application/json") };
+
+    http_respond(r->http, 200, &type, 1, json);
 }
 
 static struct str join(struct arena *a, const struct str *words, size_t n)
@@ -149,8 +158,6 @@ static void serve_health(const struct server_request *r)
 
 static void serve_pods(const struct server_request *r)
 {
-    static const struct http_header type = { STR_INIT("content-type"),
-                                             STR_INIT("application/json") };
     const struct kubelet_view *v = r->server->o.view;
     const struct api_object *const *pods;
     size_t n = v->pods(v->arg, &pods);
@@ -164,7 +171,19 @@ static void serve_pods(const struct server_request *r)
         object_json_encode(&b, pods[i]->o, &(struct object_json_options){ .without_gvk = true });
     }
     buf_append_lit(&b, "]}");
-    http_respond(r->http, 200, &type, 1, buf_str(&b));
+    server_answer_json(r, buf_str(&b));
+}
+
+static void serve_configuration(const struct server_request *r)
+{
+    const struct kubelet_view *v = r->server->o.view;
+    struct buf b;
+
+    buf_init_arena(&b, r->arena, 2048);
+    buf_append_lit(&b, "{\"kubeletconfig\":");
+    v->print_configuration(v->arg, &b);
+    buf_append_char(&b, '}');
+    server_answer_json(r, buf_str(&b));
 }
 
 /* --- the table --- */
@@ -178,6 +197,10 @@ struct route {
 static const struct route routes[] = {
     { STR_INIT("healthz"), 1, 2, true, serve_health },
     { STR_INIT("pods"), 1, 1, false, serve_pods },
+    { STR_INIT("runningpods"), 1, 1, false, stats_routes_running_pods },
+    { STR_INIT("configz"), 1, 1, false, serve_configuration },
+    { STR_INIT("metrics"), 1, 2, false, stats_routes_metrics },
+    { STR_INIT("stats"), 2, 2, false, stats_routes_stats },
     { STR_INIT("containerLogs"), 4, 4, false, log_stream_serve },
     { STR_INIT("exec"), 4, 5, false, remote_command_exec },
     { STR_INIT("attach"), 4, 5, false, remote_command_attach },
@@ -210,9 +233,24 @@ static void split_path(struct server_request *r)
             r->parts[r->n++] = unescape(r->arena, part, false);
 }
 
+/* Methods that nobody has heard of are one, as clients make them up. */
+static void count_request(const struct kubelet_server *s, const struct http_request *http,
+                          struct str path)
+{
+    static const char *const methods[] = { "GET", "POST", "HEAD", "PUT", "DELETE" };
+    struct str values[] = { STR("other"), path, STR("readwrite") };
+
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (str_eq(http_request_method(http), str_from_cstr(methods[i])))
+            values[0] = str_from_cstr(methods[i]);
+    if (s->o.metrics)
+        kubelet_metrics_count(s->o.metrics, KUBELET_METRIC_HTTP_REQUESTS, values);
+}
+
 static void on_request(struct http_request *http, void *arg)
 {
-    struct server_request r = { .server = arg, .http = http, .arena = http_request_arena(http) };
+    struct kubelet_server *s = arg;
+    struct server_request r = { .server = s, .http = http, .arena = http_request_arena(http) };
     int status;
 
     split_path(&r);
@@ -226,6 +264,7 @@ static void on_request(struct http_request *http, void *arg)
             return;
         }
         if (r.n >= route->min_parts && r.n <= route->max_parts) {
+            count_request(s, http, route->path);
             route->serve(&r);
             return;
         }
@@ -261,6 +300,7 @@ int kubelet_server_new(const struct kubelet_server_options *o, struct kubelet_se
     list_init(&s->logs);
     list_init(&s->commands);
     list_init(&s->forwards);
+    list_init(&s->scrapes);
     r = open_tls(s, err);
     if (r >= 0)
         r = http_server_new(&(struct http_server_options){ .loops = &s->o.loop,
@@ -291,6 +331,7 @@ void kubelet_server_free(struct kubelet_server *s)
     remote_command_stop_all(s);
     port_forward_stop_all(s);
     log_stream_stop_all(s);
+    stats_routes_stop_all(s);
     if (s->http)
         http_server_stop(s->http, 0, NULL, NULL);
     http_server_free(s->http);

@@ -10,10 +10,26 @@
 #include "base/str.h"
 
 struct api_object;
+struct arena;
+struct buf;
 struct err;
+struct kubelet_metrics;
 struct kubelet_server;
 struct loop;
 struct runtime;
+struct stats_collector;
+
+/* What of a Pod its control group does not tell. */
+struct kubelet_view_volume {
+    struct str name;
+    const char *path;
+};
+struct kubelet_view_pod {
+    int64_t started_s;
+    const char *log_directory;
+    struct kubelet_view_volume *volumes; /* that are made of files of ours */
+    size_t n_volumes;
+};
 
 /* What the server asks of the kubelet. Answers are borrowed until the loop's next turn. */
 struct kubelet_view {
@@ -30,6 +46,12 @@ struct kubelet_view {
                            bool *ret_is_running, struct err *err);
     struct str (*sandbox_id)(void *arg, struct str pod_uid); /* unset: none */
     bool (*is_healthy)(void *arg, struct err *err);
+    /* False: none of that uid. In a. */
+    bool (*pod_details)(void *arg, struct arena *a, struct str pod_uid,
+                        struct kubelet_view_pod *ret);
+    void (*print_metrics)(void *arg, struct buf *b);
+    void (*print_probe_metrics)(void *arg, struct buf *b);
+    void (*print_configuration)(void *arg, struct buf *b); /* KubeletConfiguration, as JSON */
     void *arg;
 };
 
@@ -41,6 +63,8 @@ struct kubelet_server_options {
     uint16_t port;       /* 0 picks one */
     const char *cert_file, *key_file, *client_ca_file;
     const struct kubelet_view *view; /* the caller's, outlives the server */
+    struct stats_collector *stats;   /* the same */
+    struct kubelet_metrics *metrics; /* the same */
 };
 
 int kubelet_server_new(const struct kubelet_server_options *o, struct kubelet_server **ret,

@@ -17,6 +17,7 @@ struct kubelet_server {
     struct list logs;     /* of struct log_stream that follow */
     struct list commands; /* of struct remote_command */
     struct list forwards; /* of struct port_forward */
+    struct list scrapes;  /* of struct scrape, that wait for figures */
 };
 
 /* A request with its path in parts: "/exec/default/web/main" is 4. */
@@ -33,6 +34,7 @@ struct server_request {
 struct str server_param(const struct server_request *r, struct str name, size_t i);
 bool server_flag(const struct server_request *r, struct str name); /* "1", "true" */
 void server_answer_text(const struct server_request *r, int status, struct str text);
+void server_answer_json(const struct server_request *r, struct str json);
 /* SPDY's way to agree: the first of the client's X-Stream-Protocol-Version that is among ours,
  * unset when it named none. False: no common one, answered. */
 bool server_choose_stream_protocol(const struct server_request *r, const struct str *ours, size_t n,
@@ -54,3 +56,8 @@ void remote_command_stop_all(struct kubelet_server *s);
 
 void port_forward_serve(const struct server_request *r);
 void port_forward_stop_all(struct kubelet_server *s);
+
+void stats_routes_metrics(const struct server_request *r);
+void stats_routes_stats(const struct server_request *r);
+void stats_routes_running_pods(const struct server_request *r);
+void stats_routes_stop_all(struct kubelet_server *s);

@@ -35,6 +35,15 @@ const char *volume_path(struct arena *a, const struct volume_manager *m,
         .p;
 }
 
+const char *volume_manager_counted_path(struct arena *a, const struct volume_manager *m,
+                                        const struct core_v1_pod *pod,
+                                        const struct core_v1_volume *v)
+{
+    const struct volume_kind *k = volume_kind_of(v);
+
+    return k && !k->is_on_host ? volume_path(a, m, pod, v) : NULL;
+}
+
 int volume_manager_new(const struct volume_manager_options *o, struct volume_manager **ret,
                        struct err *err)
 {

@@ -55,6 +55,12 @@ struct str volume_manager_termination_log(struct arena *a, const struct volume_m
                                           struct str pod_uid, struct str container,
                                           uint32_t attempt);
 
+/* The directory of a volume whose files are ours to count, in a; NULL: not of such a kind. */
+struct core_v1_volume;
+const char *volume_manager_counted_path(struct arena *a, const struct volume_manager *m,
+                                        const struct core_v1_pod *pod,
+                                        const struct core_v1_volume *v);
+
 /* Unmounts and removes all that a Pod had, after its containers are gone. Known by directory alone,
  * so that Pods which ended while no kubelet ran are cleaned, too. */
 int volume_manager_remove_pod(struct volume_manager *m, struct str pod_uid, struct err *err);
