@@ -119,7 +119,7 @@ static pid_t spawn_in(struct str path)
 Test(cgroup, what_is_in_it_is_killed_and_it_is_removed)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
-    struct runtime_stats stats = { 0 };
+    struct runtime_usage usage;
     struct err err;
     int status = 0;
     pid_t pid;
@@ -127,8 +127,8 @@ Test(cgroup, what_is_in_it_is_killed_and_it_is_removed)
     enter();
     cr_assert_geq(cgroup_make(at(&a, "/a"), &err), 0, "%s", err.text);
     pid = spawn_in(at(&a, "/a"));
-    cgroup_read_stats(at(&a, "/a"), &stats);
-    cr_expect_eq(stats.pids, 1);
+    cgroup_read_usage(at(&a, "/a"), &usage);
+    cr_expect_eq(usage.pids, 1);
     cr_expect_eq(cgroup_oom_kills(at(&a, "/a")), 0);
     cgroup_remove_empty(at(&a, "/a"));
     cr_expect_str_neq(read_file(&a, "/a", "pids", "cgroup.procs"), "", "one in use stays");
