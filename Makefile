@@ -218,8 +218,8 @@ test-long:
 	$(MAKE) test-vm
 
 # What the benches run beside the program itself.
-BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch $(B)/bench-schedule $(B)/bench-dns
-BENCHES := start codec schedule api-get api-list api-create apply watch-fanout idle-connections up pod-start idle dns
+BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch $(B)/bench-schedule $(B)/bench-dns $(B)/bench-services
+BENCHES := start codec schedule api-get api-list api-create apply watch-fanout idle-connections up pod-start idle dns services
 bench-programs: $(BENCH_PROGRAMS)
 $(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
@@ -240,6 +240,9 @@ $(B)/bench-schedule: $(call obj,bench/bench_schedule.c) $(B)/libpintle.a
 $(call obj,bench/bench_schedule.c): | $(GEN_SRCS)
 
 # Watchers, and the floor beside them.
+$(B)/bench-services: $(call obj,bench/bench_services.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+$(call obj,bench/bench_services.c): | $(GEN_SRCS)
 $(B)/bench-dns: $(call obj,bench/dns_load.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/bench-watch: $(call obj,bench/watch_fanout.c) $(B)/libpintle.a

@@ -83,6 +83,11 @@ size_t nft_batch_len(const struct nft_batch *b)
     return b->len;
 }
 
+size_t nft_batch_bytes(const struct nft_batch *b)
+{
+    return b->bytes.len;
+}
+
 static void patch_len(struct buf *b, size_t at, bool is_message)
 {
     if (is_message) {

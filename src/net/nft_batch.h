@@ -43,7 +43,8 @@ void nft_bytes_put_u32(struct nft_bytes *b, uint32_t network_order);
 struct nft_batch *nft_batch_new(void);
 void nft_batch_free(struct nft_batch *b); /* accepts NULL */
 void nft_batch_reset(struct nft_batch *b);
-size_t nft_batch_len(const struct nft_batch *b); /* changes in it */
+size_t nft_batch_len(const struct nft_batch *b);   /* changes in it */
+size_t nft_batch_bytes(const struct nft_batch *b); /* what the kernel is sent */
 void nft_batch_add(struct nft_batch *b, const struct nft_set *set, const struct nft_element *e);
 void nft_batch_remove(struct nft_batch *b, const struct nft_set *set, const struct nft_element *e);
 void nft_batch_flush_set(struct nft_batch *b, const struct nft_set *set);
