@@ -16,6 +16,13 @@ CLONE_NEWNET = 0x40000000
 NODE = "n1"
 NODE_IP = "10.90.0.1"
 IMAGE = "busybox:1"
+CGROUPS = Path("/sys/fs/cgroup")
+IS_CGROUP_V2 = (CGROUPS / "cgroup.controllers").exists()
+
+
+def cgroup_directory(path, controller):
+    """Of a control group: its hierarchy in v1, the only one in v2."""
+    return CGROUPS / (path if IS_CGROUP_V2 else controller + path).lstrip("/")
 
 
 class NetworkNamespace:
@@ -33,7 +40,6 @@ class NetworkNamespace:
         assert self.libc.setns(self.old, CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
         os.close(self.old)
 
-
 def processes_of(text):
     """Pids of processes whose command line mentions text, zombies apart."""
     found = []
@@ -46,7 +52,6 @@ def processes_of(text):
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
-
 
 class Node:
     """`pintle kubelet` and what it works on, below one directory."""
@@ -126,7 +131,6 @@ class Node:
 
     def stderr(self):
         return self.stderr_path.read_text(errors="replace")
-
 
 def await_object(raw, path, wanted, timeout=30):
     """The object at path ("/api/v1/namespaces/default/pods/x"), as soon as wanted(it) holds; wanted(None) asks

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import SLOWER, Server
-from node import IMAGE, NODE, NODE_IP, NetworkNamespace, Node, await_object
+from node import IMAGE, IS_CGROUP_V2, NODE, NODE_IP, NetworkNamespace, Node, await_object, cgroup_directory
 from registry import Image, Registry, index_of, sha
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -165,7 +165,7 @@ def await_event(raw, name, reason, part="", timeout=20):
 def pids_of(node, o):
     """Processes of the Pod's containers, by their control groups; those that watch over them apart."""
     found = set()
-    for procs in Path("/sys/fs/cgroup/memory" + node.cgroup).rglob("cgroup.procs"):
+    for procs in cgroup_directory(node.cgroup, "memory").rglob("cgroup.procs"):
         if f"pod{o['metadata']['uid']}" in str(procs):
             found |= set(map(int, procs.read_text().split()))
     return {p for p in found if "busybox" in os.readlink(f"/proc/{p}/exe")}
@@ -291,13 +291,14 @@ def test_oom_killed(raw, names):
 
 
 def test_limits(raw, node, names):
-    script = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; cat /sys/fs/cgroup/cpu/cpu.shares; cat /proc/1/oom_score_adj"
+    files = "memory.max cpu.weight" if IS_CGROUP_V2 else "memory/memory.limit_in_bytes cpu/cpu.shares"
+    script = f"cd /sys/fs/cgroup; cat {files} /proc/1/oom_score_adj"
     o = run(raw, pod(names(), sh(script, resources={"limits": {"memory": "64Mi", "cpu": "500m"},
                                                     "requests": {"memory": "32Mi", "cpu": "250m"}}),
                      restartPolicy="Never"), has_phase("Succeeded"))
     assert o["status"]["qosClass"] == "Burstable"
     memory, shares, score = log_of(node, o).split()
-    assert (memory, shares) == ("67108864", "256") and 2 < int(score) < 1000
+    assert (memory, shares) == ("67108864", "10" if IS_CGROUP_V2 else "256") and 2 < int(score) < 1000
 
 
 # --- wrong things ---
@@ -632,7 +633,7 @@ def test_a_lost_machine(raw, node, names):
     name = names()
     before = run(raw, pod(name, forever()), is_ready)
     assert node.stop() == 0
-    groups = Path("/sys/fs/cgroup").glob(f"**{node.cgroup}/kubepods/**/*{before['metadata']['uid']}/**/cgroup.procs")
+    groups = cgroup_directory(node.cgroup, "memory").rglob(f"pod{before['metadata']['uid']}/**/cgroup.procs")
     pids = {int(p) for group in groups for p in group.read_text().split()}
     assert len(pids) >= 3  # pause, conmon, the container's own
     comm = {p: Path(f"/proc/{p}/comm").read_text().strip() for p in pids}
@@ -778,7 +779,7 @@ def resize(raw, name, resources):
 
 def cgroup_of(node, o, file, controller):
     """The value of a file of the container's own control group."""
-    found = [p for p in Path(f"/sys/fs/cgroup/{controller}{node.cgroup}").rglob(file)
+    found = [p for p in cgroup_directory(node.cgroup, controller).rglob(file)
              if f"pod{o['metadata']['uid']}/" in str(p)]
     return {p.read_text().strip() for p in found if p.parent.name != f"pod{o['metadata']['uid']}"}
 
@@ -794,8 +795,11 @@ def test_resize_in_place(raw, node, names):
         o = await_object(raw, f"{PODS}/{name}", lambda o: container(o)["resources"] == wanted
                          and not condition(o, "PodResizeInProgress"))
         assert container(o)["restartCount"] == 0 and is_ready(o)
-        if Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists():
-            assert str(int(memory[:-2]) << 20) in cgroup_of(node, o, "memory.limit_in_bytes", "memory")
+        limit = "memory.max" if IS_CGROUP_V2 else "memory.limit_in_bytes"
+        assert str(int(memory[:-2]) << 20) in cgroup_of(node, o, limit, "memory")
+        if IS_CGROUP_V2:
+            assert f"{cpu * 100} 100000" in cgroup_of(node, o, "cpu.max", "cpu")
+        else:
             assert str(cpu * 100) in cgroup_of(node, o, "cpu.cfs_quota_us", "cpu")
 
 

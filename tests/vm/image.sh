@@ -12,10 +12,10 @@ mkdir -p "$2"
 out=$(cd "$2" && pwd)
 disk_mib=6144
 
-# A Debian that boots, the driver's agent, what the unit tests run with, and what a newcomer's machine gets from
+# A Debian that boots, the driver's agent, what tests run with, and what a newcomer's machine gets from
 # scripts/deps.sh.
 packages="linux-image-cloud-amd64 initramfs-tools systemd systemd-sysv udev kmod iproute2 procps python3
-    libcriterion3 busybox-static
+    libcriterion3 busybox-static python3-pytest python3-yaml supervisor
     $(scripts/deps.sh --list build run demo)"
 
 sources() {

@@ -158,6 +158,8 @@ def a_second_up_is_refused(t):
 def make_demo(t):
     out = t.vm("make demo", 1800)
     expect(out.count('"message": "Ahoy, world!"') == 4 and "the cat knows" in out, out)
+    made = {line.split()[0] for line in set(t.vm(CENSUS).splitlines()) - t.before}
+    expect(made >= {"process", "mount", "netns", "link", "route", "nft", "cgroup", "run"}, "the census is blind:", made)
 
 
 def the_node_port_from_outside(t):
@@ -211,6 +213,15 @@ def unit_tests(t):
     print("   " + out.strip().splitlines()[-1][:110])
 
 
+def end_to_end_tests(t):
+    """The node agent's own, on control groups v2."""
+    files = "test_kubelet.py test_volumes.py test_up.py"
+    code, out = t.vm.run("cd tests/e2e && env PINTLE=/root/pintle/build/pintle TOOLS=/root/pintle/build/tools SLOWER=8 "
+                         f"PYTHONDONTWRITEBYTECODE=1 python3 -m pytest -p no:cacheprovider -q {files} 2>&1", 3600)
+    expect(code == 0, out[-12000:])
+    print("   " + out.strip().splitlines()[-1])
+
+
 def killed_kubelet(t):
     before = t.cluster.pids()
     t.vm("kill -9 $(pgrep -f '^[^ ]*pintle kubelet')")
@@ -232,8 +243,6 @@ def check_after_boot(t, before, restarts):
         last = now["lastState"].get("terminated", {})
         expect((last.get("exitCode"), last.get("reason")) in ((255, "Unknown"), (137, "ContainerStatusUnknown")), name, now)
         expect(last["containerID"] == was["containerID"], name, was, now)
-    events = t.cluster.get("events --field-selector=reason=SandboxChanged")["items"]
-    expect({e["involvedObject"]["name"] for e in events} >= set(after), events)
 
 
 def reboot_guest(t):
@@ -248,18 +257,38 @@ def reboot_and_make_up(t):
     reboot_guest(t)
     expect("1 node Ready" in t.vm("make up", 900))
     check_after_boot(t, before, 1)
+    events = t.cluster.get("events --field-selector=reason=SandboxChanged")["items"]
+    expect({e["involvedObject"]["name"] for e in events} >= set(before), events)
     limited, hungry = t.cluster.status("limited"), t.cluster.status("hungry")
     expect(limited["restartCount"] == 1 and "running" in limited["state"], limited)
     expect(hungry["restartCount"] == 0 and hungry["state"]["terminated"]["reason"] == "OOMKilled", hungry)
     expect(t.vm(f"{KUBECTL} logs --previous limited").count("to std") == 2)
 
 
+def as_a_program_of_supervisord(t):
+    t.vm("make down && make install && cp dist/supervisord.conf /etc/supervisor/conf.d/pintle.conf", 300)
+    t.vm("supervisorctl update", 300)
+    t.cluster.await_ready()
+    t.cluster.await_demo()
+    pods, t.pids = t.cluster.pods(), t.cluster.pids()
+    pid = t.vm("supervisorctl pid pintle").strip()
+    t.vm(f"kill -9 {pid}")
+    t.cluster.until("supervisord starts it again", lambda: t.vm("supervisorctl pid pintle").strip() not in (pid, "0"))
+    t.cluster.until("it is up", lambda: "RUNNING" in t.vm("supervisorctl status pintle"))
+    t.cluster.await_ready()
+    t.cluster.await_demo()
+    expect(t.cluster.pids() == t.pids and set(t.cluster.pods()) == set(pods), "containers run on")
+    t.vm("rm /etc/supervisor/conf.d/pintle.conf && supervisorctl update", 300)
+    t.cluster.until("it has ended", lambda: t.vm("pgrep -cf '^[^ ]*pintle (up|kubelet|apiserver)' || true").strip() == "0")
+    expect(t.cluster.pids() == t.pids, "containers run on")
+
+
 def as_a_service_of_systemd(t):
-    t.vm("make down", 300)
     t.vm("make install && systemctl daemon-reload && systemctl enable pintle && systemctl start pintle", 600)
     t.cluster.await_ready()  # at once: it says when it is
     t.cluster.await_demo()
     pods, pids = t.cluster.pods(), t.cluster.pids()
+    expect(not t.pids or pids == t.pids, "those that supervisord's cluster left")
     pid = t.vm("systemctl show -P MainPID pintle").strip()
     t.vm(f"kill -9 {pid}")
     t.cluster.until("systemd starts it again", lambda: t.vm("systemctl show -P MainPID pintle").strip() not in (pid, "0"))
@@ -305,8 +334,7 @@ def power_cut(t, n):
             expect(have.get(name, "-") == values[-1], name, values, have.get(name))
     unasked = {name for name in have if name.startswith(f"cut-{n}-")} - set(said)
     expect(len(unasked) <= 4, unasked)  # what was asked for, and the line of it was lost with the power
-    t.cluster.await_demo()
-    expect(set(before) == set(t.cluster.pods()))
+    check_after_boot(t, before, 1)
     t.cluster.kubectl(f"wait pod/cut-{n} --for=jsonpath='{{.status.phase}}' --timeout=300s", 400)
     t.cluster.kubectl(f"run after-{n} --image={image} --restart=Never -- python3 -c 'import json; print(json.dumps(42))'")
     t.cluster.kubectl(f"wait pod/after-{n} --for=jsonpath='{{.status.phase}}'=Succeeded --timeout=300s", 400)
@@ -338,8 +366,8 @@ def make_down(t):
 
 
 STEPS = [boot, nothing_is_missing, make_up, a_second_up_is_refused, make_demo, the_node_port_from_outside, limits,
-         killed_for_memory, exec_and_logs, unit_tests, killed_kubelet, reboot_and_make_up, as_a_service_of_systemd,
-         reboot_and_systemd, power_cut_1, power_cut_2, power_cut_3, make_down]
+         killed_for_memory, exec_and_logs, unit_tests, end_to_end_tests, killed_kubelet, reboot_and_make_up,
+         as_a_program_of_supervisord, as_a_service_of_systemd, reboot_and_systemd, power_cut_1, power_cut_2, power_cut_3, make_down]
 VITAL = [boot, make_up, make_demo]  # nothing can be said without them
 
 
@@ -348,7 +376,7 @@ class Test:
         self.vm, self.port = vm, port
         self.cluster = Cluster(vm)
         self.random = random.Random(seed)
-        self.before = set()
+        self.before, self.pids = set(), set()
 
 
 def free_port():
@@ -368,6 +396,8 @@ def run_steps(t, steps):
             print(f"FAILED {step.__name__} ({time.monotonic() - began:.1f} s): {e}", flush=True)
             if not isinstance(e, Failed):
                 traceback.print_exc()
+            if t.vm.is_off() and step not in VITAL:
+                t.vm.start()
             if step in VITAL:
                 failed += len(steps) - i - 1
                 print("the steps after it need it: not run")

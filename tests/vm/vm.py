@@ -117,6 +117,9 @@ class Vm:
             self.boots.get()
         return lost
 
+    def is_off(self):
+        return not self.process or self.process.poll() is not None
+
     def close(self):
         if self.process:
             self.process.kill()
