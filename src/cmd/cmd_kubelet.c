@@ -88,6 +88,8 @@ int cmd_kubelet(int argc, char **argv)
         { "tls-private-key-file", FLAG_STRING, &o.key_file, "its key" },
         { "client-ca-file", FLAG_STRING, &o.client_ca_file, "authority of its clients" },
         { "max-pods", FLAG_UINT, &o.max_pods, "how many Pods the node takes (default 110)" },
+        { "pod-max-pids", FLAG_UINT, &o.pod_max_pids,
+          "how many processes a Pod may have (default as many as the machine takes)" },
         { "node-labels", FLAG_STRING, &o.node_labels, "labels of a new Node: a=b,c=d" },
         { "register-with-taints", FLAG_STRING, &o.node_taints,
           "taints of a new Node: a=b:NoSchedule,..." },

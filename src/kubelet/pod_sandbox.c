@@ -112,6 +112,7 @@ void pod_sandbox_make(struct pod_worker *w)
         return;
     }
     pod_config_cgroup_limits(pod, &limits);
+    limits.pids_limit = w->k->o->pod_max_pids;
     r = cgroup_make(config.cgroup_parent, &err);
     if (r >= 0)
         r = cgroup_set(config.cgroup_parent, &limits, &err);

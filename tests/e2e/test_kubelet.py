@@ -42,7 +42,7 @@ def raw(server):
 
 @pytest.fixture(scope="module")
 def node(server, raw, workdir):
-    n = Node(server, workdir / "node").init()
+    n = Node(server, workdir / "node", flags=["--pod-max-pids", 300]).init()
     n.load()
     n.start()
     await_object(raw, f"/api/v1/nodes/{NODE}", lambda o: o)
@@ -299,6 +299,15 @@ def test_limits(raw, node, names):
     assert o["status"]["qosClass"] == "Burstable"
     memory, shares, score = log_of(node, o).split()
     assert (memory, shares) == ("67108864", "10" if IS_CGROUP_V2 else "256") and 2 < int(score) < 1000
+
+
+def test_processes_of_a_pod_are_limited(raw, node, names):
+    o = run(raw, pod(names(), forever()), is_ready)
+    found = list(cgroup_directory(node.cgroup, "pids").rglob(f"pod{o['metadata']['uid']}/pids.max"))
+    assert len(found) == 1 and found[0].read_text().strip() == "300"
+    bomb = sh("for i in $(seq 400); do sleep 1000 & done")
+    o = run(raw, pod(names("-bomb"), bomb, restartPolicy="Never"), has_phase("Failed"))
+    assert "can't fork" in log_of(node, o)
 
 
 # --- wrong things ---
