@@ -365,9 +365,25 @@ def make_down(t):
     expect(t.vm.run("ls -d /var/lib/pintle")[0] != 0, "no state stays")
 
 
+def power_cuts_while_starting(t):
+    """Certificates, kubeconfigs and a store that are only half there must not keep the next start from its work."""
+    for _ in range(3):
+        t.vm.begin("make up")
+        t.cluster.until("it has begun", lambda: t.vm("ls /var/lib/pintle || true").strip(), 300)
+        time.sleep(t.random.random() * 4)
+        t.vm.cut()
+        t.vm.start()
+    out = t.vm("make up", 900)
+    expect("1 node Ready" in out, out)
+    t.vm("make down ARGS=--purge", 300)
+    left = set(t.vm(CENSUS).splitlines()) - t.before
+    expect(not left, *sorted(left))
+
+
 STEPS = [boot, nothing_is_missing, make_up, a_second_up_is_refused, make_demo, the_node_port_from_outside, limits,
          killed_for_memory, exec_and_logs, unit_tests, end_to_end_tests, killed_kubelet, reboot_and_make_up,
-         as_a_program_of_supervisord, as_a_service_of_systemd, reboot_and_systemd, power_cut_1, power_cut_2, power_cut_3, make_down]
+         as_a_program_of_supervisord, as_a_service_of_systemd, reboot_and_systemd, power_cut_1, power_cut_2, power_cut_3,
+         make_down, power_cuts_while_starting]
 VITAL = [boot, make_up, make_demo]  # nothing can be said without them
 
 
