@@ -27,7 +27,7 @@ struct kubelet_options {
     const char *manifest_directory; /* of static Pods; NULL: none */
     uint32_t max_pods;
     uint32_t pod_max_pids; /* processes of one Pod; 0: as many as the machine takes */
-    bool cleanup; /* removes everything of this node and ends */
+    bool cleanup;          /* removes everything of this node and ends */
 };
 
 /* Until SIGTERM; containers run on. The process's exit code; one line on stderr when it cannot
