@@ -3,8 +3,9 @@
 
 extern const struct controller serviceaccount_controller, root_ca_controller, replicaset_controller,
     replicationcontroller_controller, deployment_controller, namespace_controller,
-    endpoints_controller, endpointslice_controller, garbage_collector_controller,
-    node_ipam_controller, node_lifecycle_controller, taint_eviction_controller, pod_gc_controller;
+    endpoints_controller, endpointslice_controller, endpointslice_mirroring_controller,
+    garbage_collector_controller, node_ipam_controller, node_lifecycle_controller,
+    taint_eviction_controller, pod_gc_controller;
 
 const struct controller *const controller_table[] = {
     &namespace_controller,
@@ -15,6 +16,7 @@ const struct controller *const controller_table[] = {
     &deployment_controller,
     &endpoints_controller,
     &endpointslice_controller,
+    &endpointslice_mirroring_controller,
     &garbage_collector_controller,
     &node_ipam_controller,
     &node_lifecycle_controller,

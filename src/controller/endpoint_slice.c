@@ -75,7 +75,33 @@ static struct str zone_of(struct reconcile *r, struct str node)
     return zone ? zone->value : STR_NULL;
 }
 
-static struct discovery_v1_endpoint endpoint_of(struct reconcile *r, const struct backend *b)
+/* For whom an endpoint is, where the Service wants its traffic near: its own zone, its own node. */
+static struct discovery_v1_endpoint_hints *hints_of(struct reconcile *r,
+                                                    const struct core_v1_service *s,
+                                                    const struct discovery_v1_endpoint *e)
+{
+    bool is_of_node = str_eq(s->spec.traffic_distribution, STR("PreferSameNode"));
+    struct discovery_v1_endpoint_hints *h;
+
+    if (!s->spec.traffic_distribution.len || !*e->conditions.ready ||
+        (!e->zone.len && !(is_of_node && e->node_name.len)))
+        return NULL;
+    h = ARENA_NEW(r->arena, struct discovery_v1_endpoint_hints);
+    if (e->zone.len) {
+        h->for_zones.items = ARENA_NEW(r->arena, struct discovery_v1_for_zone);
+        h->for_zones.items[0].name = e->zone;
+        h->for_zones.len = 1;
+    }
+    if (is_of_node && e->node_name.len) {
+        h->for_nodes.items = ARENA_NEW(r->arena, struct discovery_v1_for_node);
+        h->for_nodes.items[0].name = e->node_name;
+        h->for_nodes.len = 1;
+    }
+    return h;
+}
+
+static struct discovery_v1_endpoint
+endpoint_of(struct reconcile *r, const struct api_object *service, const struct backend *b)
 {
     const struct core_v1_pod *pod = b->pod->o.data;
     struct discovery_v1_endpoint e = {
@@ -91,6 +117,7 @@ static struct discovery_v1_endpoint endpoint_of(struct reconcile *r, const struc
     e.conditions.ready = new_bool(r, b->is_ready);
     e.conditions.serving = new_bool(r, b->is_serving);
     e.conditions.terminating = new_bool(r, b->is_terminating);
+    e.hints = hints_of(r, service->o.data, &e);
     return e;
 }
 
@@ -161,11 +188,12 @@ static void write_slice(struct reconcile *r, const struct api_object *service, s
         reconcile_update(r, slices_row(), o);
 }
 
-static void put(struct reconcile *r, struct slice *s, const struct backend *b)
+static void put(struct reconcile *r, const struct api_object *service, struct slice *s,
+                const struct backend *b)
 {
     if (!s->endpoints)
         s->endpoints = ARENA_NEW_ARRAY(r->arena, struct discovery_v1_endpoint, MAX_ENDPOINTS);
-    s->endpoints[s->n++] = endpoint_of(r, b);
+    s->endpoints[s->n++] = endpoint_of(r, service, b);
 }
 
 /* Who is in a slice stays there; the others go where room is, then into new slices. False: there
@@ -185,7 +213,7 @@ static bool place_group(struct reconcile *r, const struct api_object *service, s
         for (size_t i = 0; i < g->n_backends && s->n < MAX_ENDPOINTS; i++)
             if (!is_placed[i] && is_in(s, &g->backends[i])) {
                 is_placed[i] = true;
-                put(r, s, &g->backends[i]);
+                put(r, service, s, &g->backends[i]);
             }
     }
     for (size_t k = 0; k < n_slices; k++) {
@@ -196,7 +224,7 @@ static bool place_group(struct reconcile *r, const struct api_object *service, s
         for (; next < g->n_backends && s->n < MAX_ENDPOINTS; next++)
             if (!is_placed[next]) {
                 is_placed[next] = true;
-                put(r, s, &g->backends[next]);
+                put(r, service, s, &g->backends[next]);
             }
         if (s->n)
             write_slice(r, service, family, g, s);
@@ -208,7 +236,7 @@ static bool place_group(struct reconcile *r, const struct api_object *service, s
 
         for (; next < g->n_backends && s.n < MAX_ENDPOINTS; next++)
             if (!is_placed[next])
-                put(r, &s, &g->backends[next]);
+                put(r, service, &s, &g->backends[next]);
         if (s.n)
             write_slice(r, service, family, g, &s);
     }

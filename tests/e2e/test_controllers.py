@@ -483,6 +483,84 @@ def test_many_endpoints_are_spread_over_slices(cluster, namespace):
     assert all("service.kubernetes.io/headless" in x.metadata.labels for x in slices.values())
 
 
+MIRRORED = "kubernetes.io/service-name=%s,endpointslice.kubernetes.io/managed-by=endpointslicemirroring-controller.k8s.io"
+
+
+def test_endpoints_by_hand_are_mirrored(cluster, namespace):
+    core, discovery = client.CoreV1Api(cluster), client.DiscoveryV1Api(cluster)
+    core.create_namespaced_service(namespace, {"metadata": {"name": "hand"}, "spec": {"ports": [
+        {"name": "example", "port": 80, "protocol": "TCP"}]}})
+
+    def mirrored(holds, name="hand"):
+        return await_state(discovery.list_namespaced_endpoint_slice, holds, namespace, label_selector=MIRRORED % name)
+
+    def only(state):
+        return next(iter(state.values())) if len(state) == 1 else None
+
+    made = core.create_namespaced_endpoints(namespace, {
+        "metadata": {"name": "hand", "labels": {"a": "b"}, "annotations": {
+            "kept": "yes", "endpoints.kubernetes.io/last-change-trigger-time": "2026-01-01T00:00:00Z"}},
+        "subsets": [{"ports": [{"name": "example", "port": 80, "protocol": "TCP"}], "addresses": [
+            {"ip": "10.1.2.3", "hostname": "h"}], "notReadyAddresses": [{"ip": "10.1.2.4"}]}]})
+    s = only(mirrored(lambda found: only(found)))
+    assert [(e.addresses, e.conditions.ready, e.hostname) for e in s.endpoints] == [
+        (["10.1.2.3"], True, "h"), (["10.1.2.4"], False, None)]
+    assert [(p.name, p.port, p.protocol) for p in s.ports] == [("example", 80, "TCP")]
+    assert s.metadata.labels["a"] == "b" and s.metadata.annotations == {"kept": "yes"}
+    assert (s.metadata.owner_references[0].kind, s.metadata.owner_references[0].uid) == ("Endpoints", made.metadata.uid)
+    # An update of address and port rewrites the slice; the other family has one of its own.
+    made.subsets = [client.V1EndpointSubset(
+        ports=[client.CoreV1EndpointPort(name="example", port=9090, protocol="TCP")],
+        addresses=[client.V1EndpointAddress(ip="10.2.3.4"), client.V1EndpointAddress(ip="fd00::4")])]
+    core.replace_namespaced_endpoints("hand", namespace, made)
+    both = mirrored(lambda found: len(found) == 2 and all(x.ports[0].port == 9090 for x in found.values()))
+    assert s.metadata.name in both
+    assert {x.address_type: x.endpoints[0].addresses for x in both.values()} == {"IPv4": ["10.2.3.4"], "IPv6": ["fd00::4"]}
+    # Who does not want it, or whose Service has a selector, has none.
+    core.patch_namespaced_endpoints("hand", namespace, {"metadata": {"labels": {
+        "endpointslice.kubernetes.io/skip-mirror": "true"}}})
+    mirrored(lambda found: not found)
+    core.patch_namespaced_endpoints("hand", namespace, {"metadata": {"labels": {
+        "endpointslice.kubernetes.io/skip-mirror": None}}})
+    mirrored(lambda found: len(found) == 2)
+    core.delete_namespaced_endpoints("hand", namespace)
+    mirrored(lambda found: not found)
+    # Endpoints without a Service stay what they are, and are mirrored when it comes.
+    core.create_namespaced_endpoints(namespace, {"metadata": {"name": "early"}, "subsets": [
+        {"ports": [{"port": 80}], "addresses": [{"ip": "10.1.2.5"}]}]})
+    core.create_namespaced_service(namespace, {"metadata": {"name": "early"}, "spec": {"ports": [{"port": 80}]}})
+    mirrored(lambda found: only(found), "early")
+    core.patch_namespaced_service("early", namespace, {"spec": {"selector": {"app": "x"}}})
+    mirrored(lambda found: not found, "early")
+
+
+def test_traffic_that_is_wanted_near_is_hinted(cluster, namespace):
+    core, discovery = client.CoreV1Api(cluster), client.DiscoveryV1Api(cluster)
+    core.create_node({"metadata": {"name": "zoned", "labels": {"topology.kubernetes.io/zone": "east"}}})
+    try:
+        core.create_namespaced_pod(namespace, {"metadata": {"name": "p", "labels": {"app": "near"}}, "spec": {
+            "nodeName": "zoned", "containers": [{"name": "c", "image": "x"}]}})
+        core.create_namespaced_service(namespace, {"metadata": {"name": "near"}, "spec": {
+            "selector": {"app": "near"}, "ports": [{"port": 80}], "trafficDistribution": "PreferSameZone"}})
+
+        def hinted(wanted):
+            def holds(state):
+                for e in [e for s in state.values() for e in s.endpoints or []]:
+                    h = e.hints
+                    got = h and ([z.name for z in h.for_zones or []], [n.name for n in h.for_nodes or []])
+                    return got == wanted and e.conditions.ready
+            await_state(discovery.list_namespaced_endpoint_slice, holds, namespace)
+
+        hinted((["east"], []))
+        core.patch_namespaced_service("near", namespace, {"spec": {"trafficDistribution": "PreferSameNode"}})
+        hinted((["east"], ["zoned"]))
+        core.patch_namespaced_service("near", namespace, {"spec": {"trafficDistribution": None}})
+        hinted(None)
+        core.delete_namespaced_pod("p", namespace, grace_period_seconds=0)
+    finally:
+        core.delete_node("zoned")
+
+
 # --- nodes ---
 
 def node(core, name, ready="True"):
