@@ -239,6 +239,8 @@ int quantity_compare(struct quantity a, struct quantity b)
 
 struct quantity quantity_add(struct quantity a, struct quantity b)
 {
+    if (a.nano == 0)
+        a.format = b.format;
     a.nano = MAX(MIN(a.nano + b.nano, MAX_NANO), -MAX_NANO);
     return a;
 }

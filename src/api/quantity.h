@@ -27,9 +27,10 @@ struct str quantity_print(struct arena *a, struct quantity q);
 /* Canonical form of a text, the text itself where it is canonical already; false: no quantity. */
 bool quantity_canonical(struct arena *a, struct str text, struct str *ret);
 
-int quantity_compare(struct quantity a, struct quantity b);         /* <0, 0, >0 */
-struct quantity quantity_add(struct quantity a, struct quantity b); /* bounded; the format of a */
-int64_t quantity_value(struct quantity q);                          /* whole units, rounded up */
+int quantity_compare(struct quantity a, struct quantity b); /* <0, 0, >0 */
+struct quantity quantity_add(struct quantity a,
+                             struct quantity b); /* bounded; the format of a, unless that is 0 */
+int64_t quantity_value(struct quantity q);       /* whole units, rounded up */
 int64_t quantity_milli_value(struct quantity q); /* thousandths, rounded up, bounded */
 /* Rounded away from zero to thousandths, as ResourceList amounts are stored. */
 struct quantity quantity_round_milli(struct quantity q);

@@ -5,7 +5,7 @@ extern const struct controller serviceaccount_controller, root_ca_controller, re
     replicationcontroller_controller, deployment_controller, namespace_controller,
     endpoints_controller, endpointslice_controller, endpointslice_mirroring_controller,
     garbage_collector_controller, node_ipam_controller, node_lifecycle_controller,
-    taint_eviction_controller, pod_gc_controller;
+    taint_eviction_controller, pod_gc_controller, resourcequota_controller;
 
 const struct controller *const controller_table[] = {
     &namespace_controller,
@@ -22,5 +22,6 @@ const struct controller *const controller_table[] = {
     &node_lifecycle_controller,
     &taint_eviction_controller,
     &pod_gc_controller,
+    &resourcequota_controller,
     NULL,
 };

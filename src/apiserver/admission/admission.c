@@ -6,8 +6,15 @@
 #include "base/err.h"
 
 const struct admission_plugin *const admission_plugins[] = {
-    &namespace_lifecycle_plugin, &limit_range_plugin,   &service_account_plugin, &priority_plugin,
-    &default_toleration_plugin,  &runtime_class_plugin, &rbac_escalation_plugin, NULL,
+    &namespace_lifecycle_plugin,
+    &limit_range_plugin,
+    &service_account_plugin,
+    &priority_plugin,
+    &default_toleration_plugin,
+    &runtime_class_plugin,
+    &rbac_escalation_plugin,
+    &quota_plugin,
+    NULL,
 };
 
 static bool is_named(struct str names, const char *name)

@@ -11,6 +11,7 @@
 struct api_request;
 struct status;
 struct store_snapshot;
+struct write;
 
 enum admission_operation { ADMISSION_CREATE, ADMISSION_UPDATE, ADMISSION_DELETE };
 
@@ -22,6 +23,7 @@ struct admission_call {
     struct str name;
     struct object object; /* data NULL on delete */
     struct object old;    /* data NULL on create */
+    struct write *write;  /* for write_add(): what is stored along with the object */
 };
 
 struct admission_plugin {
@@ -50,3 +52,5 @@ struct err;
 int admission_select(struct str disabled, const struct admission_plugin **ret, struct err *err);
 /* Nobody grants what they do not hold. */
 extern const struct admission_plugin rbac_escalation_plugin;
+/* Counts on the quotas of the namespace: the last, when everything else has agreed. */
+extern const struct admission_plugin quota_plugin;

@@ -60,6 +60,7 @@ static enum write_decision create_decide(struct write *w)
     struct admission_call call = {
         .request = r,
         .snapshot = w->snapshot,
+        .write = w,
         .operation = ADMISSION_CREATE,
         .namespace = w->namespace,
         .name = object_meta(c->body)->name,

@@ -66,6 +66,7 @@ static enum write_decision create_by_put(struct write *w, struct object o)
     struct admission_call call = {
         .request = r,
         .snapshot = w->snapshot,
+        .write = w,
         .operation = ADMISSION_CREATE,
         .namespace = w->namespace,
         .name = w->name,
@@ -112,6 +113,7 @@ enum write_decision update_core(struct write *w, struct object updated)
     struct admission_call call = {
         .request = r,
         .snapshot = w->snapshot,
+        .write = w,
         .operation = ADMISSION_UPDATE,
         .namespace = w->namespace,
         .name = w->name,

@@ -116,7 +116,9 @@ static void on_stored(struct store_txn *txn, void *arg)
         refuse(w, status_of_store(r->arena, txn->result, NULL));
         return;
     }
-    if (++w->tries < WRITE_TRIES)
+    /* Others changed what is stored along with it, a quota that many count on: the object itself
+     * lost no race. */
+    if (++w->tries < (txn->failed > 0 ? WRITE_TRIES_OF_EXTRAS : WRITE_TRIES))
         try_once(w);
     else
         refuse(w, status_modified(r->arena, gr_of(w), w->name));

@@ -1,6 +1,7 @@
 /* The compare-and-set loop: read the current object, decide what it shall become, submit that with
  * the revision that was read; a lost race runs it again on the newest object, at most WRITE_TRIES
- * times. Every mutating verb is a decide() and a done().
+ * times, or WRITE_TRIES_OF_EXTRAS where it was lost about something that is stored along with it.
+ * Every mutating verb is a decide() and a done().
  *
  * A write holds a reference on its request until done() has run, so the client may leave. */
 #pragma once
@@ -15,7 +16,11 @@
 
 struct api_request;
 
-enum { WRITE_TRIES = 5, WRITE_EXTRA_MAX = STORE_TXN_MUTATIONS_MAX - 1 };
+enum {
+    WRITE_TRIES = 5,
+    WRITE_TRIES_OF_EXTRAS = 200,
+    WRITE_EXTRA_MAX = STORE_TXN_MUTATIONS_MAX - 1,
+};
 
 enum write_decision {
     WRITE_PUT,     /* `updated` is to be stored */
