@@ -351,7 +351,7 @@ static void append_status(struct http1 *c, struct buf *out)
     for (size_t i = 0; i < a->n_headers; i++)
         if (a->status == 101 || !http_header_is_framing(a->headers[i].name))
             http1_append_header(out, a->headers[i].name, a->headers[i].value);
-    if (date.p)
+    if (date.p && !http_answer_has(a, STR("date")))
         http1_append_header(out, STR("date"), date);
 }
 

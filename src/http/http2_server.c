@@ -331,7 +331,7 @@ static int submit_answer(struct http2 *c, struct http_request *r)
     for (size_t i = 0; i < a->n_headers; i++)
         if (!http_header_is_framing(a->headers[i].name))
             nv[n++] = nv_of(a->headers[i].name, a->headers[i].value);
-    if (date.p)
+    if (date.p && !http_answer_has(a, STR("date")))
         nv[n++] = nv_of(STR("date"), date);
     if (a->content_length >= 0 && a->status != 204 && a->status != 304) {
         (void)snprintf(length, sizeof(length), "%lld", (long long)a->content_length);

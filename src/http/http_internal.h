@@ -65,6 +65,14 @@ struct http_answer {
     struct http_source *source;
 };
 
+static inline bool http_answer_has(const struct http_answer *a, struct str name)
+{
+    for (size_t i = 0; i < a->n_headers; i++)
+        if (str_eq_nocase(a->headers[i].name, name))
+            return true;
+    return false;
+}
+
 struct http_request {
     struct arena arena;
     unsigned refs;

@@ -67,6 +67,23 @@ static struct str sandbox_id(void *arg, struct str pod_uid)
     return w ? str_from_cstr(w->sandbox_id) : STR_NULL;
 }
 
+/* Why the container waits, as the API says it. */
+static struct str told_reason(const struct pod_worker *w, struct str container)
+{
+    const struct core_v1_pod_status *s = &API_OBJECT(shown(w), struct core_v1_pod)->status;
+    const struct core_v1_container_status *lists[] = { s->container_statuses.items,
+                                                       s->init_container_statuses.items,
+                                                       s->ephemeral_container_statuses.items };
+    const uint32_t lens[] = { s->container_statuses.len, s->init_container_statuses.len,
+                              s->ephemeral_container_statuses.len };
+
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++)
+        for (uint32_t i = 0; i < lens[k]; i++)
+            if (str_eq(lists[k][i].name, container) && lists[k][i].state.waiting)
+                return lists[k][i].state.waiting->reason;
+    return STR_NULL;
+}
+
 static int no_log(const struct pod_worker *w, struct str container, struct err *err)
 {
     const struct pod_slot *s = map_get(&w->slots, container);
@@ -79,7 +96,9 @@ static int no_log(const struct pod_worker *w, struct str container, struct err *
         reason = STR("image can't be pulled");
     else if (str_eq(reason, STR("ImagePullBackOff")))
         reason = STR("trying and failing to pull image");
-    else if (!reason.len)
+    if (!reason.len)
+        reason = told_reason(w, container);
+    if (!reason.len)
         reason = STR("ContainerCreating");
     return err_set(err, ERR_INVALID, "container \"%.*s\" in pod \"%.*s\" is waiting to start: %.*s",
                    STR_ARG(container), STR_ARG(pod), STR_ARG(reason));

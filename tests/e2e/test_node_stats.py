@@ -10,46 +10,14 @@ import urllib.request
 
 import pytest
 
-from harness import SLOWER, Kubectl, Server
-from node import IMAGE, NODE, NODE_IP, NetworkNamespace, Node, await_object
+from harness import SLOWER, Kubectl
+from node import IMAGE, NODE, NODE_IP, await_object
+from one_node import *  # noqa: F403
+from one_node import PODS, needs_root
 
-PODS = "/api/v1/namespaces/default/pods"
 PROXY = f"/api/v1/nodes/{NODE}/proxy"
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
-
-
-@pytest.fixture(scope="module")
-def server(workdir):
-    with NetworkNamespace():
-        s = Server(workdir / "data", ["--service-cluster-ip-range", "10.96.0.0/16"]).init().start()
-        yield s
-        code = s.stop()
-        s.forget()
-        assert code == 0, s.stderr()[-4000:]
-
-
-@pytest.fixture(scope="module")
-def raw(server):
-    with server.raw() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def node(server, raw, workdir):
-    n = Node(server, workdir / "node").init()
-    n.load()
-    n.start()
-    path = f"/api/v1/nodes/{NODE}"
-    await_object(raw, path, lambda o: o)
-    assert raw.patch(path, {"spec": {"podCIDR": n.ranges, "podCIDRs": [n.ranges]}}).status == 200
-    await_object(raw, path, lambda o: "True" in [c["status"] for c in o["status"].get("conditions", [])
-                                                  if c["type"] == "Ready"])
-    yield n
-    report = n.stderr()
-    for word in ("Sanitizer", "runtime error", "assertion"):
-        assert word not in report, report[-8000:]
-    n.clean()
+pytestmark = needs_root
 
 
 @pytest.fixture(scope="module")

@@ -271,6 +271,13 @@ static bool check_log_options(struct connect *c)
                                  arena_printf(c->r->arena, "%lld", (long long)v), "%s",
                                  numbers[i].text);
     }
+    if (request_info_param(&c->r->info, STR("sinceTime")).len &&
+        request_info_param(&c->r->info, STR("sinceSeconds")).len) {
+        struct field_path path = field_path_member(NULL, STR(""));
+
+        field_errors_add_raw(&errs, &path, FIELD_ERROR_FORBIDDEN, STR(""), "%s",
+                             "at most one of `sinceTime` or `sinceSeconds` may be specified");
+    }
     if (!errs.len)
         return true;
     c->refused = status_invalid(c->r->arena, STR(""), STR("PodLogOptions"), c->r->info.name, &errs);
@@ -279,8 +286,9 @@ static bool check_log_options(struct connect *c)
 
 void pod_log_connect(struct api_request *r)
 {
+    static const struct str flags[] = { STR_INIT("follow"), STR_INIT("previous"),
+                                        STR_INIT("timestamps") };
     static const struct str passed[] = {
-        STR_INIT("follow"),     STR_INIT("previous"),     STR_INIT("timestamps"),
         STR_INIT("sinceTime"),  STR_INIT("sinceSeconds"), STR_INIT("tailLines"),
         STR_INIT("limitBytes"), STR_INIT("stream"),
     };
@@ -298,6 +306,9 @@ void pod_log_connect(struct api_request *r)
         return;
     }
     begin_path(&c, &b, "containerLogs");
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (request_info_bool(&r->info, flags[i]))
+            append_param(&b, &first, flags[i], STR("true"));
     for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
         struct str v = request_info_param(&r->info, passed[i]);
 

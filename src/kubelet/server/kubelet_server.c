@@ -64,7 +64,7 @@ bool server_flag(const struct server_request *r, struct str name)
 {
     struct str v = server_param(r, name, 0);
 
-    return str_eq(v, STR("1")) || str_eq(v, STR("true"));
+    return v.p && !str_eq_nocase(v, STR("false")) && !str_eq(v, STR("0"));
 }
 
 void server_answer_text(const struct server_request *r, int status, struct str text)

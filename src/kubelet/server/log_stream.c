@@ -270,7 +270,7 @@ static int follow(struct log_stream *l, const char *directory)
 {
     l->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (l->notify_fd < 0 || inotify_add_watch(l->notify_fd, l->path, FILE_EVENTS) < 0 ||
-        inotify_add_watch(l->notify_fd, directory, IN_CREATE) < 0 ||
+        inotify_add_watch(l->notify_fd, directory, IN_CREATE | IN_MOVED_TO) < 0 ||
         loop_watch_open(&l->watch, l->server->o.loop, l->notify_fd, on_notify) < 0)
         return -1;
     loop_watch_want(&l->watch, LOOP_READABLE);

@@ -32,7 +32,8 @@ struct server_request {
 
 /* A query's parameter, unescaped, in the arena; the i-th of that name. Unset: none. */
 struct str server_param(const struct server_request *r, struct str name, size_t i);
-bool server_flag(const struct server_request *r, struct str name); /* "1", "true" */
+/* Upstream's reading: absent, "false" and "0" are false, all else is true. */
+bool server_flag(const struct server_request *r, struct str name);
 void server_answer_text(const struct server_request *r, int status, struct str text);
 void server_answer_json(const struct server_request *r, struct str json);
 /* SPDY's way to agree: the first of the client's X-Stream-Protocol-Version that is among ours,
