@@ -65,21 +65,21 @@ void pod_status_plan_input(struct arena *a, struct pod_worker *w, struct plan_in
 
 /* --- one container --- */
 
-/* The text of CRI log lines: "TIME stream F text". */
+/* The text of CRI log lines: "TIME stream F text"; P instead of F: the line goes on, or never
+ * ended. */
 static struct str log_text(struct arena *a, struct str raw)
 {
-    struct str rest = raw, line;
+    struct str rest = raw, line, tag;
     struct buf b;
 
     buf_init_arena(&b, a, raw.len);
     while (str_next(&rest, '\n', &line)) {
-        for (int i = 0; i < 3 && line.p; i++)
-            if (!str_cut(line, ' ', &(struct str){ 0 }, &line))
-                line = STR_NULL;
-        if (!line.p)
+        if (!str_cut(line, ' ', &tag, &line) || !str_cut(line, ' ', &tag, &line) ||
+            !str_cut(line, ' ', &tag, &line))
             continue;
         buf_append_str(&b, line);
-        buf_append_char(&b, '\n');
+        if (!str_has_prefix(tag, STR("P")))
+            buf_append_char(&b, '\n');
     }
     return buf_str(&b);
 }

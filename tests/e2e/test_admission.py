@@ -102,7 +102,11 @@ def test_an_update_without_what_admission_added(raw, accounts):
     made = raw.post(PODS, pod(name)).json()
     del made["spec"]["priority"], made["spec"]["preemptionPolicy"]
     made["metadata"]["labels"] = {"a": "b"}
-    assert raw.put(f"{PODS}/{name}", made).status == 200
+    made["spec"]["tolerations"] = [{"key": "mine", "operator": "Exists"}]
+    updated = raw.put(f"{PODS}/{name}", made)
+    assert updated.status == 200, updated
+    assert [t["key"] for t in updated.json()["spec"]["tolerations"]] == [
+        "mine", "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
 
 
 def test_an_unknown_plugin_is_refused(scratch):

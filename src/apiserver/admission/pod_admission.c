@@ -79,7 +79,7 @@ static bool toleration_mutate(const struct admission_call *call, struct status *
 {
     static const struct str keys[] = { STR_INIT("node.kubernetes.io/not-ready"),
                                        STR_INIT("node.kubernetes.io/unreachable") };
-    struct core_v1_pod *pod = pod_admission_of(call, false);
+    struct core_v1_pod *pod = pod_admission_of(call, true);
     bool tolerated[ARRAY_LEN(keys)];
 
     (void)ret;
