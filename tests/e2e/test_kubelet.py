@@ -477,7 +477,7 @@ def test_termination_messages(raw, names):
     o = run(raw, pod(names("-log"), sh("echo last words; exit 1", terminationMessagePolicy="FallbackToLogsOnError"),
                      restartPolicy="Never"), has_phase("Failed"))
     assert container(o)["state"]["terminated"]["message"] == "last words\n"
-    o = run(raw, pod(names("-log"), sh("printf 'no end'; exit 1", terminationMessagePolicy="FallbackToLogsOnError"),
+    o = run(raw, pod(names("-unended"), sh("printf 'no end'; exit 1", terminationMessagePolicy="FallbackToLogsOnError"),
                      restartPolicy="Never"), has_phase("Failed"))
     assert container(o)["state"]["terminated"]["message"] == "no end"
 
