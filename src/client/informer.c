@@ -270,6 +270,14 @@ void informer_start(struct informer *i)
     i->reflector = reflector_new(&o);
 }
 
+void informer_stop(struct informer *i)
+{
+    reflector_free(TAKE(i->reflector));
+    on_list(i); /* one that brings nothing */
+    drop_unseen(i);
+    i->is_synced = i->is_listing = false;
+}
+
 /* --- looking --- */
 
 bool informer_is_synced(const struct informer *i)

@@ -43,6 +43,9 @@ typedef void informer_emit_fn(struct str value, void *emit_arg);
 typedef void informer_index_fn(const struct api_object *o, informer_emit_fn *emit, void *emit_arg);
 int informer_add_index(struct informer *i, informer_index_fn *fn);
 void informer_start(struct informer *i);
+/* Handlers hear of every object as deleted, and of nothing more until it is started again. Not from
+ * within its own handlers. */
+void informer_stop(struct informer *i);
 
 bool informer_is_synced(const struct informer *i);
 /* Everything that happened up to this revision is in the cache. */

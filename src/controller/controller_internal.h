@@ -6,6 +6,7 @@
 #include "controller/controller.h"
 #include "io/loop.h"
 
+struct custom_rows;
 struct workqueue;
 
 enum { MAX_CONTROLLERS = 48, MAX_INFORMERS = 96 };
@@ -28,6 +29,7 @@ struct controller_manager {
     struct str root_ca;
     struct informer *informers[MAX_INFORMERS];
     size_t n_informers;
+    struct custom_rows *custom;
     size_t n_synced;
     struct managed_controller controllers[MAX_CONTROLLERS];
     size_t n_controllers;
@@ -37,6 +39,8 @@ struct controller_manager {
     struct loop_timer goodbye;
 };
 
+/* An informer with every informer's indexes, not started; the caller's. */
+struct informer *controller_informer_new(struct controller_manager *m, const struct resource *row);
 /* Starts one run of a key that the queue has handed out; it ends with controller_run_ended(). */
 void controller_run_start(struct managed_controller *mc, struct str key);
 /* result: as reconcile's; the queue's done() and back-off follow. */

@@ -15,6 +15,7 @@
 #include "client/rest_client.h"
 #include "client/workqueue.h"
 #include "controller/controller_internal.h"
+#include "controller/custom_rows.h"
 #include "io/loop.h"
 
 /* --- informers --- */
@@ -88,7 +89,18 @@ struct informer *controller_informer(struct controller_manager *m, const struct 
     for (size_t i = 0; i < m->n_informers; i++)
         if (informer_resource(m->informers[i]) == row)
             return m->informers[i];
-    return NULL;
+    return custom_rows_informer(m, row);
+}
+
+struct informer *controller_informer_new(struct controller_manager *m, const struct resource *row)
+{
+    struct informer *i = informer_new(
+        &(struct informer_options){ .loop = m->loop, .client = m->rest, .resource = row });
+
+    (void)informer_add_index(i, index_namespace); /* INDEX_NAMESPACE */
+    (void)informer_add_index(i, index_owner);     /* INDEX_OWNER */
+    (void)informer_add_index(i, index_any_owner); /* INDEX_ANY_OWNER */
+    return i;
 }
 
 struct informer *controller_informer_of(struct controller_manager *m, const char *group,
@@ -96,15 +108,11 @@ struct informer *controller_informer_of(struct controller_manager *m, const char
 {
     const struct resource *row =
         resource_find(str_from_cstr(group), str_from_cstr(version), str_from_cstr(resource));
-    struct informer_options o = { .loop = m->loop, .client = m->rest, .resource = row };
     struct informer *i = row ? controller_informer(m, row) : NULL;
 
     if (i || !row || m->n_informers == MAX_INFORMERS)
         return i;
-    i = informer_new(&o);
-    (void)informer_add_index(i, index_namespace); /* INDEX_NAMESPACE */
-    (void)informer_add_index(i, index_owner);     /* INDEX_OWNER */
-    (void)informer_add_index(i, index_any_owner); /* INDEX_ANY_OWNER */
+    i = controller_informer_new(m, row);
     informer_add_handler(
         i, &(struct informer_handler){ .on_change = ignore, .on_synced = on_synced, .arg = m });
     m->informers[m->n_informers++] = i;
@@ -255,6 +263,7 @@ static void add_watches(struct controller_manager *m, const struct controller *c
 
 static void add_controllers(struct controller_manager *m)
 {
+    custom_rows_prepare(m);
     for (const struct controller *const *c = controller_table; *c; c++) {
         struct managed_controller *mc = &m->controllers[m->n_controllers++];
 
@@ -355,6 +364,7 @@ int controller_manager_run(const struct controller_manager_options *o)
         (void)fprintf(stderr, "pintle controller-manager: %s\n", err.text);
     for (size_t i = 0; i < m.n_informers; i++)
         informer_free(m.informers[i]);
+    custom_rows_free(m.custom);
     leader_election_free(m.election);
     rest_client_free(m.rest);
     for (size_t i = 0; i < m.n_controllers; i++)

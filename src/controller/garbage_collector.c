@@ -4,7 +4,8 @@
  * index of owners' uids. That an owner is absent is believed only from the server, because caches
  * of two resources are not of one moment.
  *
- * A key is "ROW/NAMESPACE/NAME", ROW being a place in resource_table. */
+ * A key is "ROW/NAMESPACE/NAME", ROW being a place in resource_table, or one in custom_rows after
+ * those. */
 #include "api/meta_v1.h"
 #include "api/resource.h"
 #include "base/buf.h"
@@ -13,6 +14,7 @@
 #include "client/informer.h"
 #include "codec/json_writer.h"
 #include "controller/controller.h"
+#include "controller/custom_rows.h"
 
 #define FOREGROUND "foregroundDeletion"
 #define ORPHAN     "orphan"
@@ -45,14 +47,50 @@ static bool is_watched(const struct resource *row)
     return is_collected(row) && is_first_of_its_storage(row);
 }
 
+/* All rows that are watched, by their places in keys; NULL where there is none. */
+static size_t row_count(const struct controller_manager *m)
+{
+    return resource_table_len + custom_rows_len(m);
+}
+
+static const struct resource *row_at(const struct controller_manager *m, size_t i)
+{
+    if (i >= resource_table_len)
+        return custom_rows_at(m, i - resource_table_len);
+    return is_watched(&resource_table[i]) ? &resource_table[i] : NULL;
+}
+
+static size_t place_of(const struct controller_manager *m, const struct resource *row)
+{
+    size_t n = row_count(m), i = resource_table_len;
+
+    if (row >= resource_table && row < resource_table + resource_table_len)
+        return (size_t)(row - resource_table);
+    while (i < n && row_at(m, i) != row)
+        i++;
+    return i;
+}
+
+static const struct resource *custom_row(const struct controller_manager *m, struct str group,
+                                         struct str kind)
+{
+    for (size_t i = 0; i < custom_rows_len(m); i++) {
+        const struct resource *row = custom_rows_at(m, i);
+
+        if (row && str_eq(row->group, group) && str_eq(row->kind, kind))
+            return row;
+    }
+    return NULL;
+}
+
 static void enqueue(struct controller_manager *m, const struct resource *row, struct str namespace,
                     struct str name)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
 
-    controller_enqueue(m, &garbage_collector_controller,
-                       arena_printf(&a, "%zu/%.*s/%.*s", (size_t)(row - resource_table),
-                                    STR_ARG(namespace), STR_ARG(name)));
+    controller_enqueue(
+        m, &garbage_collector_controller,
+        arena_printf(&a, "%zu/%.*s/%.*s", place_of(m, row), STR_ARG(namespace), STR_ARG(name)));
 }
 
 static bool has_finalizer(const struct api_object *o, const char *name)
@@ -64,7 +102,7 @@ static bool has_finalizer(const struct api_object *o, const char *name)
 }
 
 /* The watched row whose objects an owner reference may name; NULL: a kind that we do not know. */
-static const struct resource *row_of_owner(owner_reference *ref)
+static const struct resource *row_of_owner(const struct controller_manager *m, owner_reference *ref)
 {
     struct str group, version;
     const struct resource *row;
@@ -78,7 +116,7 @@ static const struct resource *row_of_owner(owner_reference *ref)
          r++)
         if (is_watched(r) && resource_storage_index(r) == resource_storage_index(row))
             return r;
-    return NULL;
+    return row ? NULL : custom_row(m, group, ref->kind);
 }
 
 static struct str owner_namespace(const struct api_object *o, const struct resource *row)
@@ -94,9 +132,9 @@ typedef void visit_fn(struct controller_manager *m, const struct resource *row,
 static void visit_dependents(struct controller_manager *m, struct str uid, visit_fn *visit,
                              void *arg)
 {
-    for (size_t i = 0; i < resource_table_len; i++) {
-        const struct resource *row = &resource_table[i];
-        const struct informer *informer = is_watched(row) ? controller_informer(m, row) : NULL;
+    for (size_t i = 0; i < row_count(m); i++) {
+        const struct resource *row = row_at(m, i);
+        const struct informer *informer = row ? controller_informer(m, row) : NULL;
         const struct api_object *const *found;
         size_t n = informer ? controller_dependents(informer, uid, &found) : 0;
 
@@ -112,7 +150,7 @@ static void enqueue_dependent(struct controller_manager *m, const struct resourc
     enqueue(m, row, dependent->meta->namespace, dependent->meta->name);
 }
 
-static const struct resource *row_of(const struct api_object *o)
+static const struct resource *row_of(const struct controller_manager *m, const struct api_object *o)
 {
     struct str group, version, api_version = object_api_version(o->o);
     const struct resource *row;
@@ -122,7 +160,9 @@ static const struct resource *row_of(const struct api_object *o)
         group = STR("");
     }
     row = resource_find_kind(group, version, object_kind(o->o));
-    return row && is_watched(row) ? row : NULL;
+    if (!row)
+        return custom_row(m, group, object_kind(o->o));
+    return is_watched(row) ? row : NULL;
 }
 
 /* --- events --- */
@@ -154,7 +194,7 @@ static void enqueue_unblocked(struct controller_manager *m, const struct api_obj
 {
     for (uint32_t i = 0; i < old->meta->owner_references.len; i++) {
         owner_reference *ref = &old->meta->owner_references.items[i];
-        const struct resource *row = row_of_owner(ref);
+        const struct resource *row = row_of_owner(m, ref);
 
         if (row && blocks(old, ref->uid) && !blocks(new, ref->uid))
             enqueue(m, row, owner_namespace(old, row), ref->name);
@@ -165,7 +205,7 @@ static void enqueue_owners(struct controller_manager *m, const struct api_object
 {
     for (uint32_t i = 0; i < o->meta->owner_references.len; i++) {
         owner_reference *ref = &o->meta->owner_references.items[i];
-        const struct resource *row = row_of_owner(ref);
+        const struct resource *row = row_of_owner(m, ref);
 
         if (row)
             enqueue(m, row, owner_namespace(o, row), ref->name);
@@ -176,7 +216,7 @@ static void map_any(struct controller_manager *m, const struct controller *c,
                     const struct api_object *old, const struct api_object *new)
 {
     const struct api_object *o = new ? new : old;
-    const struct resource *row = row_of(o);
+    const struct resource *row = row_of(m, o);
 
     (void)c;
     if (!row)
@@ -293,9 +333,11 @@ static const struct api_object *find(struct reconcile *r, const struct resource 
 
     (void)str_cut(r->key, '/', &row, &rest);
     (void)str_cut(rest, '/', &namespace, &name);
-    if (!str_to_u64(row, &n) || n >= resource_table_len)
+    if (!str_to_u64(row, &n) || n >= row_count(r->manager))
         return NULL;
-    *ret_row = &resource_table[n];
+    *ret_row = row_at(r->manager, n);
+    if (!*ret_row)
+        return NULL;
     return informer_get(controller_informer(r->manager, *ret_row),
                         controller_key(r->arena, namespace, name));
 }
@@ -413,7 +455,7 @@ static enum reconcile_result look_at_owners(struct reconcile *r, const struct ap
     r->state = d;
     for (uint32_t i = 0; i < n; i++) {
         owner_reference *ref = &o->meta->owner_references.items[i];
-        const struct resource *row = row_of_owner(ref);
+        const struct resource *row = row_of_owner(r->manager, ref);
         struct str namespace = row ? owner_namespace(o, row) : STR("");
         const struct api_object *owner;
 
@@ -447,8 +489,25 @@ static enum reconcile_result reconcile_object(struct reconcile *r)
     return o->meta->owner_references.len ? look_at_owners(r, o) : RECONCILE_DONE;
 }
 
+/* Its objects are known by now: whoever named one as its owner while they were not is looked at. */
+static void on_custom_synced(struct controller_manager *m, const struct resource *row)
+{
+    for (size_t i = 0; i < row_count(m); i++) {
+        const struct resource *other = row_at(m, i);
+        const struct informer *informer = other ? controller_informer(m, other) : NULL;
+        const struct api_object *o;
+        size_t cursor = 0;
+
+        while (informer && (o = informer_next(informer, &cursor)))
+            for (uint32_t k = 0; k < o->meta->owner_references.len; k++)
+                if (row_of_owner(m, &o->meta->owner_references.items[k]) == row)
+                    enqueue(m, other, o->meta->namespace, o->meta->name);
+    }
+}
+
 static void prepare(struct controller_manager *m)
 {
+    custom_rows_watch(m, &garbage_collector_controller, map_any, on_custom_synced);
     for (size_t i = 0; i < resource_table_len; i++)
         if (is_watched(&resource_table[i]))
             controller_add_watch(m, &garbage_collector_controller, &resource_table[i], map_any);

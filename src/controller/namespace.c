@@ -7,6 +7,7 @@
 #include "client/api_object.h"
 #include "client/informer.h"
 #include "controller/controller.h"
+#include "controller/custom_rows.h"
 
 enum { AGAIN_MS = 1000 }; /* what is left may go without an event that we hear */
 
@@ -94,6 +95,12 @@ static void delete_all(struct reconcile *r)
         if (resource_is_namespaced(row) && resource_is_stored(row) &&
             (row->verbs & RESOURCE_VERB_DELETECOLLECTION) &&
             resource_find(row->group, row->version, row->name) == row)
+            reconcile_delete_collection(r, row, r->key);
+    }
+    for (size_t i = 0; i < custom_rows_len(r->manager); i++) {
+        const struct resource *row = custom_rows_at(r->manager, i);
+
+        if (row && resource_is_namespaced(row))
             reconcile_delete_collection(r, row, r->key);
     }
 }

@@ -406,6 +406,83 @@ def test_an_owner_of_another_uid_is_none(cluster, namespace):
 
 # --- Services ---
 
+# --- custom resources belong, too ---
+
+@pytest.fixture(scope="module")
+def gears(cluster):
+    """A kind of its own: CustomObjectsApi's arguments for its collection in a namespace."""
+    crds = client.ApiextensionsV1Api(cluster)
+    crds.create_custom_resource_definition({
+        "metadata": {"name": "gears.machines.example.com"},
+        "spec": {"group": "machines.example.com", "scope": "Namespaced",
+                 "names": {"plural": "gears", "kind": "Gear"},
+                 "versions": [{"name": v, "served": True, "storage": v == "v1", "schema": {
+                     "openAPIV3Schema": {"type": "object"}}} for v in ("v1beta1", "v1")]}})
+    await_state(crds.list_custom_resource_definition,
+                lambda s: (c := condition(s["gears.machines.example.com"], "Established")) and c.status == "True")
+    return lambda namespace: ("machines.example.com", "v1", namespace, "gears")
+
+
+def gear(name, owner=None, **meta):
+    if owner:
+        meta["ownerReferences"] = [{"apiVersion": owner[0], "kind": owner[1], "name": owner[2], "uid": owner[3]}]
+    return {"apiVersion": "machines.example.com/v1", "kind": "Gear", "metadata": {"name": name, **meta}}
+
+
+def test_custom_resources_own_and_are_owned(cluster, namespace, gears):
+    core, custom = client.CoreV1Api(cluster), client.CustomObjectsApi(cluster)
+    where = gears(namespace)
+    top = core.create_namespaced_config_map(namespace, {"metadata": {"name": "top"}})
+    big = custom.create_namespaced_custom_object(
+        *where, gear("big", ("v1", "ConfigMap", "top", top.metadata.uid)))
+    # By another version than the one that is watched.
+    small = gear("small", ("machines.example.com/v1beta1", "Gear", "big", big["metadata"]["uid"]))
+    small = custom.create_namespaced_custom_object(*where, small)
+    core.create_namespaced_config_map(namespace, {"metadata": {"name": "leaf", "ownerReferences": [
+        {"apiVersion": "machines.example.com/v1", "kind": "Gear", "name": "small",
+         "uid": small["metadata"]["uid"]}]}})
+    core.delete_namespaced_config_map("top", namespace)
+    await_state(core.list_namespaced_config_map, lambda s: "leaf" not in s, namespace)
+    assert custom.list_namespaced_custom_object(*where)["items"] == []
+
+
+def test_a_custom_resource_waits_for_what_blocks_it(cluster, namespace, gears):
+    core, custom = client.CoreV1Api(cluster), client.CustomObjectsApi(cluster)
+    where = gears(namespace)
+    big = custom.create_namespaced_custom_object(*where, gear("big"))
+    core.create_namespaced_config_map(namespace, {"metadata": {
+        "name": "leaf", "finalizers": ["example.com/hold"], "ownerReferences": [
+            {"apiVersion": "machines.example.com/v1", "kind": "Gear", "name": "big",
+             "uid": big["metadata"]["uid"], "blockOwnerDeletion": True}]}})
+    custom.delete_namespaced_custom_object(*where, "big", propagation_policy="Foreground")
+    await_state(core.list_namespaced_config_map,
+                lambda s: s["leaf"].metadata.deletion_timestamp, namespace)
+    assert custom.get_namespaced_custom_object(*where, "big")["metadata"]["finalizers"] == ["foregroundDeletion"]
+    core.patch_namespaced_config_map("leaf", namespace, {"metadata": {"finalizers": None}})
+
+    listed = custom.list_namespaced_custom_object(*where)
+    if any(o["metadata"]["name"] == "big" for o in listed["items"]):
+        w = watch.Watch()
+        for event in w.stream(custom.list_namespaced_custom_object, *where, timeout_seconds=TIMEOUT,
+                              resource_version=listed["metadata"]["resourceVersion"]):
+            if event["type"] == "DELETED":
+                break
+        else:
+            raise AssertionError("the owner stayed")
+
+
+def test_a_namespace_takes_its_custom_resources_along(cluster, gears):
+    core, custom = client.CoreV1Api(cluster), client.CustomObjectsApi(cluster)
+    name = core.create_namespace({"metadata": {"generateName": "gears-"}}).metadata.name
+    where = gears(name)
+    custom.create_namespaced_custom_object(*where, gear("plain"))
+    custom.create_namespaced_custom_object(*where, gear("held", finalizers=["example.com/hold"]))
+    core.delete_namespace(name)
+    await_state(core.list_namespace, lambda s: condition(s[name], "NamespaceContentRemaining"))
+    custom.patch_namespaced_custom_object(*where, "held", {"metadata": {"finalizers": None}})
+    await_state(core.list_namespace, lambda s: name not in s)
+
+
 def test_a_service_has_the_endpoints_of_its_pods(cluster, namespace):
     core, apps, discovery = client.CoreV1Api(cluster), client.AppsV1Api(cluster), client.DiscoveryV1Api(cluster)
     apps.create_namespaced_deployment(namespace, deployment())
