@@ -55,6 +55,15 @@ static inline void buf_append_char(struct buf *b, char c)
     b->len++;
 }
 
+/* Drops the first n bytes; the rest moves to the front. */
+static inline void buf_drop(struct buf *b, size_t n)
+{
+    if (n == 0)
+        return;
+    b->len -= n;
+    memmove(b->p, b->p + n, b->len);
+}
+
 #define buf_append_lit(b, lit) buf_append((b), "" lit, sizeof(lit) - 1)
 
 void buf_append_u64(struct buf *b, unsigned long long v); /* decimal */

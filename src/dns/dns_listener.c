@@ -126,8 +126,7 @@ static bool flush(struct stream *s)
             return false;
         if (n == 0)
             break;
-        memmove(s->out.p, s->out.p + n, s->out.len - (size_t)n);
-        s->out.len -= (size_t)n;
+        buf_drop(&s->out, (size_t)n);
     }
     tcp_stream_want(&s->tcp, LOOP_READABLE | (s->out.len ? LOOP_WRITABLE : 0));
     return true;
@@ -150,8 +149,7 @@ static void read_messages(struct stream *s)
         s->listener->fn(k, str_n(s->in.p + at + 2, n), true, s->listener->arg);
         at += n + 2;
     }
-    memmove(s->in.p, s->in.p + at, s->in.len - at);
-    s->in.len -= at;
+    buf_drop(&s->in, at);
 }
 
 static void on_stream(struct tcp_stream *tcp, int events)

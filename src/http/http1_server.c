@@ -302,9 +302,7 @@ static void parse_step(struct http1 *c)
         refuse(c, 400);
         return;
     }
-    if (used && c->in.p)
-        memmove(c->in.p, c->in.p + used, c->in.len - used);
-    c->in.len -= used;
+    buf_drop(&c->in, used);
     if (before <= HTTP1_HEADERS && c->state >= HTTP1_BODY)
         open_request(c);
     if (c->state == HTTP1_WHOLE && c->req && !c->req->is_body_whole)

@@ -231,8 +231,7 @@ static ssize_t read_source(struct http_call *call, uint8_t *p, size_t size, uint
     n = MIN(call->unsent.len, size);
     if (n) {
         memcpy(p, call->unsent.p, n);
-        call->unsent.len -= n;
-        memmove(call->unsent.p, call->unsent.p + n, call->unsent.len);
+        buf_drop(&call->unsent, n);
     }
     if (call->is_pulled_whole && call->unsent.len == 0) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;

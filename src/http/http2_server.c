@@ -260,8 +260,7 @@ static ssize_t read_source(struct http2 *c, struct http_request *r, uint8_t *p, 
     n = MIN(r->pulled.len, size);
     if (n) {
         memcpy(p, r->pulled.p, n);
-        r->pulled.len -= n;
-        memmove(r->pulled.p, r->pulled.p + n, r->pulled.len);
+        buf_drop(&r->pulled, n);
     }
     if (r->pulled.len == 0)
         buf_done(&r->pulled);

@@ -109,9 +109,7 @@ bool http_tunnel_produce(struct http_tunnel *t, struct buf *out, bool *ret_is_ov
     size_t n = MIN(t->out.len, (size_t)HTTP_OUT_MARK_BYTES);
 
     buf_append(out, t->out.p, n);
-    if (n)
-        memmove(t->out.p, t->out.p + n, t->out.len - n);
-    t->out.len -= n;
+    buf_drop(&t->out, n);
     if (t->out.len)
         return true;
     buf_done(&t->out);

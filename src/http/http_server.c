@@ -209,10 +209,8 @@ static bool send_waiting(struct http_connection *c)
     }
     if (n > 0)
         c->write_ms = loop_now_ms(c->worker->loop);
-    c->out.len -= (size_t)n;
-    if (c->out.len)
-        memmove(c->out.p, c->out.p + n, c->out.len);
-    else
+    buf_drop(&c->out, (size_t)n);
+    if (!c->out.len)
         buf_done(&c->out);
     return true;
 }

@@ -89,8 +89,7 @@ static void on_read(struct http_tunnel *t, struct str bytes, void *arg)
     else
         flush(w);
     /* wslay stops where a frame ends; what is left stays for the next time. */
-    memmove(w->in.p, w->in.p + w->at, w->in.len - w->at);
-    w->in.len -= w->at;
+    buf_drop(&w->in, w->at);
     w->at = 0;
 }
 

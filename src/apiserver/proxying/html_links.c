@@ -263,10 +263,7 @@ void html_links_feed(struct html_links *h, struct str bytes, struct buf *out)
     text = buf_str(&h->held);
     while (at < text.len && (n = pass_some(h, str_tail(text, at), out)) > 0)
         at += n;
-    if (at) {
-        memmove(h->held.p, h->held.p + at, h->held.len - at);
-        h->held.len -= at;
-    }
+    buf_drop(&h->held, at);
 }
 
 void html_links_end(struct html_links *h, struct buf *out)

@@ -184,8 +184,7 @@ static void append_lines(struct log_stream *l, struct buf *out)
             append_line(l, out, str_n(l->line.p + start, l->at - start));
             start = l->at + 1;
         }
-    memmove(l->line.p, l->line.p + start, l->line.len - start);
-    l->line.len -= start;
+    buf_drop(&l->line, start);
     l->at -= start;
     if (l->line.len > LINE_MAX_BYTES)
         l->line.len = l->at = 0; /* no runtime writes such */

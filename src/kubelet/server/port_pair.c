@@ -64,8 +64,7 @@ static void write_input(struct port_pair *p)
     }
     if (p->in_fd < 0)
         return;
-    memmove(p->input.p, p->input.p + done, p->input.len - done);
-    p->input.len -= done;
+    buf_drop(&p->input, done);
     if (!p->input.len && p->is_input_over) {
         (void)shutdown(p->in_fd, SHUT_WR); /* one that is gone shows when it is read */
         close_fd(&p->in_watch, &p->in_fd);

@@ -191,8 +191,7 @@ static void write_input(struct remote_command *c)
             buf_reset(&c->input);
             return;
         }
-        memmove(c->input.p, c->input.p + n, c->input.len - (size_t)n);
-        c->input.len -= (size_t)n;
+        buf_drop(&c->input, (size_t)n);
     }
     if (c->in_fd < 0)
         return;
