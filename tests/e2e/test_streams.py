@@ -38,9 +38,11 @@ FOREVER = "trap 'exit 0' TERM; while true; do sleep 1 & wait $!; done"
 
 @pytest.fixture(scope="module")
 def box(raw, node):
-    """A Pod that talks on two ports: 80 echoes, 81 says hello and ends."""
+    """A Pod that talks on two ports: 80 echoes, 81 says hello and ends. nc's queue is as long as it has l's: who finds
+    it full waits for seconds before he tries again."""
+    listen = "nc -" + 64 * "l"
     o = start(raw, "box", "echo said first; echo to stderr >&2;"
-              "nc -ll -p 80 -e cat & nc -ll -p 81 -e echo hello & " + FOREVER)
+              f"{listen} -p 80 -e cat & {listen} -p 81 -e echo hello & " + FOREVER)
     yield o
     raw.delete(f"{PODS}/box", {"gracePeriodSeconds": 0})
     await_object(raw, f"{PODS}/box", lambda o: o is None)
@@ -233,7 +235,7 @@ def test_port_forward_of_many_at_once(raw, node, version, server, workdir, env, 
         for i, s in enumerate(open_ones):
             s.sendall(b"%d\n" % i)
         for i, s in reversed(list(enumerate(open_ones))):
-            assert s.recv(10) == b"%d\n" % i
+            assert s.recv(10) == b"%d\n" % i, i
             s.close()
 
 
