@@ -40,7 +40,7 @@ def read(path):
         return ""
 
 
-def until(what, fn, timeout=20):
+def until(what, fn, timeout=60):
     """The first true answer of fn; asks again until then. For what gives no event to wait for."""
     end = time.monotonic() + timeout * SLOWER
     while True:
@@ -220,7 +220,7 @@ class Cluster:
 
     def check_gone(self):
         # Who was killed may be somebody else's child, reaped in its own time.
-        until("nothing is left", lambda: not self.remains() or self._show(), timeout=15)
+        until("nothing is left", lambda: not self.remains() or self._show(), timeout=40)
 
     def _show(self):
         self.last = self.remains()

@@ -130,7 +130,7 @@ def kube(request, whole, scratch):
         return after[0] == before
 
     try:
-        until("the kernel holds what it held", as_before, timeout=10)
+        until("the kernel holds what it held", as_before, timeout=30)
     except AssertionError:
         raise AssertionError({kind: (before[kind], after[0][kind]) for kind in before
                               if before[kind] != after[0][kind]}) from None

@@ -281,15 +281,15 @@ class Watch:
         self.response.close()
         self.connection.close()
 
-    def next(self, timeout=10):
+    def next(self, timeout=30):
         self.connection.sock and self.connection.sock.settimeout(timeout)
         line = self.response.readline()
         return json.loads(line) if line else None
 
-    def take(self, n, timeout=10):
+    def take(self, n, timeout=30):
         return [self.next(timeout) for _ in range(n)]
 
-    def until(self, wanted, timeout=10):
+    def until(self, wanted, timeout=30):
         """All events up to and with the first that `wanted` likes."""
         events = []
         while not events or not wanted(events[-1]):
@@ -350,7 +350,7 @@ class Follower:
             self.lines.put(line.rstrip("\n"))
         self.lines.put(None)
 
-    def until(self, pattern, timeout=20):
+    def until(self, pattern, timeout=60):
         """Lines up to and with the first that matches."""
         got, end = [], time.monotonic() + timeout
         while True:

@@ -58,7 +58,7 @@ def claims_of(token):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def eventually(check, wanted, timeout=5):
+def eventually(check, wanted, timeout=30):
     """A change of a role holds from a moment after it was answered."""
     end = time.monotonic() + timeout
     while (got := check()) != wanted and time.monotonic() < end:

@@ -132,7 +132,7 @@ def log_of(node, o, name="main", run=0):
 
 def await_log(node, o, text, name="main", run=0):
     """A file has no event: looked at until it says the text."""
-    end, seen = time.monotonic() + 10 * SLOWER, None
+    end, seen = time.monotonic() + 30 * SLOWER, None
     while seen != text:
         assert time.monotonic() < end, (seen, text)
         time.sleep(0.02)
@@ -142,7 +142,7 @@ def await_log(node, o, text, name="main", run=0):
             continue
 
 
-def await_event(raw, name, reason, part="", timeout=20):
+def await_event(raw, name, reason, part="", timeout=60):
     """An Event about the Pod with the reason; its message has part."""
     end = time.monotonic() + timeout * SLOWER
     seen = []

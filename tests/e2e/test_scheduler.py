@@ -8,7 +8,7 @@ import pytest
 
 from harness import PINTLE, SLOWER
 
-TIMEOUT = 15 * SLOWER
+TIMEOUT = 40 * SLOWER
 
 
 @pytest.fixture(scope="module")

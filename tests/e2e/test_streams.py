@@ -118,7 +118,7 @@ class Terminal:
     def say(self, text):
         os.write(self.main, text.encode())
 
-    def until(self, pattern, timeout=20):
+    def until(self, pattern, timeout=60):
         end = time.monotonic() + timeout * SLOWER
         while not (found := re.search(pattern, self.seen)):
             left = end - time.monotonic()

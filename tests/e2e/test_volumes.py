@@ -31,7 +31,7 @@ def volume(name="v", **source):
 
 def await_line(node, o, line, name="main", run=0):
     """A file has no event: looked at until it has the line."""
-    end, seen = time.monotonic() + 15 * SLOWER, None
+    end, seen = time.monotonic() + 30 * SLOWER, None
     while seen is None or line not in seen.splitlines():
         assert time.monotonic() < end, (seen, line)
         time.sleep(0.02)
