@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "net/ip_prefix.h"
 #include "net/link.h"
 #include "net/netlink.h"
@@ -78,12 +79,40 @@ static int check_nftables(struct err *err)
                    "modprobe nf_tables, or another kernel");
 }
 
+/* v2 shows what there is: "cpuset cpu io memory pids\n". */
+static int check_controllers(FILE *f, struct err *err)
+{
+    static const char *const needed[] = { "cpuset", "cpu", "memory", "pids" };
+    char text[512];
+    size_t n = fread(text, 1, sizeof(text), f);
+
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+        struct str rest = str_trim(str_n(text, n)), word;
+        bool is_there = false;
+
+        while (!is_there && str_next(&rest, ' ', &word))
+            is_there = str_eq(word, str_from_cstr(needed[i]));
+        if (!is_there)
+            return err_set(err, ERR_UNSUPPORTED,
+                           "control groups without '%s', which limits of Pods need: look for "
+                           "cgroup_disable in /proc/cmdline, or take another kernel",
+                           needed[i]);
+    }
+    return 0;
+}
+
 static int check_cgroups(struct err *err)
 {
-    static const char v2[] = "/sys/fs/cgroup/cgroup.controllers";
     static const char v1[] = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+    FILE *f = fopen("/sys/fs/cgroup/cgroup.controllers", "re");
+    int r;
 
-    if (access(v2, R_OK) == 0 || access(v1, R_OK) == 0)
+    if (f) {
+        r = check_controllers(f, err);
+        (void)fclose(f); /* only read */
+        return r;
+    }
+    if (access(v1, R_OK) == 0)
         return 0;
     return err_set(err, ERR_UNSUPPORTED,
                    "no control groups at /sys/fs/cgroup: mount -t cgroup2 none /sys/fs/cgroup");

@@ -385,10 +385,19 @@ def power_cuts_while_starting(t):
     expect(not left, *sorted(left))
 
 
+def a_kernel_that_lacks_something(t):
+    t.vm.cut()
+    t.vm.start("cgroup_disable=memory")
+    code, out = t.vm.run("build/pintle up --detach", 120)
+    expect(code == 1 and len(out.splitlines()) == 1 and "control groups without 'memory'" in out, code, out)
+    left = set(t.vm(CENSUS).splitlines()) - t.before
+    expect(not left, *sorted(left))
+
+
 STEPS = [boot, nothing_is_missing, make_up, a_second_up_is_refused, make_demo, the_node_port_from_outside, limits,
          killed_for_memory, exec_and_logs, unit_tests, end_to_end_tests, killed_kubelet, reboot_and_make_up,
          as_a_program_of_supervisord, as_a_service_of_systemd, reboot_and_systemd, power_cut_1, power_cut_2, power_cut_3,
-         make_down, power_cuts_while_starting]
+         make_down, power_cuts_while_starting, a_kernel_that_lacks_something]
 VITAL = [boot, make_up, make_demo]  # nothing can be said without them
 
 

@@ -61,7 +61,7 @@ class Vm:
 
     # --- power ---
 
-    def start(self):
+    def start(self, kernel_arguments=""):
         """Power on; the guest's boot id once it is there."""
         listener = socket.socket(socket.AF_UNIX)
         path = self.directory / "agent.sock"
@@ -77,7 +77,7 @@ class Vm:
              "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", str(self.cpus),
              "-m", f"{self.memory_mib}M", "-nodefaults", "-no-user-config", "-display", "none",
              "-kernel", self.directory / "vmlinuz", "-initrd", self.directory / "initrd.img",
-             "-append", "root=/dev/vda rw console=ttyS0 panic=5 random.trust_cpu=on",
+             "-append", f"root=/dev/vda rw console=ttyS0 panic=5 random.trust_cpu=on {kernel_arguments}",
              "-chardev", f"file,id=console,append=on,path={self.console}", "-serial", "chardev:console",
              "-blockdev", f"driver=nbd,node-name=disk,server.type=unix,server.path={self.disk.path}",
              "-device", "virtio-blk-pci,drive=disk",
