@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -163,12 +164,16 @@ def await_event(raw, name, reason, part="", timeout=60):
 
 
 def pids_of(node, o):
-    """Processes of the Pod's containers, by their control groups; those that watch over them apart."""
-    found = set()
+    """The first process of each of the Pod's containers, by their control groups; those that watch over them apart."""
+    parents = {}
     for procs in cgroup_directory(node.cgroup, "memory").rglob("cgroup.procs"):
-        if f"pod{o['metadata']['uid']}" in str(procs):
-            found |= set(map(int, procs.read_text().split()))
-    return {p for p in found if "busybox" in os.readlink(f"/proc/{p}/exe")}
+        if f"pod{o['metadata']['uid']}" not in str(procs):
+            continue
+        for pid in procs.read_text().split():
+            with contextlib.suppress(OSError):  # it has just ended
+                if "busybox" in os.readlink(f"/proc/{pid}/exe"):
+                    parents[int(pid)] = int(re.search(r"^PPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+    return {pid for pid, parent in parents.items() if parent not in parents}
 
 
 # --- the node ---
