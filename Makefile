@@ -132,6 +132,13 @@ $(B)/gen/openapi_documents.c: $(B)/openapigen
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/openapigen $@
 $(call obj,tools/openapigen/openapigen.c): | $(GEN_SRCS)
 
+# What docs/api.md says of the tables: scripts/api-docs.py.
+$(B)/apidoc: $(call obj,tools/apidoc/apidoc.c) $(B)/libpintle.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
+$(call obj,tools/apidoc/apidoc.c): | $(GEN_SRCS)
+docs: $(B)/apidoc
+	$(Q)scripts/api-docs.py $(B)/apidoc
+
 $(B)/pintle: $(call obj,$(CMD_SRCS)) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread
 

@@ -494,6 +494,33 @@ bool validation_has_rules(const struct schema *s, const struct schema_type *t)
     return s == plan.schema && plan.children[t - s->types].any;
 }
 
+/* Types may hold themselves (JSON schemas): each is gone through once. */
+static size_t count_below(uint16_t type, bool *seen)
+{
+    const struct schema_walk_children *below = &plan.children[type];
+    size_t n = plan.types[type].rules.len;
+
+    seen[type] = true;
+    for (uint16_t i = 0; i < below->len; i++)
+        if (!seen[below->items[i].type])
+            n += count_below(below->items[i].type, seen);
+    return n;
+}
+
+size_t validation_count_rules(const struct schema *s, const struct schema_type *t)
+{
+    bool *seen;
+    size_t n;
+
+    (void)pthread_once(&plan_once, make_plan); /* cannot fail */
+    if (s != plan.schema)
+        return 0;
+    seen = mem_zalloc(s->n_types + 1U);
+    n = count_below((uint16_t)(t - s->types), seen);
+    mem_free(seen);
+    return n;
+}
+
 size_t validation_unknown_rules(void)
 {
     (void)pthread_once(&plan_once, make_plan); /* cannot fail */

@@ -25,7 +25,9 @@ struct validation_request {
 
 /* Metadata first, then the rows of the object's type and of every type below it. */
 void validation_run(const struct validation_request *req, struct field_errors *errs);
-/* Does the type (or one below it) have any row? For tests and documentation. */
 /* Rows that name a type or field that the schema lacks; a test wants 0. */
 size_t validation_unknown_rules(void);
+/* Rows that are checked somewhere in an object of the type, each once. For documentation. */
+size_t validation_count_rules(const struct schema *s, const struct schema_type *t);
+/* Does the type (or one below it) have any row? For tests. */
 bool validation_has_rules(const struct schema *s, const struct schema_type *t);

@@ -102,3 +102,10 @@ def test_explain_recursive(kubectl, version):
         assert "metadata" in said
         plain = kubectl("explain", fact["resource"], "--api-version", version)
         assert "<empty>" not in plain.split("FIELDS")[0]
+
+
+def test_the_page_lists_every_resource(raw):
+    """docs/api.md is made of the program's tables (`make docs`)."""
+    page = open(os.path.join(HERE, "../../docs/api.md")).read()
+    missing = [key for key in discovered(raw) if f"| `{key[1]}` |" not in page]
+    assert not missing, missing

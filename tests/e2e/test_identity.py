@@ -415,3 +415,23 @@ def test_kubectl_as_somebody(kubectl, raw):
     assert json.loads(out)["status"]["userInfo"]["groups"] == ["developers", "system:authenticated"]
     assert kubectl.run("auth", "can-i", "list", "pods", "--as", "jane").stdout.strip() == "no"
     assert kubectl("auth", "can-i", "list", "pods").strip() == "yes"
+
+
+def test_rules_of_ones_own(server, raw, ns):
+    robot = Bearer(server, token_of(raw, ns))
+    ask = {"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", "spec": {"namespace": ns}}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    assert raw.post(f"{RBAC}/namespaces/{ns}/roles", {"metadata": {"name": "maps"}, "rules": [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]}).status == 201
+    assert raw.post(f"{RBAC}/namespaces/{ns}/rolebindings", {
+        "metadata": {"name": "maps"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role",
+                                                  "name": "maps"},
+        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": ns}]}).status == 201
+    made = robot.post(path, ask)
+    assert made.status == 201, made
+    said = made.json()["status"]
+    assert {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["configmaps"]} in said["resourceRules"]
+    assert any("/healthz" in r["nonResourceURLs"] for r in said["nonResourceRules"])
+    assert said["incomplete"] is False
+    elsewhere = robot.post(path, {**ask, "spec": {"namespace": "default"}}).json()["status"]
+    assert not any("configmaps" in r["resources"] for r in elsewhere["resourceRules"])
