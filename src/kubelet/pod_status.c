@@ -74,8 +74,11 @@ static struct str log_text(struct arena *a, struct str raw)
 
     buf_init_arena(&b, a, raw.len);
     while (str_next(&rest, '\n', &line)) {
-        if (!str_cut(line, ' ', &tag, &line) || !str_cut(line, ' ', &tag, &line) ||
-            !str_cut(line, ' ', &tag, &line))
+        int n = 0;
+
+        while (n < 3 && str_cut(line, ' ', &tag, &line))
+            n++;
+        if (n < 3)
             continue;
         buf_append_str(&b, line);
         if (!str_has_prefix(tag, STR("P")))

@@ -257,6 +257,7 @@ static void check_pod(struct check *c, const struct core_v1_pod *pod, limit *l)
     c->requests = &requests;
     c->limits = &limits;
     check_item(c, l);
+    c->requests = c->limits = NULL;
 }
 
 /* Of a claim the request alone counts: it is held against the most, too. */
