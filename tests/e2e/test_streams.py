@@ -7,7 +7,9 @@ import pty
 import re
 import select
 import socket
+import signal
 import subprocess
+import termios
 import threading
 import time
 
@@ -108,7 +110,6 @@ class Terminal:
     def __init__(self, version, server, workdir, env, *args, size=(40, 132)):
         k = Kubectl(version, server, workdir)
         self.main, side = pty.openpty()
-        import termios
         termios.tcsetwinsize(side, size)
         self.process = subprocess.Popen([str(k.binary), *args], stdin=side, stdout=side, stderr=side, close_fds=True,
                                         env=k.env | env, start_new_session=True)
@@ -118,11 +119,15 @@ class Terminal:
     def say(self, text):
         os.write(self.main, text.encode())
 
+    def resize(self, size):
+        termios.tcsetwinsize(self.main, size)
+        self.process.send_signal(signal.SIGWINCH)  # it has no terminal of its own that would
+
     def until(self, pattern, timeout=60):
         end = time.monotonic() + timeout * SLOWER
         while not (found := re.search(pattern, self.seen)):
             left = end - time.monotonic()
-            assert left > 0 and select.select([self.main], [], [], left)[0], self.seen
+            assert left > 0 and select.select([self.main], [], [], left)[0], (pattern, self.seen)
             try:
                 self.seen += os.read(self.main, 65536).decode(errors="replace")
             except OSError:
@@ -162,6 +167,54 @@ def test_exec_on_a_terminal(box, terminal):
     t.say("exit 3\n")
     t.until("exit code 3")
     assert t.end() == 3
+
+
+SIZES = "trap 'stty size' WINCH; stty size; echo arm''ed; while true; do sleep 1000 & wait $!; done"
+
+
+def test_a_new_size_reaches_the_process(box, terminal):
+    t = terminal("exec", "-it", "box", "--", "sh", "-c", SIZES)
+    t.until("(?s)40 132.*armed|armed.*40 132")  # the first size may come after the process began
+    t.resize((21, 71))
+    t.until("21 71")
+    t.resize((50, 200))
+    t.until("50 200")
+
+
+def test_attach_on_a_terminal(raw, node, terminal, env, version):
+    """A client that vanishes ends nothing; the next one finds what runs."""
+    name = f"terminal-{version.replace('.', '-')}-{'s' if env else 'w'}"
+    start(raw, name, "while read -r word; do echo got $word; [ $word = end ] && exit 6; done",
+          stdin=True, tty=True)
+    first = terminal("attach", "-it", name)
+    first.until("If you don't see a command prompt")
+    first.say("hello\n")
+    first.until("got hello")
+    first.process.kill()
+    first.process.wait()
+    second = terminal("attach", "-it", name, size=(25, 80))
+    second.say("again\n")
+    second.until("got again")
+    second.say("end\n")
+    o = await_object(raw, f"{PODS}/{name}", lambda o: o["status"]["phase"] == "Failed")
+    assert o["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 6
+    raw.delete(f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+
+
+def test_cp_of_a_directory(box, kubectl, tmp_path):
+    """Modes, empty files, odd names and links, there and back."""
+    (tmp_path / "d/sub").mkdir(parents=True)
+    (tmp_path / "d/empty").touch()
+    (tmp_path / "d/a name").write_bytes(bytes(range(256)) * 100)
+    (tmp_path / "d/sub/program").write_text("#!/bin/sh\n")
+    (tmp_path / "d/sub/program").chmod(0o755)
+    kubectl("exec", "box", "--", "rm", "-rf", "/tmp/d")
+    assert kubectl("cp", str(tmp_path / "d"), "box:/tmp/d").returncode == 0
+    done = kubectl("exec", "box", "--", "sh", "-c", "ls -l /tmp/d/sub/program; wc -c < '/tmp/d/a name'")
+    assert done.stdout.startswith("-rwxr-xr-x") and done.stdout.endswith("25600\n")
+    assert kubectl("cp", "box:/tmp/d", str(tmp_path / "back")).returncode == 0
+    assert (tmp_path / "back/a name").read_bytes() == (tmp_path / "d/a name").read_bytes()
+    assert (tmp_path / "back/empty").exists() and (tmp_path / "back/sub/program").read_text() == "#!/bin/sh\n"
 
 
 def test_a_client_that_vanishes_hangs_up(box, terminal, kubectl):
@@ -231,7 +284,12 @@ def test_port_forward(box, version, server, workdir, env):
 
 def test_port_forward_of_many_at_once(raw, node, version, server, workdir, env, box):
     with forwarding(version, server, workdir, env, ":80") as (local, _):
-        open_ones = [socket.create_connection(("127.0.0.1", local[80]), 20 * SLOWER) for _ in range(20)]
+        open_ones = []
+        for _ in range(20):  # each is there before the next: the Pod's nc takes one at a time
+            s = socket.create_connection(("127.0.0.1", local[80]), 20 * SLOWER)
+            s.sendall(b"there?\n")
+            assert s.recv(10) == b"there?\n"
+            open_ones.append(s)
         for i, s in enumerate(open_ones):
             s.sendall(b"%d\n" % i)
         for i, s in reversed(list(enumerate(open_ones))):
