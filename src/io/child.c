@@ -1,6 +1,9 @@
 #include "io/child.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <sys/wait.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -85,4 +88,53 @@ void child_close_(uv_handle_t *h)
     const struct child *c = CONTAINER_OF((uv_process_t *)(void *)h, struct child, uv);
 
     uv_close(h, c->is_freed ? on_closed : NULL);
+}
+
+/* --- whom others left behind --- */
+
+struct search {
+    pid_t pid;
+    bool is_found;
+};
+
+static void on_handle(uv_handle_t *h, void *arg)
+{
+    struct search *s = arg;
+
+    if (h->type == UV_PROCESS && uv_is_active(h) && ((uv_process_t *)(void *)h)->pid == s->pid)
+        s->is_found = true;
+}
+
+/* At the end of the turn, when libuv has waited for those of ours whose signal it has seen. One of
+ * ours that is met all the same has a signal yet to come, which brings us here again. */
+static void reap(struct loop_task *t)
+{
+    const struct child_reaper *r = CONTAINER_OF(t, struct child_reaper, task);
+
+    for (;;) {
+        siginfo_t info = { .si_pid = 0 };
+        struct search ours = { .is_found = false };
+
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+            return;
+        ours.pid = info.si_pid;
+        uv_walk(loop_uv_(r->loop), on_handle, &ours);
+        if (ours.is_found || (waitpid(info.si_pid, NULL, WNOHANG) < 0 && errno != EINTR))
+            return;
+    }
+}
+
+static void on_child_signal(int signum, void *arg)
+{
+    struct child_reaper *r = arg;
+
+    (void)signum;
+    loop_task_post(r->loop, &r->task);
+}
+
+int child_reaper_start(struct child_reaper *r, struct loop *l, struct err *err)
+{
+    r->loop = l;
+    loop_task_init(&r->task, reap);
+    return loop_on_signal(l, SIGCHLD, on_child_signal, r, err);
 }

@@ -2,7 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -78,5 +81,35 @@ Test(child, says_what_does_not_exist)
                              &c, &err),
                  0);
     cr_assert(strstr(err.text, "/nowhere/nothing"));
+    loop_free(loop);
+}
+
+/* A child of ours and an orphan of its: of the first we hear, the second is gone without a word. */
+Test(child, orphans_are_reaped_beside_our_own)
+{
+    const char *const argv[] = { "sh", "-c", "sleep 0.2 & echo $!; (exit 1) & sleep 0.1 & exit 3",
+                                 NULL };
+    struct child_reaper reaper;
+    struct child *c;
+    struct err err;
+    siginfo_t info = { .si_pid = 0 };
+
+    cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    loop = loop_new(&clock_system);
+    cr_assert_eq(child_reaper_start(&reaper, loop, &err), 0);
+    cr_assert_eq(child_start(loop,
+                             &(struct child_options){
+                                 .argv = argv, .stdio = { -1, -1, -1 }, .on_exit = on_exit_of },
+                             &c, &err),
+                 0, "%s", err.text);
+    loop_run(loop);
+    cr_expect_eq(got_status, 3);
+    /* ECHILD: there is no child any more, alive or dead. */
+    for (int i = 0; i < 500 && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0; i++) {
+        poll(NULL, 0, 10);
+        loop_turn(loop);
+    }
+    cr_expect_lt(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), 0, "pid %d is left",
+                 info.si_pid);
     loop_free(loop);
 }

@@ -69,6 +69,7 @@ struct supervisor {
     const struct cluster *cluster;
     struct arena arena;
     struct loop *loop;
+    struct child_reaper reaper;
     struct component *components;
     size_t n;
     struct readiness *readiness;
@@ -420,7 +421,9 @@ static int prepare(struct supervisor *s, struct err *err)
     (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
     if (setenv(PARENT_VARIABLE, pid, 1) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return err_errno(err, errno, "become a supervisor");
-    r = loop_on_signal(s->loop, SIGTERM, on_signal, s, err);
+    r = child_reaper_start(&s->reaper, s->loop, err);
+    if (r >= 0)
+        r = loop_on_signal(s->loop, SIGTERM, on_signal, s, err);
     if (r >= 0)
         r = loop_on_signal(s->loop, SIGINT, on_signal, s, err);
     return r;

@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from cluster import until
+from cluster import read, until
 from harness import SLOWER, Kubectl
 
 WAIT = f"--timeout={30 * SLOWER}s"
@@ -316,6 +316,22 @@ def test_cordon_and_drain(kube):
 
 
 # --- streams ---
+
+
+def test_a_command_that_is_not_there_holds_up_nobody(kube):
+    """What crun leaves behind is in the Pod's namespace of processes, which must end all the same."""
+    start(kube, sleeper("fine"))
+    done = kube.run("exec", "fine", "--", "no-such-command")
+    assert done.returncode != 0 and "no-such-command" in done.stderr
+    kube("delete", "pod", "fine", WAIT)
+    supervisor = kube.cluster.process.pid
+    until("no zombie is left", lambda: not [s for s in stats_of_children(supervisor) if s == "Z"])
+
+
+def stats_of_children(pid):
+    """The state's letter of each."""
+    fields = [read(f"/proc/{p}/stat").rpartition(") ")[2].split() for p in os.listdir("/proc") if p.isdigit()]
+    return [f[0] for f in fields if f and f[1] == str(pid)]
 
 
 def test_run_with_a_terminal(kube):

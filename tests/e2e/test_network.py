@@ -2,6 +2,8 @@
 
 Sockets of the tests' own are opened in the network namespaces of Pods and nodes, because busybox speaks no UDP."""
 
+import json
+import socket
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import pytest
 
 from cluster import until
 from test_cluster import WAIT, sleeper, start
+from test_dns import A, CNAME, PTR, SRV, Reply, question
 
 # Answers each datagram and each connection at PORT with NAME and the client's address.
 SERVER = """
@@ -65,6 +68,9 @@ class Inside:
         return p
 
 
+HOST = Inside("/proc/self/ns/net")
+
+
 def network_of_pod(kube, mark):
     """mark: in the command line of its process, and of no other."""
     pids = until("its process", lambda: [pid for pid, line in kube.cluster.processes().items()
@@ -112,16 +118,15 @@ def test_a_port_of_the_host_leads_to_the_pod(kube, servers):
     owner, neighbour, far = (network_of_pod(kube, f"7000{i}") for i in (1, 2, 3))
     servers.append(owner.serve("owner", 8080))
     ip = address_of_node(kube, "node-1")
-    host = Inside("/proc/self/ns/net")
     for kind in ("tcp", "udp"):
-        for name, at in {"host": host, "the other node's Pod": far, "its own node's Pod": neighbour, "itself": owner,
+        for name, at in {"host": HOST, "the other node's Pod": far, "its own node's Pod": neighbour, "itself": owner,
                          "its node": network_of_node(kube, "node-1"), "the other node": network_of_node(kube, "node-2")}.items():
             until(f"{name} over {kind}", lambda: at.ask(kind, ip, 8000).split()[0] == "owner")
     # Who leaves the Pods' range does so as its node.
     assert far.ask("tcp", ip, 8000) == f"owner {address_of_node(kube, 'node-2')}"
-    assert host.ask("tcp", address_of_node(kube, "node-2"), 8000) == "ConnectionRefusedError"
+    assert HOST.ask("tcp", address_of_node(kube, "node-2"), 8000) == "ConnectionRefusedError"
     kube("delete", "pod", "owner", "--wait")
-    until("the port is free", lambda: host.ask("tcp", ip, 8000) == "ConnectionRefusedError")
+    until("the port is free", lambda: HOST.ask("tcp", ip, 8000) == "ConnectionRefusedError")
 
 
 def test_a_port_at_one_address_of_the_host(kube, servers):
@@ -175,3 +180,210 @@ def test_two_pods_cannot_have_one_port_of_a_node(kube):
     kube("wait", f"pod/{make('datagrams', protocol='UDP')}", "--for=condition=Ready", WAIT)
     kube("delete", "pod", "a", "--wait")
     until("one of those that waited has it", lambda: node_of("c") or node_of("own-address"))
+
+
+# --- Services as upstream's suite has them ---
+
+
+def ask_dns(kube, name, kind=A):
+    """The cluster's DNS at its Service's address, from the host; the whole reply."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect((f"10.{kube.cluster.block}.128.10", 53))
+        s.send(question(name, kind))
+        return Reply(s.recv(4096))
+
+
+def until_named(kube, name, holds, kind=A):
+    return until(f"{name} is as wanted", lambda: (r := ask_dns(kube, name, kind)) and holds(r) and r)
+
+
+def served(kube, servers, name, node, seconds, ports=(8080,), labels=None):
+    """A Pod that answers with its name at ports, over TCP and UDP; (its address, its network)."""
+    pod = with_ports(name, node, [], seconds)
+    pod["metadata"]["labels"].update(labels or {})
+    made = start(kube, pod)
+    network = network_of_pod(kube, f"sleep {seconds}")
+    for port in ports:
+        servers.append(network.serve(f"{name}:{port}", port))
+    return made["status"]["podIP"], network
+
+
+def make_service(kube, name, ports, **spec):
+    kube("apply", "-f", "-", stdin={"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+                                    "spec": {"ports": ports, **spec}})
+    return kube.json("get", "service", name)["spec"]
+
+
+def make_slice(kube, service, suffix, ips, ports):
+    kube("apply", "-f", "-", stdin={
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": f"{service}-{suffix}", "labels": {"kubernetes.io/service-name": service}},
+        "endpoints": [{"addresses": [ip]} for ip in ips],
+        "ports": [{"name": n, "port": p, "protocol": "TCP"} for n, p in ports]})
+
+
+def who(at, kind, ip, port, n=20):
+    """Names of all who answer n times."""
+    return {at.ask(kind, ip, port).split()[0] for _ in range(n)}
+
+def test_slices_by_hand_are_merged(kube, servers):
+    a, near = served(kube, servers, "a", "node-1", 72001, (8080, 8081))
+    b, far = served(kube, servers, "b", "node-2", 72002, (8080, 8081))
+    # One address, two ports in two slices.
+    ip = make_service(kube, "ports", [{"name": "x", "port": 80}, {"name": "y", "port": 81}])["clusterIP"]
+    make_slice(kube, "ports", 1, [a], [("x", 8080)])
+    make_slice(kube, "ports", 2, [a], [("y", 8081)])
+    for at in (HOST, near, far):
+        until_asked(at, "a:8080", "tcp", ip, 80)
+        until_asked(at, "a:8081", "tcp", ip, 81)
+    # Two addresses in two slices, to ports of different numbers.
+    ip = make_service(kube, "addresses", [{"name": "x", "port": 80}])["clusterIP"]
+    make_slice(kube, "addresses", 1, [a], [("x", 8080)])
+    make_slice(kube, "addresses", 2, [b], [("x", 8081)])
+    for at in (HOST, near, far):
+        until("both answer", lambda: who(at, "tcp", ip, 80) == {"a:8080", "b:8081"})
+    kube("delete", "endpointslice", "addresses-2")
+    until("one answers", lambda: who(HOST, "tcp", ip, 80) == {"a:8080"})
+
+
+def test_endpoints_by_hand_lead_somewhere(kube, servers):
+    a, _ = served(kube, servers, "a", "node-1", 72011)
+    ip = make_service(kube, "hand", [{"name": "x", "port": 80}])["clusterIP"]
+    done = kube.run("apply", "-f", "-", stdin=json.dumps({  # it is warned of: there is something newer
+        "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "hand"}, "subsets": [
+            {"addresses": [{"ip": a}], "ports": [{"name": "x", "port": 8080}]}]}))
+    assert done.returncode == 0, done
+    until_asked(HOST, "a:8080", "tcp", ip, 80)
+    assert kube.run("delete", "endpoints", "hand").returncode == 0
+    until("it refuses", lambda: HOST.ask("tcp", ip, 80) == "ConnectionRefusedError")
+
+
+def test_one_port_of_two_protocols_and_several_ports(kube, servers):
+    _, near = served(kube, servers, "a", "node-1", 72021, (8080, 8081), {"of": "both"})
+    ports = [{"name": "t", "port": 80, "targetPort": 8080, "protocol": "TCP"},
+             {"name": "u", "port": 80, "targetPort": 8081, "protocol": "UDP"},
+             {"name": "other", "port": 82, "targetPort": 8081}]
+    ip = make_service(kube, "both", ports, selector={"of": "both"})["clusterIP"]
+    for at in (HOST, near):
+        until_asked(at, "a:8080", "tcp", ip, 80)
+        until_asked(at, "a:8081", "udp", ip, 80)
+        until_asked(at, "a:8081", "tcp", ip, 82)
+    assert HOST.ask("tcp", ip, 83) == "ConnectionRefusedError"
+
+
+@pytest.mark.parametrize("kind", ["ClusterIP", "NodePort"])
+def test_affinity_is_switched_on_and_off(kube, servers, kind):
+    for i, node in enumerate(("node-1", "node-2", "node-2")):
+        served(kube, servers, f"p{i}", node, 72030 + i, labels={"of": "affine"})
+    start(kube, with_ports("client", "node-1", [], 72039))
+    client = network_of_pod(kube, "72039")
+    spec = make_service(kube, "affine", [{"port": 80, "targetPort": 8080}], selector={"of": "affine"}, type=kind,
+                        sessionAffinity="ClientIP")
+    assert spec["sessionAffinityConfig"]["clientIP"]["timeoutSeconds"] == 10800
+    places = [(spec["clusterIP"], 80)]
+    if kind == "NodePort":
+        places += [(address_of_node(kube, n), spec["ports"][0]["nodePort"]) for n in ("node-1", "node-2")]
+    for ip, port in places:
+        until("it answers", lambda: ":8080" in client.ask("tcp", ip, port))
+        until("one answers", lambda: len(who(client, "tcp", ip, port, 15)) == 1)
+    kube("patch", "service", "affine", "-p", '{"spec": {"sessionAffinity": "None"}}')
+    for ip, port in places:
+        until("all answer", lambda: len(who(client, "tcp", ip, port, 30)) == 3)
+    kube("patch", "service", "affine", "-p", '{"spec": {"sessionAffinity": "ClientIP"}}')
+    for ip, port in places:
+        until("one answers again", lambda: len(who(client, "tcp", ip, port, 15)) == 1)
+
+
+def test_a_service_changes_its_type_and_its_name_follows(kube, servers):
+    served(kube, servers, "a", "node-1", 72041, labels={"of": "turncoat"})
+    name = f"turncoat.{kube.namespace}.svc.cluster.local"
+    kube("create", "service", "externalname", "turncoat", "--external-name=kubernetes.default.svc.cluster.local")
+    kubernetes = ask_dns(kube, "kubernetes.default.svc.cluster.local").values(A)
+    r = until_named(kube, name, lambda r: r.values(A))
+    assert r.values(CNAME) == ["kubernetes.default.svc.cluster.local"] and r.values(A) == kubernetes
+    assert "clusterIP" not in kube.json("get", "service", "turncoat")["spec"]
+
+    def change(**spec):
+        kube("patch", "service", "turncoat", "-p", json.dumps({"spec": spec}))
+        return kube.json("get", "service", "turncoat")["spec"]
+
+    spec = change(type="ClusterIP", externalName=None, ports=[{"port": 80, "targetPort": 8080, "protocol": "TCP"}],
+                  selector={"app": None, "of": "turncoat"})
+    until_named(kube, name, lambda r: r.values(A) == [spec["clusterIP"]] and not r.values(CNAME))
+    until_asked(HOST, "a:8080", "tcp", spec["clusterIP"], 80)
+    spec = change(type="NodePort")
+    until_asked(HOST, "a:8080", "tcp", address_of_node(kube, "node-2"), spec["ports"][0]["nodePort"])
+    old = spec["clusterIP"], spec["ports"][0]["nodePort"]
+    spec = change(type="ExternalName", externalName="example.test", clusterIP=None, clusterIPs=None, selector=None)
+    assert "clusterIP" not in spec and "nodePort" not in json.dumps(spec)
+    until("the address is free", lambda: HOST.ask("tcp", address_of_node(kube, "node-2"), old[1]) ==
+          "ConnectionRefusedError")
+    until_named(kube, name, lambda r: r.values(CNAME) == ["example.test"], CNAME)
+    spec = change(type="NodePort", externalName=None, selector={"of": "turncoat"},
+                  ports=[{"port": 80, "targetPort": 8080, "protocol": "TCP"}])
+    until_asked(HOST, "a:8080", "tcp", address_of_node(kube, "node-1"), spec["ports"][0]["nodePort"])
+
+
+def test_pods_in_the_network_of_their_node(kube, servers):
+    pods = {}
+    for i, node in enumerate(("node-1", "node-2")):
+        pod = with_ports(f"host-{i}", node, [], 72050 + i)
+        pod["metadata"]["labels"]["of"] = "hosts"
+        pod["spec"]["hostNetwork"] = True
+        made = start(kube, pod)
+        assert made["status"]["podIP"] == made["status"]["hostIP"] == address_of_node(kube, node)
+        pods[f"host-{i}:8090"] = network_of_pod(kube, f"7205{i}")
+        servers.append(pods[f"host-{i}:8090"].serve(f"host-{i}:8090", 8090))
+    ip, inside = served(kube, servers, "pod", "node-2", 72055)
+    service = make_service(kube, "hosts", [{"port": 80, "targetPort": 8090}], selector={"of": "hosts"})["clusterIP"]
+    for kind in ("tcp", "udp"):
+        for at in pods.values():  # from nodes to Pods
+            until_asked(at, "pod:8080", kind, ip, 8080)
+    for at in (inside, HOST, *pods.values()):
+        until("both nodes answer", lambda: who(at, "tcp", service, 80) == set(pods))
+
+
+# --- names ---
+
+
+def test_names_of_pods(kube, servers):
+    kube("apply", "-f", "-", stdin={"apiVersion": "v1", "kind": "Service", "metadata": {"name": "sub"}, "spec": {
+        "clusterIP": "None", "selector": {"of": "sub"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}})
+    pod = with_ports("named", "node-1", [], 72061)
+    pod["metadata"]["labels"]["of"] = "sub"
+    pod["spec"].update(hostname="host", subdomain="sub")
+    ip = start(kube, pod)["status"]["podIP"]
+    full = f"host.sub.{kube.namespace}.svc.cluster.local"
+    until_named(kube, full, lambda r: r.values(A) == [ip])
+    assert ask_dns(kube, f"sub.{kube.namespace}.svc.cluster.local").values(A) == [ip]
+    assert ask_dns(kube, f"_http._tcp.sub.{kube.namespace}.svc.cluster.local", SRV).values(SRV) == [(8080, full)]
+    assert ask_dns(kube, ".".join(reversed(ip.split("."))) + ".in-addr.arpa", PTR).values(PTR) == [full]
+    assert ask_dns(kube, ip.replace(".", "-") + f".{kube.namespace}.pod.cluster.local").values(A) == [ip]
+    assert kube("exec", "named", "--", "hostname").strip() == "host"
+    assert kube("exec", "named", "--", "hostname", "-f").strip() == full
+    assert f"{ip}\t{full}\thost" in kube("exec", "named", "--", "cat", "/etc/hosts")
+    # Names that are cut short are found by the search list.
+    kube("exec", "named", "--", "httpd", "-p", "8080", "-h", "/etc")
+    for name in ("sub", f"sub.{kube.namespace}", f"sub.{kube.namespace}.svc", f"host.sub.{kube.namespace}"):
+        assert kube("exec", "named", "--", "wget", "-qO-", f"http://{name}:8080/hostname").strip() == "host"
+    # Not ready: no name, but with publishNotReadyAddresses.
+    unready = with_ports("unready", "node-2", [], 72062)
+    unready["metadata"]["labels"]["of"] = "sub"
+    unready["spec"].update(hostname="late", subdomain="sub")
+    unready["spec"]["containers"][0]["readinessProbe"] = {"exec": {"command": ["false"]}}
+    kube("apply", "-f", "-", stdin=unready)
+    late = until("it has an address", lambda: kube.json("get", "pod", "unready")["status"].get("podIP"))
+    name = f"late.sub.{kube.namespace}.svc.cluster.local"
+    assert ask_dns(kube, name).rcode == 3
+    kube("patch", "service", "sub", "-p", '{"spec": {"publishNotReadyAddresses": true}}')
+    until_named(kube, name, lambda r: r.values(A) == [late])
+
+
+def test_names_by_a_pods_own_rules(kube):
+    pod = sleeper("own", dnsPolicy="None", dnsConfig={"nameservers": ["192.0.2.53"], "searches": ["a.example", "b.example"],
+                                                      "options": [{"name": "ndots", "value": "2"}, {"name": "edns0"}]})
+    start(kube, pod)
+    lines = kube("exec", "own", "--", "cat", "/etc/resolv.conf").split("\n")
+    assert "nameserver 192.0.2.53" in lines and "search a.example b.example" in lines
+    assert "options ndots:2 edns0" in lines
