@@ -644,6 +644,11 @@ def test_openapi(raw):
 def test_kubectl_explains_and_applies(raw, kubectl):
     k = Kind(raw, spec_schema(size={"type": "integer", "description": "How large it is."},
                               deep={"type": "object", "properties": {"x": {"type": "string"}}})).create()
+    # Words that clients' own tests look for.
+    text = kubectl("explain", k.plural, f"--api-version={k.group}/v1")
+    assert "APIVersion defines" in text
+    text = kubectl("explain", f"{k.plural}.metadata", f"--api-version={k.group}/v1")
+    assert "Standard object's metadata" in text and "CreationTimestamp is a timestamp" in text
     text = kubectl("explain", f"{k.plural}.spec.size", f"--api-version={k.group}/v1")
     assert "How large it is." in text and "integer" in text
     text = kubectl("explain", k.plural, f"--api-version={k.group}/v1", "--recursive")

@@ -74,10 +74,10 @@ static void add_meta(struct printer *p, struct value *schema, const char *meta)
     struct value *m = members_of(p, schema);
 
     value_set(p->arena, m, STR("apiVersion"),
-              text_schema(p, "Group and version of the object's schema."));
+              text_schema(p, "APIVersion defines the group and version of the object's schema."));
     value_set(p->arena, m, STR("kind"), text_schema(p, "Kind of the object, in CamelCase."));
     value_set(p->arena, m, STR("metadata"),
-              reference(p, str_from_cstr(meta), "Standard data of the object."));
+              reference(p, str_from_cstr(meta), "Standard object's metadata."));
 }
 
 /* --- the schema, walked in place --- */
