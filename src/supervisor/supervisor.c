@@ -364,11 +364,11 @@ static void start_others(struct supervisor *s)
     for (size_t i = 0; i < s->n; i++)
         if (s->components[i].row->is_first && !s->components[i].was_ready)
             return;
-    for (size_t i = 0; i < s->n; i++)
+    if (!s->is_up && !s->readiness)
+        watch_nodes(s); /* before anybody says something that counts */
+    for (size_t i = 0; i < s->n && !s->is_stopping; i++)
         if (s->components[i].state == WAITING)
             start(&s->components[i]);
-    if (!s->is_up && !s->readiness)
-        watch_nodes(s);
 }
 
 static void start_first(struct supervisor *s)
