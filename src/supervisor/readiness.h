@@ -11,8 +11,8 @@ struct err;
 struct loop;
 struct readiness;
 
-/* on_ready(arg) once, on the loop, which may free it. What a node said before the second that is now
- * does not count. */
+/* on_ready(arg) once, on the loop, which may free it. What a node said before the second that is
+ * now does not count. */
 int readiness_new(struct loop *l, const struct cluster *c, void (*on_ready)(void *arg), void *arg,
                   struct readiness **ret, struct err *err);
 void readiness_free(struct readiness *r); /* accepts NULL */
