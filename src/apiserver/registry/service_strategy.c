@@ -117,6 +117,11 @@ static bool same_addresses(const struct core_v1_service_spec *a,
     return true;
 }
 
+static bool is_load_balancer(const struct core_v1_service *svc)
+{
+    return str_eq(svc->spec.type, STR("LoadBalancer"));
+}
+
 /* What belongs to a type that the Service no longer is goes, unless the client changed it. */
 static void drop_of_type(struct api_request *r, struct core_v1_service *svc,
                          const struct core_v1_service *was)
@@ -134,7 +139,7 @@ static void drop_of_type(struct api_request *r, struct core_v1_service *svc,
     if (service_has_health_port(was) && !service_has_health_port(svc) &&
         s->health_check_node_port == was->spec.health_check_node_port)
         s->health_check_node_port = 0;
-    if (!str_eq(s->type, STR("LoadBalancer")) && str_eq(was->spec.type, STR("LoadBalancer")))
+    if (!is_load_balancer(svc) && is_load_balancer(was))
         s->allocate_load_balancer_node_ports = NULL;
     if (!service_has_node_ports(was) || service_has_node_ports(svc) ||
         str_eq(s->type, was->spec.type) || !s->ports.len)
@@ -169,6 +174,21 @@ static void prepare_update(struct api_request *r, struct object o, struct object
     drop_of_type(r, svc, was);
     drop_second(&svc->spec, &was->spec);
     default_families(r, svc);
+    if (!is_load_balancer(svc)) {
+        svc->status.load_balancer.ingress.items = NULL;
+        svc->status.load_balancer.ingress.len = 0;
+    }
+}
+
+static void validate_status(const struct core_v1_service *svc, struct field_errors *errs)
+{
+    struct field_path status = field_path_member(NULL, STR("status"));
+    struct field_path balancer = field_path_member(&status, STR("loadBalancer"));
+    struct field_path ingress = field_path_member(&balancer, STR("ingress"));
+
+    if (!is_load_balancer(svc) && svc->status.load_balancer.ingress.len)
+        field_errors_add_text(errs, &ingress, FIELD_ERROR_FORBIDDEN, STR_NULL,
+                              "may only be used when `spec.type` is \"LoadBalancer\"");
 }
 
 static void validate(struct api_request *r, struct object o, struct object old,
@@ -181,6 +201,8 @@ static void validate(struct api_request *r, struct object o, struct object old,
     struct field_path families = field_path_member(&spec, STR("ipFamilies"));
 
     (void)old;
+    if (r->subresource)
+        validate_status(svc, errs);
     if (!service_has_address(svc) || r->subresource)
         return;
     if (str_eq(svc->spec.ip_family_policy, STR("RequireDualStack")) && ranges->n < 2)
