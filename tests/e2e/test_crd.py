@@ -667,3 +667,146 @@ def test_kubectl_explains_and_applies(raw, kubectl):
     del body["spec"]["sizes"]
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=body)
     assert "no changes" not in kubectl.run("diff", "-f", "-", stdin=json.dumps(body)).stdout
+
+
+# --- columns, selectors, ownership ---
+
+def table(raw, path, **query):
+    accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    return raw.get(path, headers={"Accept": accept}, **query).json()
+
+
+def test_printer_columns(raw, kubectl):
+    k = Kind(raw, spec_schema(
+        size={"type": "integer"}, ratio={"type": "number"}, on={"type": "boolean"},
+        note={"type": "string"}, when={"type": "string"},
+        conditions={"type": "array", "items": {"type": "object", "properties": {
+            "type": {"type": "string"}, "status": {"type": "string"}}}}),
+        additionalPrinterColumns=[
+            {"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "How large"},
+            {"name": "Ratio", "type": "number", "jsonPath": ".spec.ratio"},
+            {"name": "On", "type": "boolean", "jsonPath": ".spec.on"},
+            {"name": "Ready", "type": "string",
+             "jsonPath": '.spec.conditions[?(@.type=="Ready")].status'},
+            {"name": "Note", "type": "string", "jsonPath": ".spec.note", "priority": 1},
+            {"name": "When", "type": "date", "jsonPath": ".spec.when"},
+            {"name": "Wrong", "type": "integer", "jsonPath": ".spec.note"},
+            {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]).create()
+    k.post("a", {"size": 3, "ratio": 1.5, "on": True, "note": "n", "when": "2000-01-01T00:00:00Z",
+                 "conditions": [{"type": "Other", "status": "?"}, {"type": "Ready", "status": "True"}]})
+    k.post("b", {"when": "nonsense"})
+    t = table(raw, k.path())
+    assert [(c["name"], c["type"], c["priority"]) for c in t["columnDefinitions"]] == [
+        ("Name", "string", 0), ("Size", "integer", 0), ("Ratio", "number", 0), ("On", "boolean", 0),
+        ("Ready", "string", 0), ("Note", "string", 1), ("When", "date", 0), ("Wrong", "integer", 0),
+        ("Age", "date", 0)]
+    assert t["columnDefinitions"][1]["description"] == "How large"
+    a, b = (r["cells"] for r in t["rows"])
+    assert a[:6] == ["a", 3, 1.5, True, "True", "n"] and a[6].endswith("y") and a[7] is None
+    assert b[:8] == ["b", None, None, None, None, None, "<invalid>", None]
+    head, line, _ = kubectl("get", k.plural).splitlines()
+    assert head.split() == ["NAME", "SIZE", "RATIO", "ON", "READY", "WHEN", "WRONG", "AGE"]
+    assert line.split()[:5] == ["a", "3", "1.5", "true", "True"]
+    assert "NOTE" in kubectl("get", k.plural, "-o", "wide")
+    plain = Kind(raw).create()
+    plain.post("a", {})
+    assert [c["name"] for c in table(raw, plain.path())["columnDefinitions"]] == ["Name", "Age"]
+
+
+def test_selectable_fields(raw):
+    k = Kind(raw, selectableFields=[{"jsonPath": ".spec.color"}, {"jsonPath": ".spec.size"}]).create()
+    k.post("a", {"size": 1})
+    k.post("b", {"size": 2, "color": "green"})
+
+    def names(selector):
+        got = raw.get(k.path(), fieldSelector=selector)
+        assert got.status == 200, got
+        return [o["metadata"]["name"] for o in got.json()["items"]]
+
+    assert names("spec.color=red") == ["a"] and names("spec.color!=red") == ["b"]
+    assert names("spec.size=2,spec.color=green") == ["b"] and names("spec.size=3") == []
+    refused = raw.get(k.path(), fieldSelector="spec.note=x")
+    assert refused.status == 400 and "field label not supported: spec.note" in refused.json()["message"]
+    with raw.watch(k.path(), fieldSelector="spec.color=green") as w:
+        assert w.next()["object"]["metadata"]["name"] == "b"
+        raw.patch(k.path("a"), {"spec": {"color": "green"}})
+        raw.patch(k.path("b"), {"spec": {"color": "red"}})
+        raw.delete(k.path("a"))
+        events = w.take(3)
+        assert [(e["type"], e["object"]["metadata"]["name"]) for e in events] == [
+            ("ADDED", "a"), ("DELETED", "b"), ("DELETED", "a")]
+    assert raw.delete(k.path(), fieldSelector="spec.color=red").status == 200
+    assert raw.get(k.path()).json()["items"] == []
+
+
+def test_a_field_that_becomes_selectable(raw):
+    k = Kind(raw).create()
+    k.post("old", {"size": 1})
+    k.post("other", {"size": 2})
+
+    def select(crd):
+        crd["spec"]["versions"][0]["selectableFields"] = [{"jsonPath": ".spec.size"}]
+
+    k.update(select)
+    wait(lambda: raw.get(k.path(), fieldSelector="spec.size=1").status == 200)
+    items = raw.get(k.path(), fieldSelector="spec.size=1").json()["items"]
+    assert [o["metadata"]["name"] for o in items] == ["old"]
+
+
+def apply(raw, path, body, manager, code=200, **query):
+    got = raw.request("PATCH", path, json.dumps(body),
+                      {"Content-Type": "application/apply-patch+yaml"}, fieldManager=manager, **query)
+    assert got.status == code, got
+    return got.json()
+
+
+def test_apply(raw):
+    k = Kind(raw, subresources={"status": {}}).create()
+    one = k.path("a")
+    made = apply(raw, one, k.object("a", {"size": 1, "ports": [{"name": "x", "port": 1}]}), "one", 201)
+    assert made["spec"]["ports"] == [{"name": "x", "port": 1, "protocol": "TCP"}]
+    entry = made["metadata"]["managedFields"][0]
+    assert (entry["manager"], entry["operation"], entry["apiVersion"]) == (
+        "one", "Apply", f"{k.group}/v1")
+    assert entry["fieldsV1"] == {"f:spec": {"f:ports": {'k:{"name":"x"}': {
+        ".": {}, "f:name": {}, "f:port": {}}}, "f:size": {}}}
+    both = apply(raw, one, k.object("a", {"ports": [{"name": "y", "port": 2}], "tags": ["t"]}), "two")
+    assert [p["name"] for p in both["spec"]["ports"]] == ["x", "y"]
+    conflict = apply(raw, one, k.object("a", {"size": 2}), "two", 409)
+    assert 'conflict with "one": .spec.size' in conflict["message"]
+    forced = apply(raw, one, k.object("a", {"size": 2}), "two", force="true")
+    assert forced["spec"]["size"] == 2 and "tags" not in forced["spec"]
+    assert [p["name"] for p in forced["spec"]["ports"]] == ["x"]
+    gone = apply(raw, one, k.object("a", {}), "one")
+    assert "ports" not in gone["spec"]
+    before = gone["metadata"]["resourceVersion"]
+    assert apply(raw, one, k.object("a", {}), "one")["metadata"]["resourceVersion"] == before
+    wrong = apply(raw, one, k.object("a", {"nope": 1}), "one", 500)
+    assert ".spec.nope: field not declared in schema" in wrong["message"]
+    status = apply(raw, one + "/status", {**k.object("a"), "status": {"phase": "Ready"}}, "ctl")
+    assert status["status"] == {"phase": "Ready"}
+    assert {(e["manager"], e.get("subresource")) for e in status["metadata"]["managedFields"]} >= {
+        ("ctl", "status")}
+    updated = raw.patch(one, {"spec": {"any": "10%"}}, headers={"User-Agent": "third/1"}).json()
+    third = [e for e in updated["metadata"]["managedFields"] if e["manager"] == "third"]
+    assert third[0]["operation"] == "Update" and third[0]["fieldsV1"] == {"f:spec": {"f:any": {}}}
+
+
+def test_kubectl_watches(raw, kubectl):
+    k = Kind(raw).create()
+    k.post("a", {"size": 1})
+    out = kubectl.run("get", k.plural, "-w", "--request-timeout=2s").stdout
+    assert out.splitlines()[0].split() == ["NAME", "AGE"] and out.splitlines()[1].split()[0] == "a"
+    kubectl("wait", f"crd/{k.name}", "--for=condition=Established", "--timeout=10s")
+
+
+def test_embedded_resources(raw):
+    k = Kind(raw, spec_schema(template={
+        "type": "object", "x-kubernetes-embedded-resource": True,
+        "x-kubernetes-preserve-unknown-fields": True})).create()
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "labels": {"a": "b"}},
+           "spec": {"anything": [1, 2]}}
+    assert k.post("a", {"template": pod})["spec"]["template"] == pod
+    causes = k.post("b", {"template": {"metadata": {"name": "a b"}}}, code=422)["details"]["causes"]
+    fields = {c["field"] for c in causes}
+    assert {"spec.template.apiVersion", "spec.template.kind"} <= fields

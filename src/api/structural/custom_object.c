@@ -8,6 +8,7 @@
 #include "api/structural/custom_resource.h"
 #include "api/structural/json_path.h"
 #include "api/structural/structural.h"
+#include "api/structural/structural_embedded.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -169,6 +170,7 @@ int custom_object_settle(struct arena *a, const struct custom_resource *c, struc
         return r;
     structural_prune(a, &tree, c->schema, unknown, arg);
     structural_default(a, &tree, c->schema);
+    structural_embedded_settle(a, &tree, c->schema);
     from_tree(a, &tree, o);
     return arena_is_over(a) ? err_set(err, ERR_TOO_LARGE, "the object takes too much memory") : 0;
 }
@@ -325,4 +327,6 @@ void custom_object_validate(struct arena *a, const struct custom_resource *c, st
         validate_status(c, &tree, was, errs);
     else
         structural_validate(&tree, was, c->schema, NULL, errs);
+    if (!status_only)
+        structural_embedded_validate(&tree, c->schema, NULL, errs);
 }

@@ -14,6 +14,8 @@
 
 typedef const struct apiextensions_v1_json_schema_props props;
 
+enum { FLAGS_OF_BELOW = STRUCTURAL_HAS_DEFAULTS | STRUCTURAL_HAS_EMBEDDED };
+
 struct compiler {
     struct arena *arena;
     struct err *err;
@@ -210,7 +212,7 @@ static unsigned flags_of(props *p)
     if (p->x_kubernetes_preserve_unknown_fields && *p->x_kubernetes_preserve_unknown_fields)
         f |= STRUCTURAL_PRESERVES;
     if (p->x_kubernetes_embedded_resource)
-        f |= STRUCTURAL_EMBEDDED;
+        f |= STRUCTURAL_EMBEDDED | STRUCTURAL_HAS_EMBEDDED;
     if (p->x_kubernetes_int_or_string)
         f |= STRUCTURAL_INT_OR_STRING;
     if (p->additional_properties.type == SCHEMA_OR_BOOL && p->additional_properties.allows)
@@ -239,7 +241,7 @@ static int compile_properties(struct compiler *c, props *p, int depth, struct st
         if (r < 0)
             return r;
         s->properties[i].name = str_dup(c->arena, p->properties.items[i].key);
-        s->flags |= s->properties[i].schema->flags & STRUCTURAL_HAS_DEFAULTS;
+        s->flags |= s->properties[i].schema->flags & FLAGS_OF_BELOW;
     }
     return 0;
 }
@@ -286,9 +288,9 @@ static int compile(struct compiler *c, props *p, int depth, struct structural *s
     if (r >= 0)
         r = compile_checks(c, p, depth, s);
     if (r >= 0 && s->additional)
-        s->flags |= s->additional->flags & STRUCTURAL_HAS_DEFAULTS;
+        s->flags |= s->additional->flags & FLAGS_OF_BELOW;
     if (r >= 0 && s->items)
-        s->flags |= s->items->flags & STRUCTURAL_HAS_DEFAULTS;
+        s->flags |= s->items->flags & FLAGS_OF_BELOW;
     return r;
 }
 

@@ -42,6 +42,7 @@ enum structural_flags {
     STRUCTURAL_LIST_MAP = 1 << 6,       /* x-kubernetes-list-type: map, by list_keys */
     STRUCTURAL_ATOMIC = 1 << 7,         /* a list or a map that is owned as a whole */
     STRUCTURAL_HAS_DEFAULTS = 1 << 8,   /* here or below */
+    STRUCTURAL_HAS_EMBEDDED = 1 << 10,  /* the same */
     STRUCTURAL_HAS_EXPRESSIONS = 1 << 9 /* x-kubernetes-validations, here */
 };
 

@@ -1,0 +1,14 @@
+/* Objects within objects (x-kubernetes-embedded-resource): their apiVersion, kind and metadata are
+ * as those of every object. */
+#pragma once
+
+struct arena;
+struct field_errors;
+struct field_path;
+struct structural;
+struct value;
+
+/* Metadata of embedded objects loses what metadata does not have. */
+void structural_embedded_settle(struct arena *a, struct value *v, const struct structural *s);
+void structural_embedded_validate(struct value *v, const struct structural *s,
+                                  const struct field_path *path, struct field_errors *errs);
