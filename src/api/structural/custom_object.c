@@ -82,10 +82,17 @@ bool custom_object_differs(struct object x, struct object y, struct str except)
 
 int custom_object_tree(struct arena *a, struct object o, struct value *ret, struct err *err)
 {
+    struct meta_v1_object_meta *meta = object_meta(o);
+    void *managers = meta->managed_fields.items;
+    uint32_t n = meta->managed_fields.len;
     struct buf b = { 0 };
 
+    meta->managed_fields.items = NULL;
+    meta->managed_fields.len = 0;
     buf_init_arena(&b, a, 1024);
     object_json_encode(&b, o, NULL);
+    meta->managed_fields.items = managers;
+    meta->managed_fields.len = n;
     return value_parse(a, buf_str(&b), ret, NULL, err);
 }
 

@@ -9,11 +9,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/macros.h"
 #include "codec/value.h"
 
 typedef const struct apiextensions_v1_json_schema_props props;
 
+enum { SLOTS_FROM = 16 }; /* as many properties are looked up by hash */
 enum { FLAGS_OF_BELOW = STRUCTURAL_HAS_DEFAULTS | STRUCTURAL_HAS_EMBEDDED };
 
 struct compiler {
@@ -229,6 +231,24 @@ static unsigned flags_of(props *p)
     return f;
 }
 
+static void fill_slots(struct arena *a, struct structural *s)
+{
+    uint32_t *slots;
+    size_t at;
+
+    if (s->n_properties < SLOTS_FROM)
+        return;
+    for (s->n_slots = SLOTS_FROM; s->n_slots < s->n_properties * 2;)
+        s->n_slots *= 2;
+    slots = ARENA_NEW_ARRAY(a, uint32_t, s->n_slots);
+    for (size_t i = 0; i < s->n_properties; i++) {
+        for (at = hash_str(s->properties[i].name) & (s->n_slots - 1); slots[at];)
+            at = (at + 1) & (s->n_slots - 1);
+        slots[at] = (uint32_t)i + 1;
+    }
+    s->slots = slots;
+}
+
 static int compile_properties(struct compiler *c, props *p, int depth, struct structural *s)
 {
     if (!p->properties.len)
@@ -243,6 +263,7 @@ static int compile_properties(struct compiler *c, props *p, int depth, struct st
         s->properties[i].name = str_dup(c->arena, p->properties.items[i].key);
         s->flags |= s->properties[i].schema->flags & FLAGS_OF_BELOW;
     }
+    fill_slots(c->arena, s);
     return 0;
 }
 
@@ -376,11 +397,26 @@ int structural_compile(struct arena *a, props *p, const struct structural **ret,
 
 /* --- members --- */
 
+static const struct structural *by_slot(const struct structural *s, struct str name)
+{
+    size_t at = hash_str(name) & (s->n_slots - 1);
+
+    for (; s->slots[at]; at = (at + 1) & (s->n_slots - 1)) {
+        const struct structural_property *p = &s->properties[s->slots[at] - 1];
+
+        if (str_eq(p->name, name))
+            return p->schema;
+    }
+    return NULL;
+}
+
 /* Names come sorted: maps are. */
 const struct structural *structural_property(const struct structural *s, struct str name)
 {
     size_t low = 0, high = s->n_properties;
 
+    if (s->slots)
+        return by_slot(s, name);
     while (low < high) {
         size_t at = (low + high) / 2;
         int c = str_cmp(s->properties[at].name, name);

@@ -51,6 +51,8 @@ struct structural {
     unsigned flags;                         /* enum structural_flags */
     struct structural_property *properties; /* sorted by name */
     size_t n_properties;
+    const uint32_t *slots; /* by hash of the name: its place + 1; NULL: they are few */
+    size_t n_slots;        /* a power of two */
     const struct structural
         *additional; /* of other members; NULL: there are none (but see flags) */
     const struct structural *items;
