@@ -82,7 +82,8 @@ void custom_object_set_member(struct arena *a, struct object o, struct str name,
 /* Do members other than `except` differ? */
 bool custom_object_differs(struct object a, struct object b, struct str except);
 
-/* The object as a tree, without its managedFields, which no schema, column or selector speaks of. */
+/* The object as a tree, without its managedFields, which no schema, column or selector speaks of.
+ */
 int custom_object_tree(struct arena *a, struct object o, struct value *ret, struct err *err);
 /* Members are pruned and defaulted by the version's schema, nulls settled, and printed in one form.
  * unknown (may be NULL) hears the path of each member that is dropped, duplicate of each that was
