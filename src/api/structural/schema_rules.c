@@ -559,17 +559,18 @@ static void check_list_type(props *s, path_t *p, struct field_errors *errs)
 {
     static const struct str types[] = { STR_INIT("atomic"), STR_INIT("set"), STR_INIT("map") };
     struct field_path at = child(p, "x-kubernetes-list-type");
-    struct str type = s->x_kubernetes_list_type;
+    bool given = s->x_kubernetes_list_type.p;
+    struct str type = given ? s->x_kubernetes_list_type : STR("");
 
-    if (type.p && !s->type.len)
+    if (given && !s->type.len)
         require(errs, p, "type", "must be array if x-kubernetes-list-type is specified");
-    else if (type.p && !str_eq(s->type, STR("array")))
+    else if (given && !str_eq(s->type, STR("array")))
         invalid(errs, p, "type", s->type, "must be array if x-kubernetes-list-type is specified");
     else if (str_eq(type, STR("set")))
         check_set(s, p, errs);
-    if (type.p && !is_contained(types, ARRAY_LEN(types), type))
+    if (given && !is_contained(types, ARRAY_LEN(types), type))
         field_errors_add_unsupported(errs, &at, type, types, ARRAY_LEN(types));
-    if (s->x_kubernetes_list_map_keys.len && !type.p)
+    if (s->x_kubernetes_list_map_keys.len && !given)
         require(errs, p, "x-kubernetes-list-type",
                 "must be map if x-kubernetes-list-map-keys is non-empty");
     else if (s->x_kubernetes_list_map_keys.len && !str_eq(type, STR("map")))
