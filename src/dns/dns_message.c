@@ -216,13 +216,14 @@ static void note_question(struct dns_answer *a)
 /* With a pointer to the longest end of it that stands in the message. */
 static void put_wire(struct dns_answer *a, struct str wire)
 {
-    size_t i = 0;
+    size_t i = 0, known;
 
     note_question(a);
+    known = a->n_names; /* those of this name are not whole yet */
     while (wire.p[i]) {
         unsigned char n = (unsigned char)wire.p[i];
 
-        for (size_t k = 0; k < a->n_names; k++)
+        for (size_t k = 0; k < known; k++)
             if (is_name_at(a, a->names[k], str_tail(wire, i))) {
                 put16(a->out, 0xc000U | a->names[k]);
                 return;

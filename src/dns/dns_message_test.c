@@ -162,3 +162,20 @@ Test(dns_message, the_version_of_edns_is_checked)
     cr_expect_eq(out.p[3] & 0x0f, 0);
     cr_expect_eq(out.p[out.len - 6], 1, "the rest of the code is in the record of EDNS");
 }
+
+Test(dns_message, a_name_does_not_point_into_itself)
+{
+    CLEANUP(buf_done) struct buf out = { 0 };
+    struct dns_answer a;
+    struct dns_query q;
+    char name[DNS_NAME_BYTES];
+    size_t at;
+
+    cr_assert_eq(dns_query_parse(message(QUESTION, sizeof(QUESTION) - 1), &q), DNS_NOERROR);
+    dns_answer_begin(&a, &out, &q, 512);
+    at = out.len + 12;
+    dns_answer_name(&a, DNS_ANSWER, STR_NULL, 5, DNS_CNAME, STR("a.a.a.b.a"));
+    cr_assert(dns_name_read(buf_str(&out), &at, name));
+    cr_expect_str_eq(name, "a.a.a.b.a");
+    dns_answer_end(&a, &q, DNS_NOERROR, true);
+}
