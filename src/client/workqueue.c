@@ -220,6 +220,8 @@ void workqueue_done(struct workqueue *q, struct str key)
         make_ready(q, i);
     }
     drop_if_idle(q, i);
+    if (q->n_ready) /* whoever was too busy for what is ready may have room now */
+        loop_task_post(q->loop, &q->announce);
 }
 
 size_t workqueue_len(const struct workqueue *q)

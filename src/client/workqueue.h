@@ -12,7 +12,8 @@
 struct loop;
 struct workqueue;
 
-/* Runs at the end of a turn in which something became ready; takes what it wants with get(). */
+/* Runs at the end of a turn in which something became ready, or work was done while something was;
+ * takes what it wants with get(). */
 typedef void workqueue_ready_fn(void *arg);
 
 enum { WORKQUEUE_BASE_DELAY_MS = 5, WORKQUEUE_MAX_DELAY_MS = 1000000 };

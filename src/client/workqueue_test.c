@@ -92,6 +92,26 @@ Test(workqueue, announces_once_a_turn)
     end(&f);
 }
 
+Test(workqueue, announces_what_was_left_when_work_is_done)
+{
+    struct fixture f;
+
+    begin(&f);
+    workqueue_add(f.q, STR("a"));
+    workqueue_add(f.q, STR("b"));
+    loop_turn(f.loop);
+    cr_assert_eq(f.announced, 1);
+    cr_assert(takes(&f, STR("a"))); /* there are hands for one alone */
+    workqueue_done(f.q, STR("a"));
+    loop_turn(f.loop);
+    cr_assert_eq(f.announced, 2);
+    cr_assert(takes(&f, STR("b")));
+    workqueue_done(f.q, STR("b"));
+    loop_turn(f.loop);
+    cr_assert_eq(f.announced, 2);
+    end(&f);
+}
+
 Test(workqueue, waits_for_the_earliest_delay)
 {
     struct fixture f;

@@ -340,6 +340,18 @@ def test_what_is_owned_goes_with_its_owner(cluster, namespace, policy):
     await_state(core.list_namespaced_pod, lambda s: not s, namespace)
 
 
+def test_more_dependents_than_workers_go(cluster, namespace):
+    core = client.CoreV1Api(cluster)
+    owner = core.create_namespaced_config_map(namespace, {"metadata": {"name": "owner"}})
+    ref = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.metadata.uid}
+    for i in range(60):
+        core.create_namespaced_secret(namespace, {"metadata": {"name": f"s{i}", "ownerReferences": [
+            {**ref, "blockOwnerDeletion": True}]}})
+    core.delete_namespaced_config_map("owner", namespace, propagation_policy="Foreground")
+    await_state(core.list_namespaced_secret, lambda s: not s, namespace)
+    await_state(core.list_namespaced_config_map, lambda s: "owner" not in s, namespace)
+
+
 def test_orphans_stay_and_are_adopted(cluster, namespace):
     core, apps = client.CoreV1Api(cluster), client.AppsV1Api(cluster)
     apps.create_namespaced_deployment(namespace, deployment())
