@@ -8,6 +8,7 @@
 #include "api/schema.h"
 #include "api/structural/custom_resource.h"
 #include "api/structural/custom_table.h"
+#include "api/structural/definition_rules.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -47,15 +48,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                    STR("v1"), STR("CustomResourceDefinition"));
     CLEANUP(arena_done) struct arena a = { 0 };
     struct custom_definition *d;
+    struct field_errors errs;
     struct str crd, object;
     struct object o;
     struct err err = { 0 };
 
     arena_init(&a, (size_t)16 << 20);
     if (!str_cut(str_n((const char *)data, size), 0, &crd, &object) ||
-        object_json_decode(&a, &schema_builtin, t, crd, &o, NULL, &err) < 0 ||
-        custom_definition_new(o, &d, &err) < 0)
+        object_json_decode(&a, &schema_builtin, t, crd, &o, NULL, &err) < 0)
         return 0;
+    field_errors_init(&errs, &a);
+    definition_rules_check(o, (struct object){ 0 }, false, &errs);
+    if (custom_definition_new(o, &d, &err) < 0) {
+        if (!errs.len && err.code == ERR_INVALID)
+            abort(); /* what the rules let through compiles */
+        return 0;
+    }
     for (size_t i = 0; i < d->n_versions; i++)
         use(&a, &d->versions[i], object);
     custom_definition_unref(d);

@@ -80,42 +80,9 @@ static condition_t condition(const char *type, bool status, const char *reason, 
 
 /* --- names --- */
 
-struct taken {
-    const crd_t *self;
-    struct str name;
-    bool kinds; /* of kinds, else of resources */
-    bool found;
-};
-
-static bool has_name(const names_t *n, bool kinds, struct str name)
-{
-    bool found = kinds ? str_eq(n->kind, name) || str_eq(n->list_kind, name)
-                       : str_eq(n->plural, name) || str_eq(n->singular, name);
-
-    for (uint32_t i = 0; !kinds && i < n->short_names.len; i++)
-        found |= str_eq(n->short_names.items[i], name);
-    return found;
-}
-
-static int look(struct object o, void *arg)
-{
-    struct taken *t = arg;
-    const crd_t *other = o.data;
-
-    if (str_eq(other->spec.group, t->self->spec.group))
-        t->found |= has_name(&other->status.accepted_names, t->kinds, t->name);
-    return t->found;
-}
-
-/* Is it somebody's already? What this definition itself has claimed counts, as upstream's does. */
 static bool is_taken(const struct definition_facts *f, const crd_t *d, bool kinds, struct str name)
 {
-    const struct stored_reader reader = { &f->server->registry, f->snapshot, f->arena };
-    struct taken t = { .self = d, .name = name, .kinds = kinds };
-    struct err err;
-
-    (void)stored_read_each(&reader, crd_row(), STR(""), look, &t, &err); /* unread: not taken */
-    return t.found;
+    return f->is_taken(f->arg, d->spec.group, kinds, name);
 }
 
 static void check_name(const struct definition_facts *f, const crd_t *d, bool kinds,
@@ -294,6 +261,12 @@ void definition_status_update(const struct definition_facts *f, struct object o,
     }
     *ret_conflict = accept_names(f, d);
     check_approval(f, d);
+    if (f->failure.p) {
+        set_condition(
+            f->arena, d, f->now_s,
+            condition("NonStructuralSchema", true, "Violations", str_dup(f->arena, f->failure)));
+        return;
+    }
     /* A step later, when the definition is served: whoever sees this may use it. */
     if (accepted && is_true(d, STR("NamesAccepted")) && !is_true(d, STR("Established")))
         set_condition(f->arena, d, f->now_s,
@@ -422,16 +395,10 @@ static void submit(struct definition_writer *w)
     store_submit(w->server->store, &w->txn);
 }
 
-bool definition_writer_run(struct definition_writer *w, struct store_snapshot *snapshot,
-                           const struct store_object *so, bool is_cleaned)
+bool definition_writer_run(struct definition_writer *w, const struct store_object *so,
+                           const struct definition_facts *facts)
 {
-    struct definition_facts f = {
-        .server = w->server,
-        .snapshot = snapshot,
-        .arena = &w->arena,
-        .is_cleaned = is_cleaned,
-        .now_s = clock_wall_s(w->server->clock),
-    };
+    struct definition_facts f = *facts;
     const struct meta_v1_object_meta *meta;
     struct object before, o;
     bool conflict = false;
@@ -439,6 +406,8 @@ bool definition_writer_run(struct definition_writer *w, struct store_snapshot *s
 
     if (w->is_busy)
         return false;
+    f.arena = &w->arena;
+    f.now_s = clock_wall_s(w->server->clock);
     arena_reset(&w->arena);
     w->mutation = (struct store_mutation){
         .op = STORE_PUT,

@@ -12,18 +12,19 @@ struct arena;
 struct definition_writer;
 struct loop;
 struct store_object;
-struct store_snapshot;
 
 #define CRD_FINALIZER "customresourcecleanup.apiextensions.k8s.io"
 
-/* --- the decision, on a decoded definition that is changed in place; everything else is looked up
- * in the snapshot --- */
+/* --- the decision, on a decoded definition that is changed in place --- */
 
 struct definition_facts {
-    struct apiserver *server;
-    struct store_snapshot *snapshot;
     struct arena *arena;
-    bool is_cleaned; /* it goes, and no object of it is left */
+    /* Has some definition of the group had that name accepted, of a kind or of a resource? What
+     * this one itself has claimed counts, as upstream's does. */
+    bool (*is_taken)(void *arg, struct str group, bool kinds, struct str name);
+    void *arg;
+    bool is_cleaned;    /* it goes, and no object of it is left */
+    struct str failure; /* why it cannot be served; unset: it can */
     int64_t now_s;
 };
 
@@ -42,7 +43,7 @@ void definition_status_stored_versions(struct arena *a, struct object crd);
 struct definition_writer *definition_writer_new(struct apiserver *s, struct loop *l,
                                                 void (*settled)(void *arg), void *arg);
 void definition_writer_release(struct definition_writer *w); /* accepts NULL */
-/* Looks what is to be written of the stored definition, and starts that. True: nothing, and nothing
- * will be until it changes. */
-bool definition_writer_run(struct definition_writer *w, struct store_snapshot *snapshot,
-                           const struct store_object *so, bool is_cleaned);
+/* Looks what is to be written of the stored definition, and starts that; arena and time of the
+ * facts are the writer's. True: nothing, and nothing will be until it changes. */
+bool definition_writer_run(struct definition_writer *w, const struct store_object *so,
+                           const struct definition_facts *facts);

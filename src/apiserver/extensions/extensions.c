@@ -17,6 +17,7 @@
 #include "apiserver/registry/stored_object.h"
 #include "apiserver/registry/stored_read.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -31,9 +32,14 @@ struct entry {
     uint64_t revision;
     bool seen;                            /* by the pass that runs */
     bool is_settled;                      /* nothing is to be written of it until it changes */
-    struct custom_definition *definition; /* NULL: it does not compile */
-    struct definition_writer *writer;     /* its status on its way to the store */
-    struct definition_cleanup *cleanup;   /* its objects are being deleted */
+    struct custom_definition *definition; /* NULL: it does not compile, failure says why */
+    struct str failure;                   /* in names_arena */
+    struct arena names_arena;
+    struct str group;
+    struct str resources[2], kinds[2];  /* names that were accepted */
+    struct str short_names;             /* separated by spaces */
+    struct definition_writer *writer;   /* its status on its way to the store */
+    struct definition_cleanup *cleanup; /* its objects are being deleted */
 };
 
 struct extensions {
@@ -41,8 +47,7 @@ struct extensions {
     struct loop *loop;
     struct loop_task rebuild; /* once a turn, however many changes came */
     struct store_watch *watch;
-    struct map entries;              /* by name */
-    struct store_snapshot *snapshot; /* of the pass that runs */
+    struct map entries; /* by name */
     /* A lock and no message: every request on every loop reads the pointer, for some
      * nanoseconds. */
     pthread_mutex_t lock;
@@ -274,6 +279,7 @@ static void entry_free(struct entry *e)
     definition_cleanup_stop(e->cleanup);
     definition_writer_release(e->writer);
     custom_definition_unref(e->definition);
+    arena_done(&e->names_arena);
     mem_free(e->text);
     mem_free(e);
 }
@@ -310,6 +316,7 @@ static void compile(struct extensions *x, struct entry *e, struct object crd)
                     KV("reason", (const char *)err.text));
         custom_definition_unref(e->definition);
         e->definition = NULL;
+        e->failure = str_dup(&e->names_arena, str_from_cstr(err.text));
         return;
     }
     if (is_same(e->definition, d)) {
@@ -320,6 +327,9 @@ static void compile(struct extensions *x, struct entry *e, struct object crd)
         LOG_ERROR("no storage for a custom resource", KV("name", e->name),
                   KV("reason", (const char *)err.text));
         custom_definition_unref(d);
+        custom_definition_unref(e->definition);
+        e->definition = NULL;
+        e->failure = str_dup(&e->names_arena, str_from_cstr(err.text));
         return;
     }
     custom_definition_unref(e->definition);
@@ -346,6 +356,52 @@ static void on_settled(void *arg)
     loop_task_post(x->loop, &x->rebuild);
 }
 
+static void note_names(struct entry *e, struct object o)
+{
+    const struct apiextensions_v1_custom_resource_definition *crd = o.data;
+    const struct apiextensions_v1_custom_resource_definition_names *n = &crd->status.accepted_names;
+    struct arena *a = &e->names_arena;
+    struct buf b = { 0 };
+
+    arena_reset(a);
+    buf_init_arena(&b, a, 64);
+    for (uint32_t i = 0; i < n->short_names.len; i++)
+        buf_printf(&b, "%s%.*s", i ? " " : "", STR_ARG(n->short_names.items[i]));
+    e->short_names = buf_str(&b);
+    e->group = str_dup(a, crd->spec.group);
+    e->resources[0] = str_dup(a, n->plural);
+    e->resources[1] = str_dup(a, n->singular);
+    e->kinds[0] = str_dup(a, n->kind);
+    e->kinds[1] = str_dup(a, n->list_kind);
+    e->failure = STR_NULL;
+}
+
+static bool has_name(const struct entry *e, bool kinds, struct str name)
+{
+    const struct str *names = kinds ? e->kinds : e->resources;
+    struct str rest = kinds ? STR_NULL : e->short_names, word;
+
+    if (str_eq(names[0], name) || str_eq(names[1], name))
+        return true;
+    while (rest.len && str_next(&rest, ' ', &word))
+        if (str_eq(word, name))
+            return true;
+    return false;
+}
+
+static bool is_taken(void *arg, struct str group, bool kinds, struct str name)
+{
+    struct extensions *x = arg;
+
+    MAP_FOREACH(e, &x->entries) {
+        const struct entry *entry = e->value;
+
+        if (str_eq(entry->group, group) && has_name(entry, kinds, name))
+            return true;
+    }
+    return false;
+}
+
 /* What is stored now: compiled when it is new, and what is to be written of it. */
 static void look_at(struct extensions *x, const struct store_object *so)
 {
@@ -363,6 +419,7 @@ static void look_at(struct extensions *x, const struct store_object *so)
     }
     e->revision = so->mod_revision;
     e->is_settled = false;
+    note_names(e, crd);
     compile(x, e, crd);
 }
 
@@ -408,6 +465,7 @@ static void bring_on(struct extensions *x, const struct store_object *so)
 {
     struct entry *e = entry_of(x, so->key);
     bool goes = e->definition && e->definition->is_terminating;
+    struct definition_facts facts = { .is_taken = is_taken, .arg = x };
 
     if (e->is_settled)
         return;
@@ -415,9 +473,9 @@ static void bring_on(struct extensions *x, const struct store_object *so)
         e->writer = definition_writer_new(x->server, x->loop, on_settled, x);
     if (goes && !e->cleanup)
         e->cleanup = definition_cleanup_start(x->server, x->loop, e->definition, on_settled, x);
-    e->is_settled = definition_writer_run(e->writer, x->snapshot, so,
-                                          !goes || definition_cleanup_is_done(e->cleanup)) &&
-                    !goes;
+    facts.is_cleaned = !goes || definition_cleanup_is_done(e->cleanup);
+    facts.failure = e->failure;
+    e->is_settled = definition_writer_run(e->writer, so, &facts) && !goes;
 }
 
 static int build(struct extensions *x, struct err *err)
@@ -429,7 +487,6 @@ static int build(struct extensions *x, struct err *err)
         return rc;
     MAP_FOREACH(e, &x->entries)
         ((struct entry *)e->value)->seen = false;
-    x->snapshot = &snapshot;
     rc = each(x, &snapshot, err, look_at);
     if (rc >= 0) {
         collect(x);
