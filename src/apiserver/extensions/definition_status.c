@@ -373,9 +373,10 @@ static void on_stored(struct store_txn *txn, void *arg)
     struct definition_writer *w = arg;
 
     w->is_busy = false;
+    arena_done(&w->arena); /* a definition may be large, and there may be many */
     if (txn->result < 0 && txn->result != ERR_CONFLICT && txn->result != ERR_NOT_FOUND)
         LOG_WARNING("the status of a CustomResourceDefinition was not written",
-                    KV("name", w->mutation.key), KV("reason", err_name(txn->result)));
+                    KV("reason", err_name(txn->result)));
     if (w->is_over)
         writer_free(w);
     else
@@ -395,8 +396,8 @@ static void submit(struct definition_writer *w)
     store_submit(w->server->store, &w->txn);
 }
 
-bool definition_writer_run(struct definition_writer *w, const struct store_object *so,
-                           const struct definition_facts *facts)
+static bool run(struct definition_writer *w, const struct store_object *so,
+                const struct definition_facts *facts)
 {
     struct definition_facts f = *facts;
     const struct meta_v1_object_meta *meta;
@@ -404,11 +405,8 @@ bool definition_writer_run(struct definition_writer *w, const struct store_objec
     bool conflict = false;
     struct err err;
 
-    if (w->is_busy)
-        return false;
     f.arena = &w->arena;
     f.now_s = clock_wall_s(w->server->clock);
-    arena_reset(&w->arena);
     w->mutation = (struct store_mutation){
         .op = STORE_PUT,
         .resource = so->resource,
@@ -431,4 +429,17 @@ bool definition_writer_run(struct definition_writer *w, const struct store_objec
     }
     submit(w);
     return false;
+}
+
+bool definition_writer_run(struct definition_writer *w, const struct store_object *so,
+                           const struct definition_facts *facts)
+{
+    bool settled;
+
+    if (w->is_busy)
+        return false;
+    settled = run(w, so, facts);
+    if (!w->is_busy)
+        arena_done(&w->arena);
+    return settled;
 }

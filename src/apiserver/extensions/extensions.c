@@ -30,7 +30,7 @@ struct entry {
     char *text;
     struct str name; /* text */
     uint64_t revision;
-    bool seen;                            /* by the pass that runs */
+    bool is_dirty;                        /* changed since it was read */
     bool is_settled;                      /* nothing is to be written of it until it changes */
     struct custom_definition *definition; /* NULL: it does not compile, failure says why */
     struct str failure;                   /* in names_arena */
@@ -48,6 +48,7 @@ struct extensions {
     struct loop_task rebuild; /* once a turn, however many changes came */
     struct store_watch *watch;
     struct map entries; /* by name */
+    bool has_missed;    /* changes: everything is read again */
     /* A lock and no message: every request on every loop reads the pointer, for some
      * nanoseconds. */
     pthread_mutex_t lock;
@@ -332,6 +333,10 @@ static void compile(struct extensions *x, struct entry *e, struct object crd)
         e->failure = str_dup(&e->names_arena, str_from_cstr(err.text));
         return;
     }
+    if (e->definition && !str_eq(e->definition->uid, d->uid)) { /* another one of that name */
+        definition_cleanup_stop(e->cleanup);
+        e->cleanup = NULL;
+    }
     custom_definition_unref(e->definition);
     e->definition = d;
 }
@@ -410,7 +415,7 @@ static void look_at(struct extensions *x, const struct store_object *so)
     struct object crd;
     struct err err;
 
-    e->seen = true;
+    e->is_dirty = false;
     if (e->revision == so->mod_revision)
         return;
     if (stored_object_decode(&a, crd_row(), so, &crd, &err) < 0) {
@@ -423,28 +428,8 @@ static void look_at(struct extensions *x, const struct store_object *so)
     compile(x, e, crd);
 }
 
-static void collect(struct extensions *x)
-{
-    struct entry *gone[16];
-    size_t n;
-
-    do {
-        n = 0;
-        MAP_FOREACH(e, &x->entries) {
-            struct entry *entry = e->value;
-
-            if (!entry->seen && n < ARRAY_LEN(gone))
-                gone[n++] = entry;
-        }
-        for (size_t i = 0; i < n; i++) {
-            map_remove(&x->entries, gone[i]->name);
-            entry_free(gone[i]);
-        }
-    } while (n == ARRAY_LEN(gone));
-}
-
-static int each(struct extensions *x, struct store_snapshot *snapshot, struct err *err,
-                void (*fn)(struct extensions *x, const struct store_object *so))
+/* All that there are, after what was missed; who is not among them is still dirty. */
+static int look_at_all(struct extensions *x, struct store_snapshot *snapshot, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     const struct store_range range = {
@@ -455,20 +440,46 @@ static int each(struct extensions *x, struct store_snapshot *snapshot, struct er
     struct store_object so;
     int rc = store_range_begin(snapshot, &a, &range, &cursor, err);
 
+    MAP_FOREACH(e, &x->entries)
+        ((struct entry *)e->value)->is_dirty = true;
     while (rc >= 0 && (rc = store_range_next(cursor, &so, err)) > 0)
-        fn(x, &so);
+        look_at(x, &so);
     return rc;
 }
 
-/* Writes what is missing of its status, and deletes the objects of one that goes. */
-static void bring_on(struct extensions *x, const struct store_object *so)
+static int read_one(struct extensions *x, struct store_snapshot *snapshot, struct entry *e,
+                    struct store_object *ret, struct err *err)
 {
-    struct entry *e = entry_of(x, so->key);
+    return store_get(snapshot, registry_store_id(&x->server->registry, crd_row()), e->name, ret,
+                     err);
+}
+
+static void look_at_changed(struct extensions *x, struct store_snapshot *snapshot)
+{
+    MAP_FOREACH(e, &x->entries) {
+        struct entry *entry = e->value;
+        struct store_object so;
+        struct err err;
+        int rc;
+
+        if (!entry->is_dirty)
+            continue;
+        rc = read_one(x, snapshot, entry, &so, &err);
+        if (rc >= 0) {
+            look_at(x, &so);
+        } else if (rc == ERR_NOT_FOUND) {
+            map_remove(&x->entries, entry->name);
+            entry_free(entry);
+        }
+    }
+}
+
+/* Writes what is missing of its status, and deletes the objects of one that goes. */
+static void bring_on(struct extensions *x, struct entry *e, const struct store_object *so)
+{
     bool goes = e->definition && e->definition->is_terminating;
     struct definition_facts facts = { .is_taken = is_taken, .arg = x };
 
-    if (e->is_settled)
-        return;
     if (!e->writer)
         e->writer = definition_writer_new(x->server, x->loop, on_settled, x);
     if (goes && !e->cleanup)
@@ -478,6 +489,18 @@ static void bring_on(struct extensions *x, const struct store_object *so)
     e->is_settled = definition_writer_run(e->writer, so, &facts) && !goes;
 }
 
+static void bring_all_on(struct extensions *x, struct store_snapshot *snapshot)
+{
+    MAP_FOREACH(e, &x->entries) {
+        struct entry *entry = e->value;
+        struct store_object so;
+        struct err err;
+
+        if (!entry->is_settled && read_one(x, snapshot, entry, &so, &err) >= 0)
+            bring_on(x, entry, &so);
+    }
+}
+
 static int build(struct extensions *x, struct err *err)
 {
     struct store_snapshot snapshot;
@@ -485,13 +508,13 @@ static int build(struct extensions *x, struct err *err)
 
     if (rc < 0)
         return rc;
-    MAP_FOREACH(e, &x->entries)
-        ((struct entry *)e->value)->seen = false;
-    rc = each(x, &snapshot, err, look_at);
+    if (x->has_missed)
+        rc = look_at_all(x, &snapshot, err);
     if (rc >= 0) {
-        collect(x);
+        x->has_missed = false;
+        look_at_changed(x, &snapshot);
         publish(x);
-        rc = each(x, &snapshot, err, bring_on);
+        bring_all_on(x, &snapshot);
     }
     store_snapshot_end(&snapshot);
     return rc;
@@ -505,35 +528,52 @@ static void on_rebuild(struct loop_task *t)
         LOG_ERROR("CustomResourceDefinitions were not read", KV("reason", (const char *)err.text));
 }
 
+static void on_change(struct store_watch *w, void *arg);
+
+static int watch(struct extensions *x, struct err *err)
+{
+    const struct store_watch_options o = {
+        .resource = registry_store_id(&x->server->registry, crd_row()),
+        .prefix = STR(""),
+        .after = store_revision(x->server->store),
+        .max_queued = UINT32_MAX, /* only noted, at once */
+    };
+
+    x->has_missed = true;
+    return store_watch_start(x->server->store, &o, loop_mailbox(x->loop), on_change, x, &x->watch,
+                             err);
+}
+
 static void on_change(struct store_watch *w, void *arg)
 {
     struct extensions *x = arg;
     const struct store_event *e;
+    struct err err;
 
-    while ((e = store_watch_next(w)))
+    while ((e = store_watch_next(w))) {
+        entry_of(x, e->object.key)->is_dirty = true;
         store_event_unref(e);
-    if (store_watch_status(w) < 0)
-        LOG_ERROR("CustomResourceDefinitions are no longer watched",
-                  KV("reason", err_name(store_watch_status(w))));
+    }
+    if (store_watch_status(w) < 0) {
+        store_watch_stop(w);
+        x->watch = NULL;
+        if (watch(x, &err) < 0)
+            LOG_ERROR("CustomResourceDefinitions are no longer watched",
+                      KV("reason", (const char *)err.text));
+    }
     loop_task_post(x->loop, &x->rebuild);
 }
 
 int extensions_new(struct apiserver *s, struct loop *l, struct extensions **ret, struct err *err)
 {
     struct extensions *x = NEW(struct extensions);
-    const struct store_watch_options o = {
-        .resource = registry_store_id(&s->registry, crd_row()),
-        .prefix = STR(""),
-        .after = store_revision(s->store),
-        .max_queued = UINT32_MAX, /* only counted, at once */
-    };
     int rc;
 
     x->server = s;
     x->loop = l;
     pthread_mutex_init(&x->lock, NULL);
     loop_task_init(&x->rebuild, on_rebuild);
-    rc = store_watch_start(s->store, &o, loop_mailbox(l), on_change, x, &x->watch, err);
+    rc = watch(x, err);
     if (rc >= 0)
         rc = build(x, err);
     if (rc < 0) {
