@@ -57,6 +57,10 @@ load() { # arguments of http_load, on the client's processor
     taskset -c "${CLIENT_CPU:-1}" "$B/http_load" "$@"
 }
 
+cpu_ticks() { # of the server, so far
+    awk '{ print $14 + $15 }' "/proc/$APISERVER_PID/stat"
+}
+
 field() { # NAME LINE: the number in name=number
     sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" <<<"$2"
 }
