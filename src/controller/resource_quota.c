@@ -51,8 +51,19 @@ static void enqueue_namespace(struct controller_manager *m, const struct control
 static void map_object(struct controller_manager *m, const struct controller *c,
                        const struct api_object *old, const struct api_object *new)
 {
-    if (!old || !new)
-        enqueue_namespace(m, c, (new ? new : old)->meta->namespace);
+    if (new && !old)
+        enqueue_namespace(m, c, new->meta->namespace);
+    else if (old && !new)
+        enqueue_namespace(m, c, old->meta->namespace);
+}
+
+static void map_changed(struct controller_manager *m, const struct controller *c,
+                        const struct api_object *old, const struct api_object *new)
+{
+    if (old && new)
+        enqueue_namespace(m, c, new->meta->namespace);
+    else
+        map_object(m, c, old, new);
 }
 
 /* A Pod frees what it used when it ends; a resize changes it. */
@@ -61,13 +72,7 @@ static void map_pod(struct controller_manager *m, const struct controller *c,
 {
     if (!old || !new || pod_is_finished(old->o.data) != pod_is_finished(new->o.data) ||
         old->meta->generation != new->meta->generation)
-        enqueue_namespace(m, c, (new ? new : old)->meta->namespace);
-}
-
-static void map_changed(struct controller_manager *m, const struct controller *c,
-                        const struct api_object *old, const struct api_object *new)
-{
-    enqueue_namespace(m, c, (new ? new : old)->meta->namespace);
+        map_changed(m, c, old, new);
 }
 
 static controller_map_fn *map_of(const struct resource *row)
