@@ -218,13 +218,19 @@ def unit_tests(t):
     print("   " + out.strip().splitlines()[-1][:110])
 
 
-def end_to_end_tests(t):
-    """The node agent's own, on control groups v2."""
-    files = "test_kubelet.py test_volumes.py test_up.py"
+def pytest(t, files):
     code, out = t.vm.run("cd tests/e2e && env PINTLE=/root/pintle/build/pintle TOOLS=/root/pintle/build/tools SLOWER=8 "
                          f"PYTHONDONTWRITEBYTECODE=1 python3 -m pytest -p no:cacheprovider -q {files} 2>&1", 3600)
     expect(code == 0, out[-12000:])
     print("   " + out.strip().splitlines()[-1])
+
+
+def tests_of_nodes(t):
+    pytest(t, "test_kubelet.py test_volumes.py test_up.py")
+
+
+def tests_of_clusters(t):
+    pytest(t, "test_cluster.py")
 
 
 def killed_kubelet(t):
@@ -395,7 +401,7 @@ def a_kernel_that_lacks_something(t):
 
 
 STEPS = [boot, nothing_is_missing, make_up, a_second_up_is_refused, make_demo, the_node_port_from_outside, limits,
-         killed_for_memory, exec_and_logs, unit_tests, end_to_end_tests, killed_kubelet, reboot_and_make_up,
+         killed_for_memory, exec_and_logs, unit_tests, tests_of_nodes, tests_of_clusters, killed_kubelet, reboot_and_make_up,
          as_a_program_of_supervisord, as_a_service_of_systemd, reboot_and_systemd, power_cut_1, power_cut_2, power_cut_3,
          make_down, power_cuts_while_starting, a_kernel_that_lacks_something]
 VITAL = [boot, make_up, make_demo]  # nothing can be said without them
