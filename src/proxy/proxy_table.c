@@ -125,11 +125,14 @@ enum { CHAIN_BYTES = 24 };
 
 static void chain_of(const struct proxy_element *e, char ret[CHAIN_BYTES])
 {
-    bool is_np = rows[e->set].key == PORT;
+    bool is_np = rows[e->set].key == PORT, is_near = e->set == PROXY_NEAR || e->set == PROXY_NPNEAR;
 
     switch (e->verdict) {
     case PROXY_PICK:
-        (void)snprintf(ret, CHAIN_BYTES, "%s%spick%u", is_np ? "n" : "", e->is_affine ? "a" : "",
+        (void)snprintf(ret, CHAIN_BYTES, "%s%spick%u", is_np ? "n" : "",
+                       is_near        ? "near_"
+                       : e->is_affine ? "a"
+                                      : "",
                        e->slots);
         break;
     case PROXY_STICK:
@@ -215,6 +218,12 @@ static const char pick_text[] =
     " chain npick# { meta l4proto { tcp, udp } dnat % to"
     " meta l4proto . th dport . numgen random mod # map @npeps; }\n";
 
+static const char near_text[] =
+    " chain near_pick# { meta l4proto { tcp, udp } dnat % to"
+    " % daddr . meta l4proto . th dport . numgen random mod # offset 32768 map @eps; }\n"
+    " chain nnear_pick# { meta l4proto { tcp, udp } dnat % to"
+    " meta l4proto . th dport . numgen random mod # offset 32768 map @npeps; }\n";
+
 /* The second rule of a chain is for clients without an entry, or one of an endpoint that is gone.
  */
 static const char affine_text[] =
@@ -261,6 +270,22 @@ static const char hooks_text[] =
     " chain input { type filter hook input priority 0; jump refusals;\n"
     "  fib daddr type local meta l4proto . th dport vmap @nprefuse; }\n";
 
+/* Pods, and who is on the node itself: `then` for these. */
+static void print_for_near(struct buf *b, const struct proxy_layout *l, bool is_v6,
+                           const char *then)
+{
+    char text[IP_PREFIX_TEXT_BYTES];
+
+    for (size_t i = 0; i < l->n_cidrs; i++) {
+        if ((l->cidrs[i].ip.family == AF_INET6) != is_v6)
+            continue;
+        buf_printf(b, "  %s saddr %s ", is_v6 ? "ip6" : "ip", ip_prefix_print(&l->cidrs[i], text));
+        print_template(b, then, is_v6, 0);
+    }
+    buf_append_lit(b, "  fib saddr type local ");
+    print_template(b, then, is_v6, 0);
+}
+
 static void print_hooks(struct buf *b, const struct proxy_layout *l, bool is_v6)
 {
     buf_printf(b,
@@ -268,14 +293,18 @@ static void print_hooks(struct buf *b, const struct proxy_layout *l, bool is_v6)
                " reject with %s port-unreachable; }\n"
                " chain services {\n",
                is_v6 ? "icmpv6" : "icmp");
+    print_for_near(b, l, is_v6, "% daddr . meta l4proto . th dport vmap @near\n");
     buf_printf(b,
                "  %s daddr . meta l4proto . th dport @masq meta mark set meta mark | 0x%x\n"
                "  %s daddr . meta l4proto . th dport vmap @svc\n"
-               "  fib daddr type != local return\n  %s return\n"
+               "  fib daddr type != local return\n  %s return\n",
+               is_v6 ? "ip6" : "ip", MARK, is_v6 ? "ip6" : "ip",
+               is_v6 ? "ip6 daddr ::1" : "ip daddr 127.0.0.0/8");
+    print_for_near(b, l, is_v6, "meta l4proto . th dport vmap @npnear\n");
+    buf_printf(b,
                "  meta l4proto . th dport @npmasq meta mark set meta mark | 0x%x\n"
                "  meta l4proto . th dport vmap @np\n }\n",
-               is_v6 ? "ip6" : "ip", MARK, is_v6 ? "ip6" : "ip",
-               is_v6 ? "ip6 daddr ::1" : "ip daddr 127.0.0.0/8", MARK);
+               MARK);
     print_template(b, hooks_text, is_v6, 0);
     print_template(b,
                    " chain postrouting { type nat hook postrouting priority srcnat;\n"
@@ -318,6 +347,7 @@ static void print_family(struct buf *b, const struct proxy_layout *l, bool is_v6
         print_template(b, stick_text, is_v6, l->timeouts_s[i]);
     for (unsigned n = 1; n <= PROXY_MAX_SLOTS; n = n < PROXY_MAX_EXACT ? n + 1 : n * 2) {
         print_template(b, pick_text, is_v6, n);
+        print_template(b, near_text, is_v6, n);
         print_template(b, is_v6 ? affine6_text : affine_text, is_v6, n);
     }
     print_hooks(b, l, is_v6);

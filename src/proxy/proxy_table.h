@@ -30,6 +30,8 @@ struct nft_batch;
     X(NPIDS, "npids", PORT_SLOT, ID)                                                               \
     X(NPEPID, "npepid", PORT_ID, ENDPOINT)                                                         \
     X(NPAFFINE, "npaffine", PORT, VERDICT)                                                         \
+    X(NEAR, "near", PLACE, VERDICT) /* clients of the cluster know no Local policy of outsiders */ \
+    X(NPNEAR, "npnear", PORT, VERDICT)                                                             \
     X(MASQ, "masq", PLACE, NONE) /* the client's address becomes the node's */                     \
     X(NPMASQ, "npmasq", PORT, NONE)                                                                \
     X(ADDRESSES, "addresses", ADDRESS, NONE) /* of Services: what is not translated is refused */  \
@@ -63,7 +65,12 @@ struct proxy_element {
     struct ip address, to;
 };
 
-enum { PROXY_MAX_EXACT = 64, PROXY_MAX_SLOTS = 16384, PROXY_KEY_BYTES = 80 };
+enum {
+    PROXY_MAX_EXACT = 64,
+    PROXY_MAX_SLOTS = 16384,
+    PROXY_NEAR_SLOTS = 32768, /* from here on those that `near` draws */
+    PROXY_KEY_BYTES = 80,
+};
 /* How many slots n endpoints are spread over: there is a chain for each such number. Up to
  * PROXY_MAX_EXACT it is n itself; beyond, a power of two at least eight times n, so that shares
  * differ by an eighth at most. */

@@ -205,13 +205,13 @@ static void gather(const struct selection *sel, struct endpoints *ret)
 
 /* The sets of places with an address, and of those without. */
 struct place_sets {
-    enum proxy_set picks, slots, ids, by_id, affine, masquerade, refuse;
+    enum proxy_set picks, slots, ids, by_id, affine, masquerade, refuse, near;
 };
-static const struct place_sets with_address = { PROXY_SVC,    PROXY_EPS,  PROXY_IDS,   PROXY_EPID,
-                                                PROXY_AFFINE, PROXY_MASQ, PROXY_REFUSE },
-                               any_address = { PROXY_NP,      PROXY_NPEPS,    PROXY_NPIDS,
-                                               PROXY_NPEPID,  PROXY_NPAFFINE, PROXY_NPMASQ,
-                                               PROXY_NPREFUSE };
+static const struct place_sets
+    with_address = { PROXY_SVC,    PROXY_EPS,  PROXY_IDS,    PROXY_EPID,
+                     PROXY_AFFINE, PROXY_MASQ, PROXY_REFUSE, PROXY_NEAR },
+    any_address = { PROXY_NP,       PROXY_NPEPS,  PROXY_NPIDS,    PROXY_NPEPID,
+                    PROXY_NPAFFINE, PROXY_NPMASQ, PROXY_NPREFUSE, PROXY_NPNEAR };
 
 struct place {
     const struct place_sets *sets;
@@ -275,6 +275,23 @@ static void add_place(struct proxy_elements *ret, const struct place *p,
 
         push(ret, p, p->sets->slots,
              (struct proxy_element){ .slot = i, .to = e->address, .to_port = e->port });
+    }
+}
+
+/* Who is in the cluster is no outsider: a Local policy for these is not for him. */
+static void add_near(struct proxy_elements *ret, const struct place *p, const struct endpoints *all)
+{
+    uint16_t slots = proxy_table_slots(all->len);
+
+    if (!slots)
+        return;
+    push(ret, p, p->sets->near, (struct proxy_element){ .verdict = PROXY_PICK, .slots = slots });
+    for (uint32_t i = 0; i < slots; i++) {
+        const struct endpoint *e = &all->items[i % all->len];
+
+        push(ret, p, p->sets->slots,
+             (struct proxy_element){
+                 .slot = PROXY_NEAR_SLOTS + i, .to = e->address, .to_port = e->port });
     }
 }
 
@@ -352,6 +369,8 @@ static void add_external(struct proxy_elements *ret, const struct port_rules *r,
     p.is_masqueraded = !is_local;
     p.has_others = r->all.len > 0;
     add_place(ret, &p, is_local ? &r->local : &r->all);
+    if (is_local)
+        add_near(ret, &p, &r->all);
     if (is_load_balancer)
         add_guard(ret, r->service, &p);
 }

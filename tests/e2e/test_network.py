@@ -325,6 +325,37 @@ def test_a_service_changes_its_type_and_its_name_follows(kube, servers):
     until_asked(HOST, "a:8080", "tcp", address_of_node(kube, "node-1"), spec["ports"][0]["nodePort"])
 
 
+def test_a_local_policy_is_for_outsiders(kube, servers):
+    served(kube, servers, "a", "node-1", 72045, labels={"of": "local"})
+    start(kube, with_ports("client", "node-2", [], 72046))
+    client = network_of_pod(kube, "72046")
+    spec = make_service(kube, "local", [{"port": 80, "targetPort": 8080}], selector={"of": "local"}, type="LoadBalancer",
+                        externalTrafficPolicy="Local")
+    port = spec["ports"][0]["nodePort"]
+    nodes = [address_of_node(kube, n) for n in ("node-1", "node-2")]
+    until_asked(HOST, "a:8080", "tcp", nodes[0], port)
+    # The address of who asks stays what it is: the gateway's, between this machine and the nodes.
+    assert HOST.ask("tcp", nodes[0], port) == f"a:8080 10.{kube.cluster.block}.255.1"
+    assert HOST.ask("tcp", nodes[1], port) == "TimeoutError", "nobody is there"
+    # A Pod, and the node itself, are no outsiders.
+    until_asked(client, "a:8080", "tcp", nodes[1], port)
+    until_asked(network_of_node(kube, "node-2"), "a:8080", "tcp", nodes[1], port)
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.9"}]}}}
+    kube("patch", "service", "local", "--subresource=status", "--type=merge", "-p", json.dumps(status))
+    until_asked(client, "a:8080", "tcp", "198.51.100.9", 80)
+    until_asked(network_of_node(kube, "node-2"), "a:8080", "tcp", "198.51.100.9", 80)
+
+    def health(node):  # how many are here is told at the Service's own port
+        fetch = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())"
+        c = subprocess.run(node.command(sys.executable, "-c", fetch, f"http://127.0.0.1:{spec['healthCheckNodePort']}/"),
+                           capture_output=True, text=True)
+        return c.returncode, c.stdout
+
+    until("node-1 has one", lambda: health(network_of_node(kube, "node-1"))[0] == 0)
+    assert '"localEndpoints": 1' in health(network_of_node(kube, "node-1"))[1]
+    until("node-2 has none", lambda: health(network_of_node(kube, "node-2"))[0] != 0)
+
+
 def test_pods_in_the_network_of_their_node(kube, servers):
     pods = {}
     for i, node in enumerate(("node-1", "node-2")):
