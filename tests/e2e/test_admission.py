@@ -57,6 +57,33 @@ def test_a_pod_gets_the_default_account_and_its_token(raw, accounts):
                                               "mountPath": PATH}]
 
 
+MIRROR = {"kubernetes.io/config.mirror": "0123456789abcdef", "kubernetes.io/config.source": "file"}
+
+
+def test_a_mirror_gets_nothing(raw, accounts):
+    """Not even where there is no default account: it shows what runs already."""
+    assert raw.post("/api/v1/namespaces", {"metadata": {"name": "bare"}}).status == 201
+    body = pod("picture", annotations=MIRROR, namespace="bare")
+    body["spec"]["nodeName"] = "n1"
+    made = raw.post("/api/v1/namespaces/bare/pods", body)
+    assert made.status == 201, made
+    spec = made.json()["spec"]
+    assert "volumes" not in spec and not spec.get("serviceAccountName") and "imagePullSecrets" not in spec
+
+
+@pytest.mark.parametrize("spec, why", [
+    ({"serviceAccountName": "default"}, "a mirror pod may not reference service accounts"),
+    ({"imagePullSecrets": [{"name": "s"}]}, "a mirror pod may not reference secrets"),
+    ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, "a mirror pod may not reference secrets"),
+    ({"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]},
+     "a mirror pod may not use ServiceAccountToken volume projections")])
+def test_what_a_mirror_may_not_name(raw, accounts, spec, why):
+    body = pod("picture", annotations=MIRROR)
+    body["spec"] |= {"nodeName": "n1", **spec}
+    status = status_of(raw.post(PODS, body), 403, "Forbidden")
+    assert status["message"] == f'pods "picture" is forbidden: {why}'
+
+
 def test_who_wants_no_token_gets_none(raw, accounts):
     for spec in (make(raw, serviceAccountName="quiet"),
                  make(raw, automountServiceAccountToken=False)):

@@ -5,6 +5,7 @@
 #include "api/defaults.h"
 #include "api/meta_v1.h"
 #include "api/object_json.h"
+#include "api/pod_references.h"
 #include "api/resource.h"
 #include "api/schema.h"
 #include "api/text_map.h"
@@ -149,16 +150,30 @@ static void mount_token(struct arena *a, struct core_v1_pod *pod)
         add_volume(a, pod, name);
 }
 
+/* The picture of a static Pod, which the kubelet runs without us: nothing is added to it. */
+static bool check_mirror(const struct admission_call *call, const struct core_v1_pod *pod,
+                         struct status *ret)
+{
+    if (pod->spec.service_account_name.len)
+        return pod_admission_refuse(call, ret, "a mirror pod may not reference service accounts");
+    if (pod_references_secrets(pod))
+        return pod_admission_refuse(call, ret, "a mirror pod may not reference secrets");
+    if (pod_references_tokens(pod))
+        return pod_admission_refuse(
+            call, ret, "a mirror pod may not use ServiceAccountToken volume projections");
+    return true;
+}
+
 static bool account_mutate(const struct admission_call *call, struct status *ret)
 {
     struct core_v1_pod *pod = pod_admission_of(call, false);
     const struct core_v1_service_account *account;
     struct str name;
 
-    if (!pod || (is_mirror(pod) && !pod->spec.service_account_name.len))
+    if (!pod)
         return true;
     if (is_mirror(pod))
-        return pod_admission_refuse(call, ret, "a mirror pod may not reference service accounts");
+        return check_mirror(call, pod, ret);
     name = pod->spec.service_account_name.len ? pod->spec.service_account_name : STR("default");
     account = read_account(call, name, ret);
     if (!account)

@@ -4,6 +4,7 @@
 #include "api/defaults.h"
 #include "api/field_error.h"
 #include "api/meta_validation.h"
+#include "api/pod_references.h"
 #include "api/resource.h"
 #include "api/validation.h"
 #include "base/buf.h"
@@ -86,6 +87,14 @@ static int validate(struct arena *a, const struct api_object *o, struct err *err
                    STR_ARG(errs.items[0].message));
 }
 
+/* It must run without an API server. */
+static int check_references(const struct api_object *o, struct err *err)
+{
+    const char *what = pod_references_any(API_OBJECT(o, struct core_v1_pod));
+
+    return what ? err_set(err, ERR_INVALID, "static pods may not reference %s", what) : 0;
+}
+
 static int check_kind(const struct value *root, struct err *err)
 {
     if (root->type == VALUE_OBJECT && str_eq(value_get_str(root, STR("kind")), STR("Pod")) &&
@@ -120,6 +129,8 @@ int manifest_pod_decode(struct str text, const struct manifest_origin *from,
         return r;
     object_default(&o->arena, o->o); /* nobody else has it yet */
     r = validate(&a, o, err);
+    if (r >= 0)
+        r = check_references(o, err);
     if (r < 0) {
         api_object_unref(o);
         return r;

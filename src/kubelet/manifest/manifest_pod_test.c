@@ -43,6 +43,8 @@ Test(manifest_pod, becomes_a_pod_of_this_node)
     api_object_unref(other);
 }
 
+#define POD "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {"
+
 Test(manifest_pod, refuses_what_is_none)
 {
     static const struct {
@@ -56,6 +58,21 @@ Test(manifest_pod, refuses_what_is_none)
         { "apiVersion: v1\nkind: Pod\nmetadata: {name: X_Y}\nspec: {containers: [{name: c, image: "
           "i}]}",
           "metadata.name" },
+        { POD "serviceAccountName: a, containers: [{name: c, image: i}]}",
+          "static pods may not reference serviceaccounts" },
+        { POD "containers: [{name: c, image: i, envFrom: [{secretRef: {name: s}}]}]}",
+          "may not reference secrets" },
+        { POD "imagePullSecrets: [{name: s}], containers: [{name: c, image: i}]}",
+          "may not reference secrets" },
+        { POD "containers: [{name: c, image: i, env: [{name: X, valueFrom: {configMapKeyRef: "
+              "{name: m, key: k}}}]}]}",
+          "may not reference configmaps" },
+        { POD "containers: [{name: c, image: i}], volumes: [{name: v, projected: {sources: "
+              "[{serviceAccountToken: {path: t}}]}}]}",
+          "may not reference serviceaccounts (via projected volumes)" },
+        { POD "containers: [{name: c, image: i}], volumes: [{name: v, persistentVolumeClaim: "
+              "{claimName: x}}]}",
+          "may not reference persistentvolumeclaims" },
         { "apiVersion: v1\nkind: Pod\nmetadata: 3\nspec: {containers: 7}", "" },
     };
 
