@@ -33,6 +33,9 @@ static struct netlink *enter(void)
     return n;
 }
 
+static const struct api_object *made[16];
+static size_t n_made;
+
 static const struct api_object *node(const char *name, const char *cidrs, const char *ips)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
@@ -51,7 +54,16 @@ static const struct api_object *node(const char *name, const char *cidrs, const 
                      "\"status\":{\"addresses\":[%.*s]}}",
                      name, cidrs, STR_ARG(addresses)),
         &o, &err));
+    made[n_made++] = o;
     return o;
+}
+
+static void done(struct node_routes *r, struct netlink *n)
+{
+    while (n_made)
+        api_object_unref(made[--n_made]);
+    node_routes_free(r);
+    netlink_free(n);
 }
 
 /* Those by another node, in words, in the kernel's order. */
@@ -123,7 +135,7 @@ Test(node_routes, follow_the_nodes_in_both_families)
     expect(n, "10.244.2.0/24 by 192.0.2.4; ");
     node_routes_free(r);
     expect(n, "10.244.2.0/24 by 192.0.2.4; ");
-    netlink_free(n);
+    done(NULL, n);
 }
 
 Test(node_routes, what_could_not_be_added_is_tried_again)
@@ -141,8 +153,7 @@ Test(node_routes, what_could_not_be_added_is_tried_again)
     NET_OK(route_add_address(n, link_index(n, "a", &err), &p, &err));
     change(r, a, again);
     expect(n, "10.244.1.0/24 by 198.51.100.2; ");
-    node_routes_free(r);
-    netlink_free(n);
+    done(r, n);
 }
 
 Test(node_routes, what_nobody_wants_goes_and_others_routes_stay)
@@ -167,6 +178,5 @@ Test(node_routes, what_nobody_wants_goes_and_others_routes_stay)
     expect(n, "10.244.2.0/24 by 192.0.2.3; 10.244.3.0/24 by 192.0.2.4; ");
     NET_OK(node_routes_clean(r, &err));
     expect(n, "10.244.3.0/24 by 192.0.2.4; ");
-    node_routes_free(r);
-    netlink_free(n);
+    done(r, n);
 }
