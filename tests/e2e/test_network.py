@@ -194,6 +194,14 @@ def ask_dns(kube, name, kind=A):
         return Reply(s.recv(4096))
 
 
+def ask_dns_by_stream(kube, name, kind=A):
+    m = question(name, kind)
+    with socket.create_connection((f"10.{kube.cluster.block}.128.10", 53), 5) as s:
+        s.sendall(len(m).to_bytes(2, "big") + m)
+        f = s.makefile("rb")
+        return Reply(f.read(int.from_bytes(f.read(2), "big")))
+
+
 def until_named(kube, name, holds, kind=A):
     return until(f"{name} is as wanted", lambda: (r := ask_dns(kube, name, kind)) and holds(r) and r)
 
@@ -387,7 +395,8 @@ def test_names_of_pods(kube, servers):
     ip = start(kube, pod)["status"]["podIP"]
     full = f"host.sub.{kube.namespace}.svc.cluster.local"
     until_named(kube, full, lambda r: r.values(A) == [ip])
-    assert ask_dns(kube, f"sub.{kube.namespace}.svc.cluster.local").values(A) == [ip]
+    for ask in (ask_dns, ask_dns_by_stream):
+        assert ask(kube, f"sub.{kube.namespace}.svc.cluster.local").values(A) == [ip]
     assert ask_dns(kube, f"_http._tcp.sub.{kube.namespace}.svc.cluster.local", SRV).values(SRV) == [(8080, full)]
     assert ask_dns(kube, ".".join(reversed(ip.split("."))) + ".in-addr.arpa", PTR).values(PTR) == [full]
     assert ask_dns(kube, ip.replace(".", "-") + f".{kube.namespace}.pod.cluster.local").values(A) == [ip]
