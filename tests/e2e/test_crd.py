@@ -3,6 +3,7 @@ verb; the definition changed, narrowed and deleted while it is in use."""
 
 import itertools
 import json
+import threading
 import time
 
 import pytest
@@ -810,3 +811,59 @@ def test_embedded_resources(raw):
     causes = k.post("b", {"template": {"metadata": {"name": "a b"}}}, code=422)["details"]["causes"]
     fields = {c["field"] for c in causes}
     assert {"spec.template.apiVersion", "spec.template.kind"} <= fields
+
+
+def test_a_definition_that_changes_under_load(server):
+    """Objects are made, listed, watched and applied while their definition changes, goes and comes
+    back: every answer is one that a client expects, and none is a mix of two schemas."""
+    with server.raw() as raw:
+        k = Kind(raw).create()
+        ending, wrong = threading.Event(), []
+
+        def work(number):
+            with server.raw() as own:
+                for i in itertools.count():
+                    if ending.is_set():
+                        return
+                    name = f"o-{number}-{i % 5}"
+                    got = [own.post(k.path(), k.object(name, {"size": 3, "note": "n"})),
+                           own.get(k.path()), own.get("/openapi/v3"),
+                           own.patch(k.path(name), {"spec": {"any": i}}),
+                           own.request("PATCH", k.path(name), json.dumps(k.object(name, {"size": 4})),
+                                       {"Content-Type": "application/apply-patch+yaml"},
+                                       fieldManager=f"m{number}", force="true"),
+                           own.delete(k.path(name))]
+                    with own.watch(k.path(), timeoutSeconds=1, resourceVersion=0) as w:
+                        if w.status == 200:
+                            w.next()
+                    wrong.extend(g for g in got if g.status not in (200, 201, 404, 405, 409, 422))
+                    for o in got[1].json().get("items", []) if got[1].status == 200 else []:
+                        if "added" in o["spec"] and "note" in o["spec"]:
+                            wrong.append(o)
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+        for t in threads:
+            t.start()
+
+        def toggle(crd):
+            fields = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+            if "note" in fields:
+                del fields["note"]
+                fields["added"] = {"type": "string", "default": "yes"}
+            else:
+                del fields["added"]
+                fields["note"] = {"type": "string"}
+
+        try:
+            for _ in range(5):
+                for _ in range(4):
+                    k.update(toggle)
+                    raw.get(k.path())
+                assert raw.delete(f"{CRDS}/{k.name}").status == 200
+                wait(lambda: raw.get(f"{CRDS}/{k.name}").status == 404)
+                k.create()
+        finally:
+            ending.set()
+            for t in threads:
+                t.join()
+        assert not wrong, wrong[:3]
