@@ -32,6 +32,7 @@ struct store_reader;
 
 enum {
     STORE_KEY_MAX = 4096,          /* bytes of a key; longer ones are ERR_TOO_LARGE */
+    STORE_PREFIX_MAX = 384,        /* bytes of a resource's prefix */
     STORE_OBJECT_MAX = 16 << 20,   /* bytes of head and tail, and of packed labels and fields */
     STORE_TXN_MUTATIONS_MAX = 256, /* mutations in one transaction */
     STORE_WATCH_QUEUE_DEFAULT = 1024,

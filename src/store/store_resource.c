@@ -251,6 +251,7 @@ static int new_resource(struct store *s, const struct store_resource_options *o,
     re = NEW(struct store_resource_entry);
     re->id = (uint16_t)(s->last_resource + 1);
     re->prefix = heap_str(o->prefix);
+    re->class = o->class;
     set_indexed(re, o->indexed);
     put_entry(s, re);
     atomic_store(&s->resources_dirty, true);
@@ -264,10 +265,11 @@ int store_resource(struct store *s, const struct store_resource_options *o, uint
     struct store_resource_entry *re;
     int r = 0;
 
-    if (o->prefix.len < 2 || o->prefix.len > 256 || !str_has_suffix(o->prefix, STR("/")))
+    if (o->prefix.len < 2 || o->prefix.len > STORE_PREFIX_MAX ||
+        !str_has_suffix(o->prefix, STR("/")))
         return err_set(err, ERR_INVALID,
-                       "resource prefix '%.*s' is not 2 to 256 bytes ending in '/'",
-                       STR_ARG(o->prefix));
+                       "resource prefix '%.*s' is not 2 to %d bytes ending in '/'",
+                       STR_ARG(o->prefix), STORE_PREFIX_MAX);
     (void)pthread_mutex_lock(&s->resource_lock);
     re = map_get(&s->resource_by_prefix, o->prefix);
     if (!re) {
@@ -277,7 +279,8 @@ int store_resource(struct store *s, const struct store_resource_options *o, uint
         r = rebuild_index(s, re, err);
     }
     if (r == 0) {
-        re->class = o->class;
+        if (re->class != o->class) /* the store's thread reads it: the same again is no write */
+            re->class = o->class;
         *ret_id = re->id;
     }
     (void)pthread_mutex_unlock(&s->resource_lock);
