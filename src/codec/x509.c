@@ -218,11 +218,34 @@ int x509_read(struct str pem, struct x509_info *ret, struct err *err)
     return 0;
 }
 
-int x509_check_request(struct str pem, struct err *err)
+static X509_REQ *read_request(struct str pem)
 {
     CLEANUP(BIO_free_all) BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
-    CLEANUP(X509_REQ_free)
-    X509_REQ *req = bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
+
+    return bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
+}
+
+bool x509_request_has_organization(struct str pem, struct str organization)
+{
+    CLEANUP(X509_REQ_free) X509_REQ *req = read_request(pem);
+    X509_NAME *subject = req ? X509_REQ_get_subject_name(req) : NULL;
+    int at = -1;
+    bool found = false;
+
+    while (subject && (at = X509_NAME_get_index_by_NID(subject, NID_organizationName, at)) >= 0) {
+        const ASN1_STRING *text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+
+        found |= str_eq(
+            str_n((const char *)ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text)),
+            organization);
+    }
+    ERR_clear_error();
+    return found;
+}
+
+int x509_check_request(struct str pem, struct err *err)
+{
+    CLEANUP(X509_REQ_free) X509_REQ *req = read_request(pem);
     bool good = req && X509_REQ_verify(req, X509_REQ_get0_pubkey(req)) == 1;
 
     ERR_clear_error();

@@ -47,6 +47,7 @@ struct x509_info {
 int x509_read(struct str certificate_pem, struct x509_info *ret, struct err *err);
 /* A certificate request (PKCS #10, PEM) that parses and is signed by its own key. */
 int x509_check_request(struct str request_pem, struct err *err);
+bool x509_request_has_organization(struct str request_pem, struct str organization);
 /* The public half of a private key, both PEM. */
 int x509_public_key(struct arena *a, struct str private_pem, struct str *ret_public,
                     struct err *err);

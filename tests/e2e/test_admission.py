@@ -6,6 +6,7 @@ import pytest
 
 from conftest import check_stopped
 from harness import Server, pod, pintle, status_of
+from minimal_objects import csr
 
 numbers = itertools.count()
 PODS = "/api/v1/namespaces/default/pods"
@@ -218,3 +219,69 @@ def test_a_limit_range_gives_defaults_and_bounds(raw, accounts):
         status_of(claim("3Gi"), 403, "Forbidden")["message"]
     assert "minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi" in \
         status_of(claim("1Mi"), 403, "Forbidden")["message"]
+
+
+def test_default_classes(raw):
+    classes = "/apis/storage.k8s.io/v1/storageclasses"
+    claims = "/api/v1/namespaces/default/persistentvolumeclaims"
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+
+    def claim(name, **spec):
+        return {"metadata": {"name": name}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {
+            "requests": {"storage": "1Gi"}}, **spec}}
+
+    assert "storageClassName" not in raw.post(claims, claim("classless")).json()["spec"]
+    for name, annotations in (("plain", {}), ("standard", default)):
+        assert raw.post(classes, {"metadata": {"name": name, "annotations": annotations}, "provisioner": "e/p",
+                                  "allowVolumeExpansion": True}).status == 201
+    made = raw.post(claims, claim("c")).json()
+    assert made["spec"]["storageClassName"] == "standard"
+    assert raw.post(claims, claim("none", storageClassName="")).json()["spec"]["storageClassName"] == ""
+    # Only what is bound to a class that allows it grows.
+    bigger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
+    status_of(raw.patch(f"{claims}/c", bigger), 422, "Invalid")
+    bound = {"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}
+    for name in ("c", "none"):
+        assert raw.patch(f"{claims}/{name}/status", bound).status == 200
+    assert raw.patch(f"{claims}/c", bigger).status == 200
+    refused = status_of(raw.patch(f"{claims}/none", bigger), 403, "Forbidden")
+    assert "must support resize" in refused["message"]
+
+    ingresses = "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
+    ingress = {"metadata": {"name": "i"}, "spec": {"rules": [{"host": "a.b"}]}}
+    assert raw.post("/apis/networking.k8s.io/v1/ingressclasses", {
+        "metadata": {"name": "front", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+        "spec": {"controller": "e.x/c"}}).status == 201
+    assert raw.post(ingresses, ingress).json()["spec"]["ingressClassName"] == "front"
+
+
+def test_who_approves_and_signs(server, raw):
+    root = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    jane = {"Impersonate-User": "jane"}
+    spec = {"request": csr(), "signerName": "example.com/signer", "usages": ["client auth"]}
+    made = raw.post(root, {"metadata": {"name": "jane"}, "spec": spec}).json()
+    assert raw.post(f"{rbac}/clusterroles", {"metadata": {"name": "csrs"}, "rules": [
+        {"apiGroups": ["certificates.k8s.io"], "resources": [f"certificatesigningrequests{s}" for s in
+                                                             ("", "/approval", "/status")],
+         "verbs": ["*"]}]}).status == 201
+    bind = {"metadata": {"name": "csrs"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io",
+                                                      "kind": "ClusterRole", "name": "csrs"},
+            "subjects": [{"kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"}]}
+    assert raw.post(f"{rbac}/clusterrolebindings", bind).status == 201
+    made["status"] = {"conditions": [{"type": "Approved", "status": "True", "reason": "Test"}]}
+    refused = status_of(raw.put(f"{root}/jane/approval", made, headers=jane), 403, "Forbidden")
+    assert 'user not permitted to approve requests with signerName "example.com/signer"' in refused["message"]
+    assert raw.put(f"{root}/jane/approval", made).status == 200
+    assert raw.post(f"{rbac}/clusterroles", {"metadata": {"name": "approvers"}, "rules": [
+        {"apiGroups": ["certificates.k8s.io"], "resources": ["signers"], "resourceNames": ["example.com/*"],
+         "verbs": ["approve", "sign"]}]}).status == 201
+    now = raw.get(f"{root}/jane").json()
+    now["status"]["certificate"] = "YQ=="
+    assert "to sign requests" in status_of(raw.put(f"{root}/jane/status", now, headers=jane), 403)["message"]
+    assert raw.post(f"{rbac}/clusterrolebindings", {
+        **bind, "metadata": {"name": "approvers"}, "roleRef": {**bind["roleRef"], "name": "approvers"}}).status == 201
+    assert raw.put(f"{root}/jane/status", now, headers=jane).status == 200
+    masters = {**spec, "request": csr("/O=system:masters/CN=me"), "signerName": "kubernetes.io/kube-apiserver-client"}
+    refused = status_of(raw.post(root, {"metadata": {"name": "master"}, "spec": masters}), 403, "Forbidden")
+    assert "system:masters group is not allowed" in refused["message"]

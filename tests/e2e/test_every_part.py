@@ -39,7 +39,7 @@ STATUSES = {
     "v1/pods": {"phase": "Running", "podIP": "10.1.2.3"},
     "v1/replicationcontrollers": {"replicas": 2, "readyReplicas": 1},
     "v1/resourcequotas": {"hard": {"pods": "1"}, "used": {"pods": "0"}},
-    "v1/services": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+    "v1/services": {"conditions": [CONDITION]},
 }
 SCALED = ("apps/v1/deployments", "apps/v1/replicasets", "apps/v1/statefulsets", "v1/replicationcontrollers")
 # Definitions have theirs from the server: test_crd.py.

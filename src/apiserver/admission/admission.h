@@ -54,3 +54,11 @@ int admission_select(struct str disabled, const struct admission_plugin **ret, s
 extern const struct admission_plugin rbac_escalation_plugin;
 /* Counts on the quotas of the namespace: the last, when everything else has agreed. */
 extern const struct admission_plugin quota_plugin;
+/* Classes of claims and Ingresses that name none; claims that grow. */
+extern const struct admission_plugin default_storage_class_plugin;
+extern const struct admission_plugin default_ingress_class_plugin;
+extern const struct admission_plugin claim_resize_plugin;
+/* Certificate requests: who approves, who signs, who may not be asked for. */
+extern const struct admission_plugin certificate_approval_plugin;
+extern const struct admission_plugin certificate_signing_plugin;
+extern const struct admission_plugin certificate_subject_plugin;
