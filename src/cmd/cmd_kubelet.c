@@ -11,6 +11,7 @@
 #include "cmd/cmd.h"
 #include "cmd/flags.h"
 #include "kubelet/kubelet.h"
+#include "kubelet/node/node_pressure.h"
 #include "net/netns.h"
 #include "runtime/node_mounts.h"
 #include "runtime/runtime_files.h"
@@ -66,6 +67,7 @@ int cmd_kubelet(int argc, char **argv)
                                  .state_directory = "/run/pintle/kubelet",
                                  .log_directory = "/var/log/pods",
                                  .cluster_domain = "cluster.local",
+                                 .eviction_hard = NODE_PRESSURE_DEFAULT,
                                  .port = 10250,
                                  .max_pods = 110 };
     const char *netns = NULL;
@@ -90,6 +92,8 @@ int cmd_kubelet(int argc, char **argv)
         { "max-pods", FLAG_UINT, &o.max_pods, "how many Pods the node takes (default 110)" },
         { "pod-max-pids", FLAG_UINT, &o.pod_max_pids,
           "how many processes a Pod may have (default as many as the machine takes)" },
+        { "eviction-hard", FLAG_STRING, &o.eviction_hard,
+          "when the node is short of something (default " NODE_PRESSURE_DEFAULT ")" },
         { "node-labels", FLAG_STRING, &o.node_labels, "labels of a new Node: a=b,c=d" },
         { "register-with-taints", FLAG_STRING, &o.node_taints,
           "taints of a new Node: a=b:NoSchedule,..." },

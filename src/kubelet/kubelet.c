@@ -21,6 +21,7 @@
 #include "cni/cni_network.h"
 #include "kubelet/kubelet_internal.h"
 #include "kubelet/node/node_address.h"
+#include "kubelet/node/node_pressure.h"
 #include "kubelet/object_cache.h"
 #include "kubelet/stats/kubelet_metrics.h"
 #include "kubelet/stats/stats_collector.h"
@@ -280,16 +281,14 @@ static int open_server(struct kubelet *k, struct err *err)
     if (!o->cert_file || !o->key_file || !o->client_ca_file)
         return 0;
     k->view = kubelet_view_of(k);
-    k->stats = stats_collector_new(&(struct stats_collector_options){
-        .loop = k->loop,
-        .runtime = k->runtime,
-        .view = &k->view,
-        .node_name = k->node.name,
-        .root_directory = o->root_directory,
-        .image_directory = o->image_directory
-                               ? o->image_directory
-                               : arena_printf(&k->arena, "%s/runtime/store", o->root_directory).p,
-        .cgroup_root = k->config.cgroup_root });
+    k->stats = stats_collector_new(
+        &(struct stats_collector_options){ .loop = k->loop,
+                                           .runtime = k->runtime,
+                                           .view = &k->view,
+                                           .node_name = k->node.name,
+                                           .root_directory = o->root_directory,
+                                           .image_directory = k->image_directory,
+                                           .cgroup_root = k->config.cgroup_root });
     return kubelet_server_new(
         &(struct kubelet_server_options){ .loop = k->loop,
                                           .runtime = k->runtime,
@@ -307,9 +306,14 @@ static int open_server(struct kubelet *k, struct err *err)
 
 static int open_all(struct kubelet *k, struct err *err)
 {
+    const struct kubelet_options *o = k->o;
+    struct node_pressure pressure;
     int r = loop_on_signal(k->loop, SIGTERM, on_signal, k, err);
 
     k->metrics = kubelet_metrics_new();
+    k->image_directory = o->image_directory
+                             ? o->image_directory
+                             : arena_printf(&k->arena, "%s/runtime/store", o->root_directory).p;
     k->began_ns = loop_clock(k->loop)->wall_ns(loop_clock(k->loop));
     if (r >= 0)
         r = loop_on_signal(k->loop, SIGINT, on_signal, k, err);
@@ -332,9 +336,11 @@ static int open_all(struct kubelet *k, struct err *err)
     k->runtime->observer = kubelet_figures_observe;
     k->runtime->observer_arg = k;
     r = open_server(k, err);
+    if (r >= 0)
+        r = node_pressure_init(&pressure, str_from_cstr(o->eviction_hard), err);
     if (r < 0)
         return r;
-    k->node_agent = node_agent_new(k);
+    k->node_agent = node_agent_new(k, &pressure);
     open_services(k);
     log_keeper_start(k);
     return kubelet_pods_open(k, err);

@@ -25,6 +25,7 @@ struct kubelet_options {
     const char *node_labels;        /* "a=b,c=d" */
     const char *node_taints;        /* "a=b:NoSchedule,c:NoExecute"; of a new Node */
     const char *manifest_directory; /* of static Pods; NULL: none */
+    const char *eviction_hard;      /* when the node is short of something; see node_pressure.h */
     uint32_t max_pods;
     uint32_t pod_max_pids; /* processes of one Pod; 0: as many as the machine takes */
     bool cleanup;          /* removes everything of this node and ends */

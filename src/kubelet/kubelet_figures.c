@@ -125,6 +125,7 @@ static void print_configuration(void *arg, struct buf *b)
                "\"containerLogMaxSize\":\"%dMi\",\"containerLogMaxFiles\":%d,"
                "\"nodeStatusUpdateFrequency\":\"10s\",\"nodeStatusReportFrequency\":\"5m0s\","
                "\"nodeLeaseDurationSeconds\":40,\"failSwapOn\":false,"
+               "\"evictionPressureTransitionPeriod\":\"5m0s\","
                "\"resolvConf\":\"/etc/resolv.conf\",\"enableServer\":true}",
                CONTAINER_LOG_MAX_BYTES >> 20, CONTAINER_LOG_MAX_FILES);
 }

@@ -25,6 +25,7 @@ struct kubelet_metrics;
 struct manifest_source;
 struct mirror_pods;
 struct node_agent;
+struct node_pressure;
 struct object_cache;
 struct pod_worker;
 struct rest_client;
@@ -51,6 +52,7 @@ struct kubelet {
     struct kubelet_view view;      /* its own */
     struct stats_collector *stats;
     struct kubelet_metrics *metrics;
+    const char *image_directory;
     int64_t began_ns;
     struct map workers;                /* of struct pod_worker by uid */
     struct manifest_source *manifests; /* NULL: no static Pods */
@@ -246,7 +248,9 @@ int pod_pull_auths(struct arena *a, struct pod_worker *w, struct str image,
 /* --- node_agent.c: the Node object and its Lease --- */
 /* The Node as the API has it; NULL: not known. */
 const struct core_v1_node *node_agent_node(const struct node_agent *n);
-struct node_agent *node_agent_new(struct kubelet *k);
+/* pressure: the thresholds, copied. */
+struct node_agent *node_agent_new(struct kubelet *k, const struct node_pressure *pressure);
+const struct node_pressure *node_agent_pressure(const struct node_agent *n);
 void node_agent_free(struct node_agent *n);
 /* Something that the Node's conditions tell of has changed. */
 void node_agent_wake(struct node_agent *n);

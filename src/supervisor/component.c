@@ -87,6 +87,9 @@ static void kubelet_words(struct component_words *w, const struct cluster *c,
     flag(w, "log-dir", c->log_dir);
     flag(w, "cgroup-root", node->cgroup_root);
     flag(w, "cluster-dns", c->cluster_dns);
+    /* On machines that are also used otherwise a disk is often nearly full. */
+    flag(w, "eviction-hard",
+         "nodefs.available<3%,nodefs.inodesFree<3%,imagefs.available<3%,imagefs.inodesFree<3%");
     number(w, "port", c->o->kubelet_port);
     file(w, c, "tls-cert-file", arena_printf(a, "pki/kubelet-%s.crt", node->name).p);
     file(w, c, "tls-private-key-file", arena_printf(a, "pki/kubelet-%s.key", node->name).p);

@@ -213,3 +213,31 @@ def test_many_who_ask_at_once(pod, node, server):
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(40))) == {200}
+
+
+def test_pressure(raw, node):
+    """A node that is short of disk says so, by condition and Event, and takes no Pods but those that must be."""
+    path = f"/api/v1/nodes/{NODE}"
+
+    def condition(o, kind):
+        return next((c for c in o["status"]["conditions"] if c["type"] == kind), {})
+
+    assert condition(raw.get(path).json(), "DiskPressure")["status"] == "False"
+    node.stop()
+    node.flags = ["--eviction-hard", "nodefs.available<100%"]
+    node.start()
+    o = await_object(raw, path, lambda o: condition(o, "DiskPressure").get("status") == "True")
+    assert condition(o, "DiskPressure")["reason"] == "KubeletHasDiskPressure"
+    assert condition(o, "MemoryPressure")["status"] == condition(o, "PIDPressure")["status"] == "False"
+    await_object(raw, path, lambda o: condition(o, "Ready")["status"] == "True")
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "refused"},
+            "spec": {"nodeName": NODE, "containers": [{"name": "main", "image": IMAGE, "command": ["true"]}]}}
+    assert raw.post(PODS, body).status == 201
+    o = await_object(raw, f"{PODS}/refused", lambda o: o["status"].get("phase") == "Failed")
+    assert o["status"]["reason"] == "Evicted"
+    assert o["status"]["message"] == "Pod was rejected: The node had condition: [DiskPressure]. "
+    raw.delete(f"{PODS}/refused", {"gracePeriodSeconds": 0})
+    node.stop()
+    node.flags = ["--eviction-hard", ""]
+    node.start()
+    await_object(raw, path, lambda o: condition(o, "DiskPressure").get("status") == "False")

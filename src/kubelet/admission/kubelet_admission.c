@@ -29,7 +29,8 @@ void kubelet_admission_check(struct pod_worker *w)
                                             .cpu_milli = k->node.allocatable_cpu_milli,
                                             .memory_bytes = k->node.allocatable_memory_bytes,
                                             .ephemeral_bytes = k->node.allocatable_ephemeral_bytes,
-                                            .pods = k->o->max_pods },
+                                            .pods = k->o->max_pods,
+                                            .pressure = node_agent_pressure(k->node_agent) },
                   pod_worker_spec(w), others.items, others.len);
     VEC_DONE(&others);
     if (!r.reason.len)

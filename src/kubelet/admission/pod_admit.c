@@ -3,8 +3,12 @@
 #include "api/core_v1.h"
 #include "api/text_map.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/macros.h"
+#include "kubelet/node/node_pressure.h"
 #include "kubelet/pod_containers.h"
+
+enum { SYSTEM_CRITICAL_PRIORITY = 2000000000 };
 
 /* --- node selector and affinity --- */
 
@@ -154,12 +158,65 @@ struct pod_rejection pod_admit_resources(struct arena *a, const struct pod_admit
     return (struct pod_rejection){ 0 };
 }
 
+/* Static Pods and those that the system cannot be without come in whatever there is. */
+static bool is_critical(const struct core_v1_pod *pod)
+{
+    const struct schema_str_entry *source =
+        text_map_find(&pod->metadata.annotations, STR("kubernetes.io/config.source"));
+
+    return (source && !str_eq(source->value, STR("api"))) ||
+           (pod->spec.priority && *pod->spec.priority >= SYSTEM_CRITICAL_PRIORITY);
+}
+
+static bool tolerates_memory_pressure(const struct core_v1_pod *pod)
+{
+    for (uint32_t i = 0; i < pod->spec.tolerations.len; i++) {
+        const struct core_v1_toleration *t = &pod->spec.tolerations.items[i];
+        bool exists = str_eq(t->operator, STR("Exists"));
+
+        if ((str_eq(t->key, STR("node.kubernetes.io/memory-pressure")) ||
+             (!t->key.len && exists)) &&
+            (!t->effect.len || str_eq(t->effect, STR("NoSchedule"))) && (exists || !t->value.len))
+            return true;
+    }
+    return false;
+}
+
+/* Short of memory alone, a node still takes what has asked for its own. */
+static struct pod_rejection check_pressure(struct arena *a, const struct node_pressure *p,
+                                           const struct core_v1_pod *pod)
+{
+    static const char *const names[] = { [PRESSURE_OF_MEMORY] = "MemoryPressure",
+                                         [PRESSURE_OF_DISK] = "DiskPressure",
+                                         [PRESSURE_OF_PIDS] = "PIDPressure" };
+    struct pod_rejection r = { .reason = STR("Evicted") };
+    bool is_memory_alone = true;
+    struct buf b;
+
+    buf_init_arena(&b, a, 128);
+    for (size_t i = 0; i < PRESSURE_KINDS; i++)
+        if (p->holds[i]) {
+            buf_printf(&b, "%s%s", b.len ? " " : "", names[i]);
+            is_memory_alone &= i == PRESSURE_OF_MEMORY;
+        }
+    if (!b.len || is_critical(pod) ||
+        (is_memory_alone &&
+         (pod_qos_of(pod) != POD_QOS_BEST_EFFORT || tolerates_memory_pressure(pod))))
+        return (struct pod_rejection){ 0 };
+    r.message = arena_printf(a, "The node had condition: [%.*s]. ", STR_ARG(buf_str(&b)));
+    return r;
+}
+
 struct pod_rejection pod_admit(struct arena *a, const struct pod_admit_node *n,
                                const struct core_v1_pod *pod,
                                const struct core_v1_pod *const *others, size_t n_others)
 {
-    struct pod_rejection r = pod_admit_resources(a, n, pod, others, n_others);
+    struct pod_rejection r = { 0 };
 
+    if (n->pressure)
+        r = check_pressure(a, n->pressure, pod);
+    if (!r.reason.len)
+        r = pod_admit_resources(a, n, pod, others, n_others);
     if (r.reason.len)
         return r;
     if (n->node && !is_wanted_node(pod, n->node))

@@ -9,12 +9,14 @@
 
 struct arena;
 struct core_v1_node;
+struct node_pressure;
 struct core_v1_pod;
 
 struct pod_admit_node {
     const struct core_v1_node *node; /* for its labels; NULL: not known, they are not asked for */
     int64_t cpu_milli, memory_bytes, ephemeral_bytes; /* allocatable */
     uint32_t pods;
+    const struct node_pressure *pressure; /* NULL: none */
 };
 /* Why a Pod is Failed from its beginning; reason unset: it is not. */
 struct pod_rejection {

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "client/api_object.h"
+#include "kubelet/node/node_pressure.h"
 
 static void unref(void *o)
 {
@@ -39,6 +40,8 @@ static const struct core_v1_pod *pod_of(struct arena *a, const char *spec)
 #define CPU(x) "\"resources\":{\"requests\":{\"cpu\":\"" x "\"}}"
 #define ONE(x) "\"containers\":[{\"name\":\"c\"," x "}]"
 
+static struct node_pressure pressure;
+
 static const char *reason_of(struct arena *a, const char *spec, const char *other)
 {
     const struct core_v1_pod *others[1];
@@ -51,6 +54,7 @@ static const char *reason_of(struct arena *a, const char *spec, const char *othe
         .memory_bytes = 1 << 30,
         .ephemeral_bytes = 1 << 30,
         .pods = 2,
+        .pressure = &pressure,
     };
 
     if (other)
@@ -142,4 +146,24 @@ Test(pod_admit, required_terms)
         cr_expect_str_eq(reason_of(&a, spec, NULL), cases[i].fits ? "" : "NodeAffinity", "%s",
                          cases[i].term);
     }
+}
+
+#define TOLERATES                                                                                  \
+    ",\"tolerations\":[{\"key\":\"node.kubernetes.io/memory-pressure\",\"operator\":\"Exists\"}]"
+#define CRITICAL ",\"priority\":2000001000"
+
+Test(pod_admit, a_node_short_of_something_takes_what_it_must)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    static const char none[] = ONE("\"image\":\"i\"");
+
+    pressure.holds[PRESSURE_OF_MEMORY] = true;
+    cr_expect_str_eq(reason_of(&a, none, NULL), "Evicted");
+    cr_expect_str_eq(reason_of(&a, ONE("\"image\":\"i\"") TOLERATES, NULL), "");
+    cr_expect_str_eq(reason_of(&a, ONE("\"image\":\"i\"") CRITICAL, NULL), "");
+    cr_expect_str_eq(reason_of(&a, ONE(CPU("1")), NULL), "", "it has asked for its own");
+    pressure.holds[PRESSURE_OF_DISK] = true;
+    cr_expect_str_eq(reason_of(&a, ONE(CPU("1")), NULL), "Evicted");
+    cr_expect_str_eq(reason_of(&a, ONE("\"image\":\"i\"") TOLERATES, NULL), "Evicted");
+    cr_expect_str_eq(reason_of(&a, ONE("\"image\":\"i\"") CRITICAL, NULL), "");
 }

@@ -25,6 +25,7 @@
 #include "codec/time_text.h"
 #include "kubelet/kubelet_internal.h"
 #include "kubelet/manifest/mirror_pods.h"
+#include "kubelet/node/node_pressure.h"
 #include "runtime/runtime_files.h"
 
 enum {
@@ -51,6 +52,8 @@ struct node_agent {
     struct runtime_call *images_call;
     bool is_known; /* the Node was seen, its labels looked at */
     bool was_ready, was_told_ready;
+    struct node_pressure pressure;
+    bool pressure_told[PRESSURE_KINDS];
     bool is_leasing, has_lease, has_ranges, is_wanted;
 };
 
@@ -247,15 +250,46 @@ static void event(const struct node_agent *n, const char *reason)
                              "Node %.*s status is now: %s", STR_ARG(n->k->node.name), reason);
 }
 
+/* What it is called when there is none and when there is. */
+static const struct pressure_words {
+    const char *type, *events[2], *reasons[2], *messages[2];
+} pressure_words[PRESSURE_KINDS] = {
+    [PRESSURE_OF_MEMORY] = { "MemoryPressure",
+                             { "NodeHasSufficientMemory", "NodeHasInsufficientMemory" },
+                             { "KubeletHasSufficientMemory", "KubeletHasInsufficientMemory" },
+                             { "kubelet has sufficient memory available",
+                               "kubelet has insufficient memory available" } },
+    [PRESSURE_OF_DISK] = { "DiskPressure",
+                           { "NodeHasNoDiskPressure", "NodeHasDiskPressure" },
+                           { "KubeletHasNoDiskPressure", "KubeletHasDiskPressure" },
+                           { "kubelet has no disk pressure", "kubelet has disk pressure" } },
+    [PRESSURE_OF_PIDS] = { "PIDPressure",
+                           { "NodeHasSufficientPID", "NodeHasInsufficientPID" },
+                           { "KubeletHasSufficientPID", "KubeletHasInsufficientPID" },
+                           { "kubelet has sufficient PID available",
+                             "kubelet has insufficient PID available" } },
+};
+
+/* With each renewal of the Lease, as nothing tells of it. */
+static void look_at_pressure(struct node_agent *n)
+{
+    struct pressure_facts facts;
+
+    node_pressure_read(n->k->o->root_directory, n->k->image_directory, &facts);
+    if (node_pressure_judge(&n->pressure, &facts, loop_now_ms(n->k->loop)))
+        node_agent_wake(n);
+}
+
 static void tell_readiness(struct node_agent *n)
 {
-    static const char *const fine[] = { "NodeHasSufficientMemory", "NodeHasNoDiskPressure",
-                                        "NodeHasSufficientPID" };
     struct err err;
     bool is_ready = cni_network_ready(n->k->network, &err) >= 0;
 
-    for (size_t i = 0; !n->was_told_ready && i < ARRAY_LEN(fine); i++)
-        event(n, fine[i]);
+    for (size_t i = 0; i < PRESSURE_KINDS; i++)
+        if (!n->was_told_ready || n->pressure.holds[i] != n->pressure_told[i]) {
+            n->pressure_told[i] = n->pressure.holds[i];
+            event(n, pressure_words[i].events[n->pressure.holds[i]]);
+        }
     if (is_ready != n->was_ready)
         event(n, is_ready ? "NodeReady" : "NodeNotReady");
     n->was_told_ready = true;
@@ -319,14 +353,15 @@ static struct condition ready_condition(const struct node_agent *n, struct err *
 static void put_conditions(const struct node_agent *n, struct buf *b, int64_t now_s)
 {
     struct err err;
-    struct condition all[] = {
-        { "MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available",
-          false },
-        { "DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", false },
-        { "PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available", false },
-        ready_condition(n, &err),
-    };
+    struct condition all[PRESSURE_KINDS + 1];
 
+    for (size_t i = 0; i < PRESSURE_KINDS; i++) {
+        const struct pressure_words *w = &pressure_words[i];
+        bool holds = n->pressure.holds[i];
+
+        all[i] = (struct condition){ w->type, w->reasons[holds], w->messages[holds], holds };
+    }
+    all[PRESSURE_KINDS] = ready_condition(n, &err);
     buf_append_lit(b, "\"conditions\":[");
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (i)
@@ -543,6 +578,11 @@ static void tell(struct loop_task *t)
         make_node(n, &a, status);
 }
 
+const struct node_pressure *node_agent_pressure(const struct node_agent *n)
+{
+    return &n->pressure;
+}
+
 const struct core_v1_node *node_agent_node(const struct node_agent *n)
 {
     return n->node ? API_OBJECT(n->node, struct core_v1_node) : NULL;
@@ -637,6 +677,7 @@ static void renew(struct loop_timer *t)
     };
     struct buf b;
 
+    look_at_pressure(n);
     buf_init_arena(&b, &a, 512);
     buf_append_lit(&b, "{\"metadata\":{");
     put(&b, "name", n->k->node.name);
@@ -659,11 +700,12 @@ static void renew(struct loop_timer *t)
 
 /* --- life --- */
 
-struct node_agent *node_agent_new(struct kubelet *k)
+struct node_agent *node_agent_new(struct kubelet *k, const struct node_pressure *pressure)
 {
     struct node_agent *n = NEW(struct node_agent);
 
     n->k = k;
+    n->pressure = *pressure;
     loop_task_init(&n->task, tell);
     loop_timer_init(&n->timer, k->loop, on_timer);
     loop_timer_init(&n->lease_timer, k->loop, renew);
@@ -675,6 +717,7 @@ struct node_agent *node_agent_new(struct kubelet *k)
     informer_add_handler(n->nodes, &(struct informer_handler){
                                        .on_change = on_node, .on_synced = on_synced, .arg = n });
     informer_start(n->nodes);
+    look_at_pressure(n);
     node_agent_look_at_images(n);
     event(n, "Starting");
     return n;
