@@ -407,6 +407,23 @@ def test_versions(raw):
         assert w.next()["object"]["spec"]["b"] == "kept"
 
 
+def test_warnings(raw):
+    k = Kind(raw, spec_schema(a={"type": "string", "format": "nobody-knows"},
+                              n={"type": "integer", "format": "int32"}))
+    got = raw.post(CRDS, k.body)
+    assert got.status == 201 and got.headers.get_all("Warning") == [
+        '299 - "unrecognized format \\"nobody-knows\\""']
+    k.established()
+    crd = k.get()
+    crd["metadata"]["labels"] = {"l": "1"}
+    got = raw.put(f"{CRDS}/{k.name}", crd)
+    assert got.status == 200 and not got.headers.get_all("Warning")
+    got = raw.post(k.path(), k.object("a", {}, metadata={"finalizers": ["mine", "example.com/mine"]}))
+    assert got.headers.get_all("Warning") == [
+        '299 - "metadata.finalizers: \\"mine\\": prefer a domain-qualified finalizer name to avoid '
+        'accidental conflicts with other finalizer writers"']
+
+
 # --- going ---
 
 def test_deleting_a_definition_deletes_its_objects(kind, raw):

@@ -711,3 +711,31 @@ void schema_rules_check(props *schema, bool status_enabled, path_t *path, struct
     else
         check_defaults(compiled, true, path, errs);
 }
+
+/* --- formats --- */
+
+static bool each_of(props *items, uint32_t n, schema_rules_format_fn *fn, void *arg)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!schema_rules_each_unknown_format(&items[i], fn, arg))
+            return false;
+    return true;
+}
+
+bool schema_rules_each_unknown_format(props *s, schema_rules_format_fn *fn, void *arg)
+{
+    if (!s)
+        return true;
+    if (s->format.len && !structural_format_known(structural_type_of(s->type), s->format).len &&
+        !fn(s->format, arg))
+        return false;
+    for (uint32_t i = 0; i < s->properties.len; i++)
+        if (!schema_rules_each_unknown_format(&s->properties.items[i].value, fn, arg))
+            return false;
+    return schema_rules_each_unknown_format(items_of(s), fn, arg) &&
+           schema_rules_each_unknown_format(additional_of(s), fn, arg) &&
+           each_of(s->all_of.items, s->all_of.len, fn, arg) &&
+           each_of(s->any_of.items, s->any_of.len, fn, arg) &&
+           each_of(s->one_of.items, s->one_of.len, fn, arg) &&
+           schema_rules_each_unknown_format(s->not, fn, arg);
+}

@@ -4,9 +4,17 @@
 
 #include <stdbool.h>
 
+#include "base/str.h"
+
 struct apiextensions_v1_json_schema_props;
 struct field_errors;
 struct field_path;
+
+/* Formats of the schema, and below, that nobody checks. False: fn wants no more. The schema has
+ * passed the check. */
+typedef bool schema_rules_format_fn(struct str format, void *arg);
+bool schema_rules_each_unknown_format(const struct apiextensions_v1_json_schema_props *schema,
+                                      schema_rules_format_fn *fn, void *arg);
 
 /* path: of openAPIV3Schema. Schemas that are nested too deeply are refused before they are walked.
  */

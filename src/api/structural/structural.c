@@ -39,7 +39,7 @@ const char *structural_type_name(enum structural_type t)
     return type_names[t];
 }
 
-static enum structural_type type_of(struct str name)
+enum structural_type structural_type_of(struct str name)
 {
     for (int t = 1; t < STRUCTURAL_TYPE_MAX; t++) {
         if (str_eq(name, str_from_cstr(type_names[t])))
@@ -292,7 +292,7 @@ static int compile(struct compiler *c, props *p, int depth, struct structural *s
                        STRUCTURAL_MAX_DEPTH);
     if (++c->nodes > STRUCTURAL_MAX_NODES || arena_is_over(c->arena))
         return err_set(c->err, ERR_TOO_LARGE, "schema is too large");
-    s->type = type_of(p->type);
+    s->type = structural_type_of(p->type);
     s->flags = flags_of(p);
     s->n_list_keys = p->x_kubernetes_list_map_keys.len;
     if (s->n_list_keys) {

@@ -80,6 +80,7 @@ int structural_measure(const struct apiextensions_v1_json_schema_props *props, s
 const struct structural *structural_member(const struct structural *s, struct str name);
 /* Of properties alone. */
 const struct structural *structural_property(const struct structural *s, struct str name);
+enum structural_type structural_type_of(struct str name); /* ANY for what is none */
 const char *structural_type_name(enum structural_type t); /* "object"; "" for ANY */
 
 /* --- values: what a client sent, or the store had; apiVersion, kind and metadata of the root (and

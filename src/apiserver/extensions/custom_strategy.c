@@ -40,10 +40,41 @@ static void prepare_update(struct api_request *r, struct object o, struct object
         to->metadata.generation = from->metadata.generation + 1;
 }
 
+static bool has_finalizer(const struct meta_v1_object_meta *meta, struct str name)
+{
+    for (uint32_t i = 0; meta && i < meta->finalizers.len; i++)
+        if (str_eq(meta->finalizers.items[i], name))
+            return true;
+    return false;
+}
+
+/* Names without a path may be somebody else's, too. */
+static void warn_of_finalizers(struct api_request *r, const struct meta_v1_object_meta *meta,
+                               const struct meta_v1_object_meta *old)
+{
+    static const struct str standard[] = { STR_INIT("orphan"), STR_INIT("foregroundDeletion"),
+                                           STR_INIT("kubernetes") };
+
+    for (uint32_t i = 0; i < meta->finalizers.len; i++) {
+        struct str f = meta->finalizers.items[i];
+        bool known = str_find(f, '/') >= 0 || has_finalizer(old, f);
+
+        for (size_t k = 0; k < ARRAY_LEN(standard); k++)
+            known |= str_eq(f, standard[k]);
+        if (!known)
+            api_request_warn(r,
+                             "metadata.finalizers: \"%.*s\": prefer a domain-qualified finalizer "
+                             "name%s to avoid accidental conflicts with other finalizer writers",
+                             STR_ARG(f), str_find(f, '.') >= 0 ? " including a path (/)" : "");
+    }
+}
+
 static void validate(struct api_request *r, struct object o, struct object old,
                      struct field_errors *errs)
 {
     custom_object_validate(r->arena, r->resource->custom, o, old, is_status(r), errs);
+    if (!is_status(r))
+        warn_of_finalizers(r, object_meta(o), old.data ? object_meta(old) : NULL);
 }
 
 const struct strategy custom_strategy = {
