@@ -328,7 +328,7 @@ struct runtime_call *builtin_attach(struct runtime *rt, struct str id, runtime_d
     if (r == 0) {
         c->result.stream = builtin_stream_new(rt->loop, ctr->tty);
         r = builtin_stream_attach(
-            c->result.stream, fd, ctr->has_stdin,
+            c->result.stream, fd, ctr->has_stdin, !ctr->stdin_once || ctr->tty,
             ctr->tty ? builtin_path(&c->arena, b->root, "containers", id, "/ctl") : NULL, &c->err);
     } else if (fd >= 0) {
         (void)close(fd);

@@ -28,6 +28,7 @@ struct attach {
     size_t len, at; /* of what is left of the packet */
     int to;         /* index into out_fds */
     char input[4096];
+    bool ends_with_input;
     size_t input_len; /* what the socket did not take yet; one packet, so all or nothing */
 };
 
@@ -310,6 +311,14 @@ static bool send_input(struct attach *a)
     return n >= 0;
 }
 
+/* The caller has nothing more to say to a container that listens on: it hears no more either. */
+static void leave(struct attach *a)
+{
+    loop_watch_close(&a->in);
+    close_fd(&a->in_fd);
+    end_of_output(a);
+}
+
 static void on_input(struct loop_watch *w, int events)
 {
     struct attach *a = CONTAINER_OF(w, struct attach, in);
@@ -322,7 +331,9 @@ static void on_input(struct loop_watch *w, int events)
     if (n < 0 && errno == EAGAIN)
         return;
     a->input_len = n > 0 ? (size_t)n : 0;
-    if (n <= 0)
+    if (n <= 0 && a->ends_with_input)
+        leave(a);
+    else if (n <= 0)
         end_input(a);
     else
         (void)send_input(a); /* goes on when the socket takes more */
@@ -353,13 +364,14 @@ static int open_in(struct runtime_stream *s)
     return r;
 }
 
-int builtin_stream_attach(struct runtime_stream *s, int socket_fd, bool has_stdin, const char *ctl,
-                          struct err *err)
+int builtin_stream_attach(struct runtime_stream *s, int socket_fd, bool has_stdin,
+                          bool ends_with_input, const char *ctl, struct err *err)
 {
     struct attach *a = NEW(struct attach);
     int r;
 
     a->socket_fd = socket_fd;
+    a->ends_with_input = ends_with_input;
     a->in_fd = a->out_fds[0] = a->out_fds[1] = -1;
     s->attach = a;
     s->ctl = ctl ? str_heap_cstr(str_from_cstr(ctl)) : NULL;

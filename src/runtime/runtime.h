@@ -107,7 +107,9 @@ struct runtime_ops {
     struct runtime_call *(*exec)(struct runtime *rt, struct str id,
                                  const struct runtime_exec_options *options, runtime_done_fn *done,
                                  void *arg);
-    runtime_id_hook *attach; /* stream; several at a time are fine */
+    /* stream; several at a time are fine. The end of its input is that of the container's when it
+     * reads it once (stdin_once) and not from a terminal, else that of this stream. */
+    runtime_id_hook *attach;
     /* stream: one TCP connection to the port on the Pod's loopback, 127.0.0.1 first, then ::1. */
     struct runtime_call *(*port_forward)(struct runtime *rt, struct str sandbox_id, uint16_t port,
                                          runtime_done_fn *done, void *arg);

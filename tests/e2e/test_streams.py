@@ -240,6 +240,26 @@ def test_attach(raw, node, kubectl, env, version):
     raw.delete(f"{PODS}/{name}", {"gracePeriodSeconds": 0})
 
 
+def await_log(kubectl, name, end):
+    deadline = time.monotonic() + 20 * SLOWER
+    while not (said := kubectl("logs", name).stdout).endswith(end):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+    return said
+
+
+def test_attach_to_what_reads_on(raw, node, kubectl, env, version):
+    """The client's input ends, not the container's: the client is let go."""
+    name = f"attach-on-{version.replace('.', '-')}-{'s' if env else 'w'}"
+    start(raw, name, "cat; echo over", stdin=True)
+    for word in ("one", "two"):
+        assert kubectl("attach", "-i", name, stdin=f"{word}\n").returncode == 0
+    o = raw.get(f"{PODS}/{name}").json()
+    assert "one\ntwo\n" == await_log(kubectl, name, "two\n")
+    assert "running" in o["status"]["containerStatuses"][0]["state"]
+    raw.delete(f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+
+
 # --- port-forward ---
 
 @contextlib.contextmanager

@@ -333,7 +333,7 @@ static void on_stream(const struct runtime_result *res, void *arg)
     fds = runtime_stream_fds(c->stream);
     c->in_fd = fds->in_fd;
     fds->in_fd = -1;
-    if (!c->wanted.input)
+    if (!c->wanted.input && !c->is_attach) /* what one attaches to keeps its input */
         close_input(c);
     if (c->in_fd >= 0 &&
         loop_watch_open(&c->in_watch, c->server->o.loop, c->in_fd, on_input_ready) < 0)
