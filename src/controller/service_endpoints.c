@@ -4,6 +4,7 @@
 #include "api/resource.h"
 #include "api/schema.h"
 #include "api/text_map.h"
+#include "base/map.h"
 #include "client/api_object.h"
 #include "client/informer.h"
 #include "controller/controller.h"
@@ -90,6 +91,49 @@ static void fill(struct reconcile *r, const struct api_object *service, struct c
         text_map_put(r->arena, &e->metadata.annotations, STR(OVER_CAPACITY), STR("truncated"));
 }
 
+/* Keys of Services that went: their Endpoints go with them, also those that somebody else keeps
+ * (and which would else lead the next Service of the name to where nobody is any more). Endpoints
+ * that never had a Service are left alone. */
+static void free_map(void *map)
+{
+    map_done(map);
+}
+
+static struct map *gone_services(struct controller_manager *m, const struct controller *c)
+{
+    struct map *gone = controller_state(m, c);
+
+    if (!gone) {
+        gone = ARENA_NEW(controller_arena(m), struct map);
+        arena_defer(controller_arena(m), free_map, gone);
+        controller_set_state(m, c, gone);
+    }
+    return gone;
+}
+
+static void map_service(struct controller_manager *m, const struct controller *c,
+                        const struct api_object *old, const struct api_object *new)
+{
+    struct map *gone = gone_services(m, c);
+
+    if (new)
+        (void)map_remove(gone, new->key);
+    else
+        (void)map_put(gone, old->key, gone);
+    controller_map_self(m, c, old, new);
+}
+
+/* The mark stays until the Endpoints are gone, should their deletion fail. */
+static void reconcile_without_service(struct reconcile *r, const struct api_object *have)
+{
+    struct map *gone = gone_services(r->manager, r->controller);
+
+    if (!have)
+        (void)map_remove(gone, r->key);
+    else if (map_has(gone, r->key) || text_map_find(&have->meta->labels, STR(MANAGED_BY_LABEL)))
+        reconcile_delete(r, endpoints_row(), r->namespace, r->name, have->meta->uid, STR_NULL);
+}
+
 static enum reconcile_result reconcile_endpoints(struct reconcile *r)
 {
     const struct api_object *service =
@@ -99,9 +143,7 @@ static enum reconcile_result reconcile_endpoints(struct reconcile *r)
     struct object o;
 
     if (!service) {
-        /* Endpoints that somebody else keeps are left to them. */
-        if (have && text_map_find(&have->meta->labels, STR(MANAGED_BY_LABEL)))
-            reconcile_delete(r, endpoints_row(), r->namespace, r->name, have->meta->uid, STR_NULL);
+        reconcile_without_service(r, have);
         return RECONCILE_DONE;
     }
     if (!service_has_selector(service) || service->meta->deletion_timestamp.set)
@@ -119,7 +161,7 @@ static enum reconcile_result reconcile_endpoints(struct reconcile *r)
 }
 
 static const struct controller_watch watches[] = {
-    { "", "v1", "services", controller_map_self },
+    { "", "v1", "services", map_service },
     { "", "v1", "endpoints", controller_map_self },
     { "", "v1", "pods", service_map_pod },
     { 0 },

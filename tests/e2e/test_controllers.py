@@ -621,6 +621,15 @@ def test_endpoints_by_hand_are_mirrored(cluster, namespace):
     mirrored(lambda found: only(found), "early")
     core.patch_namespaced_service("early", namespace, {"spec": {"selector": {"app": "x"}}})
     mirrored(lambda found: not found, "early")
+    # They go with the Service.
+    core.create_namespaced_service(namespace, {"metadata": {"name": "last"}, "spec": {"ports": [{"port": 80}]}})
+    for name in ("last", "lonely"):
+        core.create_namespaced_endpoints(namespace, {"metadata": {"name": name}, "subsets": [
+            {"ports": [{"port": 80}], "addresses": [{"ip": "10.1.2.6"}]}]})
+    mirrored(lambda found: only(found), "last")
+    core.delete_namespaced_service("last", namespace)
+    await_state(core.list_namespaced_endpoints, lambda found: "last" not in found and "lonely" in found, namespace)
+    mirrored(lambda found: not found, "last")
 
 
 def test_traffic_that_is_wanted_near_is_hinted(cluster, namespace):

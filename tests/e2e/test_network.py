@@ -427,3 +427,13 @@ def test_names_by_a_pods_own_rules(kube):
     lines = kube("exec", "own", "--", "cat", "/etc/resolv.conf").split("\n")
     assert "nameserver 192.0.2.53" in lines and "search a.example b.example" in lines
     assert "options ndots:2 edns0" in lines
+
+
+def test_every_nodes_proxy_says_how_it_is(kube):
+    fetch_it = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())"
+    for name in ("node-1", "node-2"):
+        node = network_of_node(kube, name)
+        assert '"nodeEligible": true' in node.run(sys.executable, "-c", fetch_it,
+                                                  f"http://{address_of_node(kube, name)}:10256/healthz")
+        said = node.run(sys.executable, "-c", fetch_it, "http://127.0.0.1:10249/metrics")
+        assert "kubeproxy_sync_proxy_rules_nftables_sync_failures_total 0\n" in said
