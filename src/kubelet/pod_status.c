@@ -16,7 +16,12 @@
 #include "kubelet/resize/pod_resize.h"
 #include "kubelet/volume/volume_manager.h"
 
-enum { TERMINATION_MESSAGE_BYTES = 4096, LOG_TAIL_BYTES = 2048, LOG_TAIL_LINES = 80 };
+enum {
+    TERMINATION_MESSAGE_BYTES = 4096,
+    LOG_TAIL_BYTES = 2048,
+    LOG_TAIL_LINES = 80,
+    LOG_RAW_BYTES = 16384, /* of the file, with each line's time */
+};
 
 struct maker {
     struct arena *arena;
@@ -65,17 +70,33 @@ void pod_status_plan_input(struct arena *a, struct pod_worker *w, struct plan_in
 
 /* --- one container --- */
 
+/* The last n lines. */
+static struct str last_lines(struct str text, int n)
+{
+    size_t at = text.len && text.p[text.len - 1] == '\n' ? text.len - 1 : text.len;
+
+    while (at > 0 && !(text.p[at - 1] == '\n' && --n == 0))
+        at--;
+    return str_tail(text, at);
+}
+
 /* The text of CRI log lines: "TIME stream F text"; P instead of F: the line goes on, or never
- * ended. */
-static struct str log_text(struct arena *a, struct str raw)
+ * ended. Of the first one is_cut says whether it is text already, the end of a long line. */
+static struct str log_text(struct arena *a, struct str raw, bool is_cut)
 {
     struct str rest = raw, line, tag;
     struct buf b;
 
-    buf_init_arena(&b, a, raw.len);
+    buf_init_arena(&b, a, raw.len + 1);
     while (str_next(&rest, '\n', &line)) {
         int n = 0;
 
+        if (is_cut) {
+            buf_append_str(&b, line);
+            buf_append_char(&b, '\n');
+            is_cut = false;
+            continue;
+        }
         while (n < 3 && str_cut(line, ' ', &tag, &line))
             n++;
         if (n < 3)
@@ -111,11 +132,15 @@ static struct str termination_message(const struct maker *m, const struct core_v
                                                  spec->name, c->attempt)
                       .p,
                   TERMINATION_MESSAGE_BYTES);
+    struct str raw, lines;
 
     if (text.len || c->exit_code == 0 ||
         !str_eq(spec->termination_message_policy, STR("FallbackToLogsOnError")))
         return text;
-    return log_text(m->arena, read_tail(m->arena, str_cstr(m->arena, c->log_path), LOG_TAIL_BYTES));
+    raw = read_tail(m->arena, str_cstr(m->arena, c->log_path), LOG_RAW_BYTES);
+    lines = last_lines(raw, LOG_TAIL_LINES);
+    text = log_text(m->arena, lines, lines.p == raw.p && raw.len == LOG_RAW_BYTES);
+    return text.len > LOG_TAIL_BYTES ? str_tail(text, text.len - LOG_TAIL_BYTES) : text;
 }
 
 static struct ktime time_of(int64_t ns)
