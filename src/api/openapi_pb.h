@@ -11,3 +11,5 @@ struct err;
 
 /* ERR_UNSUPPORTED names a member that has no row here; json's syntax errors as value_parse(). */
 int openapi_print_v2_protobuf(struct arena *a, struct buf *b, struct str json, struct err *err);
+/* The same of a version 3 document (openapi.v3.Document): made when one is asked for. */
+int openapi_print_v3_protobuf(struct arena *a, struct buf *b, struct str json, struct err *err);

@@ -1,10 +1,12 @@
 #include "apiserver/openapi_endpoint.h"
 
+#include "api/openapi_pb.h"
 #include "apiserver/api_request.h"
 #include "apiserver/extensions/openapi_publication.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "codec/gzip.h"
 #include "codec/json_writer.h"
 #include "http/http_server.h"
@@ -73,6 +75,56 @@ static void respond_document(struct api_request *r, const struct openapi_documen
     }
 }
 
+/* Each version has a protobuf form under two names; a client that wants it names it first, or
+ * alone.
+ */
+static bool wants_protobuf(struct api_request *r, char version)
+{
+    static const struct str head = STR_INIT("application/com.github.proto-openapi.spec.v");
+    struct str accept = http_request_header(r->http, STR("accept"));
+    struct str rest = str_tail(accept, head.len);
+
+    return str_has_prefix(accept, head) && rest.len && rest.p[0] == version &&
+           (str_has_prefix(str_tail(rest, 1), STR("@v1.0+protobuf")) ||
+            str_has_prefix(str_tail(rest, 1), STR(".v1.0+protobuf")));
+}
+
+/* Elsewhere JSON is all there is: protobuf alone is refused. */
+static bool accepts_json(struct api_request *r)
+{
+    struct negotiation_offer offer = { .media = MEDIA_BIT(JSON) };
+    struct negotiation got;
+    struct status s;
+
+    if (negotiation_output(http_request_header(r->http, STR("accept")), &offer, &got) == 0)
+        return true;
+    s = status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
+                     "only the following media types are accepted: application/json");
+    api_respond_status(r, &s);
+    return false;
+}
+
+/* Made anew for each client that wants it: hardly any does. */
+static void respond_v3_protobuf(struct api_request *r, const struct openapi_document *d,
+                                struct str plain)
+{
+    struct str packed = str_n((const char *)d->gzip, d->gzip_len);
+    struct openapi_document own = { .path = d->path };
+    struct buf b = { .arena = r->arena };
+    struct err err = { 0 };
+    struct status s;
+
+    if ((plain.p || gzip_expand(r->arena, packed, d->text_len, &plain) == 0) &&
+        openapi_print_v3_protobuf(r->arena, &b, plain, &err) == 0) {
+        own.hash = arena_printf(r->arena, "%.*s.pb", STR_ARG(d->hash));
+        respond_document(r, &own, STR("application/com.github.proto-openapi.spec.v3.v1.0+protobuf"),
+                         buf_str(&b));
+        return;
+    }
+    s = status_internal(r->arena, "an OpenAPI document of this program has no form in protobuf");
+    api_respond_status(r, &s);
+}
+
 /* A hash that is not the newest is sent to the one that is. */
 static void respond_v3(struct api_request *r, const struct openapi_document *d, struct str plain)
 {
@@ -89,38 +141,10 @@ static void respond_v3(struct api_request *r, const struct openapi_document *d, 
         r->cacheable = true;
         api_request_header(r, STR("Cache-Control"), STR("public, immutable, max-age=31536000"));
     }
-    respond_document(r, d, STR("application/json"), plain);
-}
-
-/* Version 2 has a protobuf form under two names; a client that wants it names it first, or alone.
- */
-static bool wants_v2_protobuf(struct api_request *r)
-{
-    static const struct str names[] = {
-        STR_INIT("application/com.github.proto-openapi.spec.v2@v1.0+protobuf"),
-        STR_INIT("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"),
-    };
-    struct str accept = http_request_header(r->http, STR("accept"));
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_has_prefix(accept, names[i]))
-            return true;
-    return false;
-}
-
-/* Elsewhere JSON is all there is: protobuf alone is refused. */
-static bool accepts_json(struct api_request *r)
-{
-    struct negotiation_offer offer = { .media = MEDIA_BIT(JSON) };
-    struct negotiation got;
-    struct status s;
-
-    if (negotiation_output(http_request_header(r->http, STR("accept")), &offer, &got) == 0)
-        return true;
-    s = status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
-                     "only the following media types are accepted: application/json");
-    api_respond_status(r, &s);
-    return false;
+    if (wants_protobuf(r, '3'))
+        respond_v3_protobuf(r, d, plain);
+    else if (accepts_json(r))
+        respond_document(r, d, STR("application/json"), plain);
 }
 
 /* Version 2 in one of its forms: with custom resources where there are some. */
@@ -149,8 +173,7 @@ static bool respond_custom_v3(struct api_request *r, struct str path)
         if (!str_eq(t[i].path, path))
             continue;
         own.hash = t[i].hash;
-        if (accepts_json(r))
-            respond_v3(r, &own, t[i].text);
+        respond_v3(r, &own, t[i].text);
         return true;
     }
     return false;
@@ -162,7 +185,7 @@ bool openapi_handle(struct api_request *r)
     const struct openapi_document *d;
 
     if (str_eq(path, STR("/openapi/v2"))) {
-        if (wants_v2_protobuf(r))
+        if (wants_protobuf(r, '2'))
             return respond_v2(r, STR("v2.pb"),
                               STR("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"));
         return !accepts_json(r) || respond_v2(r, STR("v2"), STR("application/json"));
@@ -176,7 +199,6 @@ bool openapi_handle(struct api_request *r)
     d = find(str_tail(path, 12));
     if (!d)
         return respond_custom_v3(r, str_tail(path, 12));
-    if (accepts_json(r))
-        respond_v3(r, d, STR_NULL);
+    respond_v3(r, d, STR_NULL);
     return true;
 }

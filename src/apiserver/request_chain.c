@@ -293,7 +293,9 @@ static enum stage_result stage_negotiate(struct api_request *r)
     struct negotiation_offer offer = {
         .media = MEDIA_OBJECTS,
         .stream = r->info.verb == REQUEST_VERB_WATCH,
-        .as = (resource_is_stored(r->resource) ? MEDIA_AS_BIT(MEDIA_AS_TABLE) : 0) |
+        .as = (resource_is_stored(r->resource) || (r->special && r->special->read)
+                   ? MEDIA_AS_BIT(MEDIA_AS_TABLE)
+                   : 0) |
               MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA) |
               (collection ? MEDIA_AS_BIT(MEDIA_AS_PARTIAL_METADATA_LIST) : 0),
     };

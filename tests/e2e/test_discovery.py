@@ -109,3 +109,69 @@ def test_the_page_lists_every_resource(raw):
     page = open(os.path.join(HERE, "../../docs/api.md")).read()
     missing = [key for key in discovered(raw) if f"| `{key[1]}` |" not in page]
     assert not missing, missing
+
+
+def fields(data):
+    """The fields of a protobuf message, in order: (number, value)."""
+    at, found = 0, []
+
+    def varint():
+        nonlocal at
+        n, shift = 0, 0
+        while True:
+            byte = data[at]
+            at += 1
+            n |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return n
+
+    while at < len(data):
+        key = varint()
+        if key & 7 == 0:
+            value = varint()
+        elif key & 7 == 1:
+            value, at = data[at:at + 8], at + 8
+        else:
+            assert key & 7 == 2, key
+            n = varint()
+            value, at = data[at:at + n], at + n
+        found.append((key >> 3, value))
+    return found
+
+
+def one(data, *path):
+    """The first value below these field numbers."""
+    for number in path:
+        data = next(v for n, v in fields(data) if n == number)
+    return data
+
+
+def test_openapi_in_protobuf(raw):
+    """Version 3 of each group, in the messages that the name of its type means (openapi.v3.Document)."""
+    accept = {"Accept": "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"}
+    for path in raw.get("/openapi/v3").json()["paths"]:
+        text = raw.get(f"/openapi/v3/{path}").json()
+        answer = raw.get(f"/openapi/v3/{path}", headers=accept)
+        assert answer.status == 200, (path, answer)
+        assert answer.headers["content-type"] == "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+        top = dict(fields(answer.body))
+        assert top[1].decode() == text["openapi"]
+        assert one(top[2], 6).decode() == text["info"]["version"]
+        names = [one(v, 1).decode() for n, v in fields(top[4]) if n == 1] if 4 in top else []
+        assert names == list(text.get("paths", {}))
+        schemas = {one(v, 1).decode(): one(v, 2, 1) for n, v in fields(one(top[5], 1))} if 5 in top else {}
+        assert list(schemas) == list(text.get("components", {}).get("schemas", {}))
+    if_none = {**accept, "If-None-Match": answer.headers["etag"]}
+    assert raw.get(f"/openapi/v3/{path}", headers=if_none).status == 304
+    pod = None
+    body = raw.get("/openapi/v3/api/v1", headers=accept).body
+    for n, v in fields(one(body, 5, 1)):
+        if one(v, 1) == b"io.k8s.api.core.v1.Pod":
+            pod = one(v, 2, 1)
+    properties = {one(v, 1).decode(): one(v, 2) for n, v in fields(one(pod, 31))}
+    assert {"apiVersion", "kind", "metadata", "spec", "status"} == set(properties)
+    assert one(properties["kind"], 1, 25) == b"string"
+    reference = one(properties["spec"], 1, 26, 2, 1)
+    assert reference == b"#/components/schemas/io.k8s.api.core.v1.PodSpec"
+    assert b"x-kubernetes-group-version-kind" in [one(v, 1) for n, v in fields(pod) if n == 36]
