@@ -884,3 +884,29 @@ def test_a_definition_that_changes_under_load(server):
             for t in threads:
                 t.join()
         assert not wrong, wrong[:3]
+
+
+def test_apply_over_versions(raw):
+    schema = {"openAPIV3Schema": spec_schema(a={"type": "string"}, b={"type": "string"})}
+    k = Kind(raw, versions=[{"name": "v1", "served": True, "storage": False, "schema": schema},
+                            {"name": "v2", "served": True, "storage": True, "schema": schema}]).create()
+    apply(raw, k.path("a", "v1"), k.object("a", {"a": "one"}, "v1"), "one", 201)
+    both = apply(raw, k.path("a", "v2"), k.object("a", {"b": "two"}, "v2"), "two")
+    assert both["spec"] == {"a": "one", "b": "two"}
+    assert {(e["manager"], e["apiVersion"]) for e in both["metadata"]["managedFields"]} == {
+        ("one", f"{k.group}/v1"), ("two", f"{k.group}/v2")}
+    conflict = apply(raw, k.path("a", "v2"), k.object("a", {"a": "x"}, "v2"), "two", 409)
+    assert 'conflict with "one": .spec.a' in conflict["message"]
+    gone = apply(raw, k.path("a", "v1"), k.object("a", {}, "v1"), "one")
+    assert "a" not in gone.get("spec", {})
+    assert raw.get(k.path("a", "v2")).json()["spec"] == {"b": "two"}
+
+    def stop_serving(crd):
+        crd["spec"]["versions"][0]["served"] = False
+
+    k.update(stop_serving)
+    wait(lambda: raw.get(k.path("a", "v1")).status == 404)
+    name = ".".join(reversed(k.group.split("."))) + f".v1.{k.kind}"
+    assert name not in raw.get("/openapi/v2").json()["definitions"]
+    after = apply(raw, k.path("a", "v2"), k.object("a", {"b": "three"}, "v2"), "two")
+    assert {e["apiVersion"] for e in after["metadata"]["managedFields"]} == {f"{k.group}/v2"}
