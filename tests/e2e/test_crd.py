@@ -464,6 +464,23 @@ def test_restart(own_server):
         assert kind.read("a")["spec"] == {"size": 1, "color": "red"}
 
 
+def test_a_server_that_is_killed_while_a_definition_goes(own_server):
+    with own_server.raw() as raw:
+        kind = Kind(raw).create()
+        kind.post("free", {})
+        kind.post("held", {}, metadata={"finalizers": ["example.com/hold"]})
+        assert raw.delete(f"{CRDS}/{kind.name}").status == 200
+    own_server.kill()
+    own_server.start()
+    with own_server.raw() as raw:
+        kind.raw = raw
+        wait(lambda: raw.get(kind.path()).status == 200)
+        wait(lambda: [o["metadata"]["name"] for o in raw.get(kind.path()).json()["items"]] == ["held"])
+        assert raw.post(kind.path(), kind.object("late", {})).status == 405
+        assert raw.patch(kind.path("held"), {"metadata": {"finalizers": None}}).status == 200
+        kind.gone()
+
+
 # --- discovery and kubectl ---
 
 def test_discovery(raw):
