@@ -83,6 +83,7 @@ static void kubelet_words(struct component_words *w, const struct cluster *c,
     flag(w, "netns", node->netns);
     flag(w, "root-dir", node->root_dir);
     flag(w, "state-dir", node->state_dir);
+    flag(w, "pod-manifest-path", arena_printf(a, "%s/manifests", node->root_dir).p);
     flag(w, "image-dir", c->image_dir);
     flag(w, "log-dir", c->log_dir);
     flag(w, "cgroup-root", node->cgroup_root);

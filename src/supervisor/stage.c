@@ -67,6 +67,9 @@ static int make_directories(struct stage *s, const struct cluster *c, struct err
     for (size_t i = 0; i < c->n_nodes && r >= 0; i++) {
         r = run_state_make_directory(c->nodes[i].root_dir, 0700, err);
         if (r >= 0)
+            r = run_state_make_directory(arena_printf(&a, "%s/manifests", c->nodes[i].root_dir).p,
+                                         0700, err);
+        if (r >= 0)
             r = run_state_make_directory(c->nodes[i].state_dir, 0755, err);
     }
     return r;

@@ -300,6 +300,38 @@ def test_a_pods_token_may_do_what_its_role_says(kube):
 # --- nodes ---
 
 
+def test_static_pods_of_every_node(kube):
+    """A manifest a node: each runs its own, the API shows it, and what is done to the picture is not done to the Pod."""
+    cluster = kube.cluster
+    nodes = cluster.node_names()
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "fixed", "namespace": kube.namespace, "labels": {"app": "fixed"}},
+                "spec": {"terminationGracePeriodSeconds": 1, "containers": [
+                    {"name": "main", "image": "busybox:1", "command": ["sh", "-c", "echo here; trap 'exit 0' TERM; "
+                                                                                   "while true; do sleep 1 & wait $!; done"]}]}}
+    paths = [cluster.root / "nodes" / n / "manifests" / f"{kube.namespace}.json" for n in nodes]
+    try:
+        for path in paths:
+            path.write_text(json.dumps(manifest))
+        for n in nodes:
+            until(f"{n} shows its Pod", lambda n=n: kube.run("get", "pod", f"fixed-{n}").returncode == 0)
+            kube("wait", "--for=condition=Ready", "pod", f"fixed-{n}", "--timeout=60s")
+            assert kube("logs", f"fixed-{n}") == "here\n"
+            pod = kube.json("get", "pod", f"fixed-{n}")
+            assert pod["spec"]["nodeName"] == n and pod["metadata"]["ownerReferences"][0]["name"] == n
+            assert not pod["spec"].get("volumes") and not pod["spec"].get("serviceAccountName")
+        first = kube.json("get", "pod", f"fixed-{nodes[0]}")
+        kube("delete", "pod", f"fixed-{nodes[0]}")
+        again = until("it is shown anew", lambda: (p := kube.run("get", "pod", f"fixed-{nodes[0]}", "-o", "json")).returncode == 0
+                      and (o := json.loads(p.stdout))["metadata"]["uid"] != first["metadata"]["uid"]
+                      and o["status"].get("containerStatuses") and o)
+        assert again["status"]["containerStatuses"][0]["containerID"] == first["status"]["containerStatuses"][0]["containerID"]
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    for n in nodes:
+        until(f"{n}'s Pod is gone", lambda n=n: kube.run("get", "pod", f"fixed-{n}").returncode != 0, timeout=60)
+
+
 def test_cordon_and_drain(kube):
     kube("cordon", "node-1")
     try:
