@@ -842,6 +842,11 @@ def test_embedded_resources(raw):
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "labels": {"a": "b"}},
            "spec": {"anything": [1, 2]}}
     assert k.post("a", {"template": pod})["spec"]["template"] == pod
+    pod["metadata"]["strange"] = 1
+    refused = raw.post(k.path(), k.object("b", {"template": pod}), fieldValidation="Strict")
+    assert refused.status == 400, refused
+    assert 'unknown field "spec.template.metadata.strange"' in refused.json()["message"]
+    assert "strange" not in k.post("c", {"template": pod})["spec"]["template"]["metadata"]
     causes = k.post("b", {"template": {"metadata": {"name": "a b"}}}, code=422)["details"]["causes"]
     fields = {c["field"] for c in causes}
     assert {"spec.template.apiVersion", "spec.template.kind"} <= fields

@@ -177,7 +177,7 @@ int custom_object_settle(struct arena *a, const struct custom_resource *c, struc
         return r;
     structural_prune(a, &tree, c->schema, unknown, arg);
     structural_default(a, &tree, c->schema);
-    structural_embedded_settle(a, &tree, c->schema);
+    structural_embedded_settle(a, &tree, c->schema, unknown, arg);
     from_tree(a, &tree, o);
     return arena_is_over(a) ? err_set(err, ERR_TOO_LARGE, "the object takes too much memory") : 0;
 }

@@ -39,7 +39,8 @@ static void walk(const struct walk *w, struct value *v, const struct structural 
     }
 }
 
-static int decode_meta(struct arena *a, const struct value *v, struct object *ret, struct err *err)
+static int decode_meta(struct arena *a, const struct value *v, struct object *ret,
+                       struct object_json_strict *ret_strict, struct err *err)
 {
     const struct schema_type *t =
         schema_find_type(&schema_builtin, STR("meta.k8s.io"), STR("v1"), STR("ObjectMeta"));
@@ -47,31 +48,54 @@ static int decode_meta(struct arena *a, const struct value *v, struct object *re
 
     buf_init_arena(&b, a, 256);
     value_print(&b, v);
-    return object_json_decode(a, &schema_builtin, t, buf_str(&b), ret, NULL, err);
+    return object_json_decode(a, &schema_builtin, t, buf_str(&b), ret, ret_strict, err);
 }
 
 /* --- settling --- */
 
+struct settle {
+    struct arena *arena;
+    structural_unknown_fn *fn;
+    void *arg;
+};
+
+/* 'unknown field "x"' of the metadata at path. */
+static void tell(const struct settle *s, const struct field_path *path, struct str fault)
+{
+    static const struct str before = STR_INIT("unknown field \"");
+    struct str at = field_path_print(s->arena, path);
+
+    if (s->fn && str_has_prefix(fault, before) && fault.len > before.len)
+        s->fn(arena_printf(s->arena, "%.*s.metadata.%.*s", STR_ARG(at),
+                           STR_ARG(str_sub(fault, before.len, fault.len - 1))),
+              s->arg);
+}
+
 static void settle_one(struct value *v, const struct field_path *path, void *arg)
 {
-    struct arena *a = arg;
+    const struct settle *s = arg;
+    struct arena *a = s->arena;
+    struct object_json_strict faults = { 0 };
     struct value *meta = value_get(v, STR("metadata")), again;
     struct buf b = { 0 };
     struct object o;
     struct err err;
 
-    (void)path;
-    if (!meta || meta->type != VALUE_OBJECT || decode_meta(a, meta, &o, &err) < 0)
+    if (!meta || meta->type != VALUE_OBJECT || decode_meta(a, meta, &o, &faults, &err) < 0)
         return; /* what is wrong is told by the checks */
+    for (size_t i = 0; i < faults.len; i++)
+        tell(s, path, faults.items[i]);
     buf_init_arena(&b, a, 256);
     object_json_encode(&b, o, NULL);
     if (value_parse(a, buf_str(&b), &again, NULL, &err) >= 0)
         *meta = again;
 }
 
-void structural_embedded_settle(struct arena *a, struct value *v, const struct structural *s)
+void structural_embedded_settle(struct arena *a, struct value *v, const struct structural *s,
+                                structural_unknown_fn *fn, void *arg)
 {
-    const struct walk w = { .fn = settle_one, .arg = a };
+    struct settle settle = { .arena = a, .fn = fn, .arg = arg };
+    const struct walk w = { .fn = settle_one, .arg = &settle };
 
     walk(&w, v, s, NULL);
 }
@@ -122,7 +146,7 @@ static void check_meta(const struct value *v, const struct field_path *at,
     struct object o;
     struct err err;
 
-    if (decode_meta(errs->arena, v, &o, &err) < 0) {
+    if (decode_meta(errs->arena, v, &o, NULL, &err) < 0) {
         buf_init_arena(&b, errs->arena, 64);
         value_print(&b, v);
         field_errors_add_raw(errs, at, FIELD_ERROR_INVALID, buf_str(&b), "%s", err.text);
