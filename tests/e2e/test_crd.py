@@ -671,6 +671,15 @@ def test_openapi(raw):
     pb = raw.get("/openapi/v2", headers={
         "Accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"})
     assert pb.status == 200 and name.encode() in pb.body
+    rich = Kind(raw, spec_schema(
+        open={"type": "object", "additionalProperties": True},
+        odd={"type": "integer", "not": {"enum": [3]}, "oneOf": [{"minimum": 5}, {"multipleOf": 2}]},
+        text={"type": "string", "maxLength": 10, "pattern": "^2", "format": "date", "default": "2020-01-01",
+              "example": "ab", "externalDocs": {"url": "https://example.com"}, "nullable": True})).create()
+    for version, document in (("v2", "v2"), ("v3", f"v3/apis/{rich.group}/v1")):
+        both = raw.get(f"/openapi/{document}", headers={
+            "Accept": f"application/com.github.proto-openapi.spec.{version}@v1.0+protobuf"})
+        assert both.status == 200 and f".v1.{rich.kind}".encode() in both.body, both
     k.remove()
     assert name not in raw.get("/openapi/v2").json()["definitions"]
     assert path not in raw.get("/openapi/v3").json()["paths"]
