@@ -74,9 +74,12 @@ static struct api_object *service(size_t i)
     return decode("", "services", &b);
 }
 
-/* Endpoints [from, to) of the i-th Service; the one numbered `odd` has another address. */
-static struct api_object *slice(size_t i, size_t from, size_t to, size_t odd)
+/* Endpoints [from, to) of the i-th Service; the one numbered `odd` has another address, or is not
+ * there. */
+static struct api_object *slice(size_t i, size_t from, size_t to, size_t odd, bool is_missing)
 {
+    const char *comma = "";
+
     CLEANUP(buf_done) struct buf b = { 0 };
 
     buf_printf(&b,
@@ -86,8 +89,11 @@ static struct api_object *slice(size_t i, size_t from, size_t to, size_t odd)
     for (size_t e = from; e < to; e++) {
         size_t n = e + (e == odd ? 1 << 20 : 0) + (i << 7);
 
+        if (e == odd && is_missing)
+            continue;
         buf_printf(&b, "%s{\"addresses\":[\"10.%zu.%zu.%zu\"],\"conditions\":{\"ready\":true}}",
-                   e == from ? "" : ",", 160 + (n >> 16 & 63), n >> 8 & 255, n & 255);
+                   comma, 160 + (n >> 16 & 63), n >> 8 & 255, n & 255);
+        comma = ",";
     }
     buf_append_lit(&b, "]}");
     return decode("discovery.k8s.io", "endpointslices", &b);
@@ -109,7 +115,7 @@ static size_t slices_of(struct bench *b, size_t i, size_t odd, const struct api_
     size_t n = 0;
 
     for (size_t from = 0; from < b->endpoints; from += PER_SLICE)
-        ret[n++] = slice(i, from, MIN(from + PER_SLICE, b->endpoints), odd);
+        ret[n++] = slice(i, from, MIN(from + PER_SLICE, b->endpoints), odd, false);
     return n;
 }
 
@@ -179,7 +185,8 @@ static int64_t median(int64_t *v, size_t n)
     return v[n / 2];
 }
 
-static void change(struct bench *b)
+/* To another address, or away and back. */
+static void change(struct bench *b, bool goes)
 {
     static int64_t whole[CHANGES], kernel[CHANGES];
     size_t n_slices = (b->endpoints + PER_SLICE - 1) / PER_SLICE, bytes = 0, elements = 0;
@@ -194,7 +201,7 @@ static void change(struct bench *b)
 
         api_object_unref(slices[at]);
         slices[at] = slice(i, at * PER_SLICE, MIN((at + 1) * PER_SLICE, b->endpoints),
-                           k % 2 ? SIZE_MAX : odd);
+                           k % 2 ? SIZE_MAX : odd, goes);
         work_out(b, s, slices, n_slices);
         sent = now_us();
         bytes = nft_batch_bytes(b->batch);
@@ -209,7 +216,7 @@ static void change(struct bench *b)
         api_object_unref(slices[k]);
     mem_free(slices);
     api_object_unref(s);
-    printf("change_us=%lld kernel_us=%lld elements=%zu bytes=%zu\n",
+    printf("%s_us=%lld kernel_us=%lld elements=%zu bytes=%zu\n", goes ? "remove" : "change",
            (long long)median(whole, CHANGES), (long long)median(kernel, CHANGES), elements, bytes);
 }
 
@@ -299,7 +306,8 @@ int main(int argc, char **argv)
     if (netlink_new(-1, NETLINK_OF_NETFILTER, &b.netfilter, &err) < 0)
         fail(&err);
     load(&b, argv[3]);
-    change(&b);
+    change(&b, false);
+    change(&b, true);
     connections(&b);
     (void)fflush(stdout);
     netlink_free(b.netfilter);

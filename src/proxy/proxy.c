@@ -202,19 +202,25 @@ static void load(struct proxy *p)
 static void forget(struct proxy *p)
 {
     struct proxy_elements *gone = proxy_ledger_gone(p->ledger);
+    size_t left = 0;
     struct err err;
 
-    VEC_FOREACH(const struct proxy_element *, e, gone) {
+    for (size_t i = 0; i < gone->len; i++) {
+        const struct proxy_element *e = &gone->items[i];
         struct conntrack_filter f = { .protocol = e->protocol,
                                       .original_to = e->address,
                                       .original_port = e->port,
                                       .translated_to = e->to,
                                       .translated_port = e->to_port };
 
-        if (conntrack_flush(p->netfilter, &f, &err) < 0)
-            LOG_WARNING("cannot forget tracked datagrams", KV("err", str_from_cstr(err.text)));
+        if (conntrack_flush(p->netfilter, &f, &err) >= 0)
+            continue;
+        LOG_WARNING("cannot forget tracked datagrams yet", KV("err", str_from_cstr(err.text)));
+        gone->items[left++] = *e;
     }
-    VEC_CLEAR(gone);
+    gone->len = left;
+    if (left)
+        loop_timer_start(&p->retry, RETRY_MS);
 }
 
 static void commit(struct proxy *p)

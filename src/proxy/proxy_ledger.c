@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "proxy/slot_keeper.h"
 
 enum { FEW = 32 };
 
@@ -67,8 +68,6 @@ static void release(struct proxy_ledger *l, const struct proxy_element *e)
     if (!r || e->is_shadowed || --r->users)
         return;
     proxy_table_remove(l->o.batch, l->o.table, &r->element);
-    if (e->protocol == IPPROTO_UDP && e->to.family)
-        VEC_PUSH(&l->gone, *e);
     (void)map_remove(&l->rules, key);
     mem_free(r);
     wake_shadowed(l);
@@ -129,6 +128,44 @@ static const struct proxy_element *find(struct lookup *in, const struct proxy_el
     return found && proxy_element_same_value(found, e) ? found : NULL;
 }
 
+/* --- endpoints of datagrams that went: no slot leads there any more --- */
+
+/* A place and an endpoint of it, whichever its slot. */
+static struct str path_of(const struct proxy_element *e, char ret[PROXY_KEY_BYTES])
+{
+    size_t n = 0;
+
+    ret[n++] = (char)e->family;
+    memcpy(ret + n, &e->port, sizeof(e->port));
+    n += sizeof(e->port);
+    memcpy(ret + n, e->address.bytes, sizeof(e->address.bytes));
+    n += sizeof(e->address.bytes);
+    memcpy(ret + n, e->to.bytes, sizeof(e->to.bytes));
+    n += sizeof(e->to.bytes);
+    memcpy(ret + n, &e->to_port, sizeof(e->to_port));
+    return str_n(ret, n + sizeof(e->to_port));
+}
+
+static bool is_path(const struct proxy_element *e)
+{
+    return e->protocol == IPPROTO_UDP && e->to.family && !e->is_shadowed && e->set != PROXY_RANGES;
+}
+
+static void note_gone(struct proxy_ledger *l, const struct proxy_elements *was,
+                      const struct proxy_elements *is)
+{
+    char text[PROXY_KEY_BYTES];
+    struct map there = { 0 };
+
+    for (size_t i = 0; i < is->len; i++)
+        if (is_path(&is->items[i]))
+            (void)map_put(&there, path_of(&is->items[i], text), l);
+    for (size_t i = 0; i < was->len; i++)
+        if (is_path(&was->items[i]) && !map_put(&there, path_of(&was->items[i], text), l))
+            VEC_PUSH(&l->gone, was->items[i]);
+    map_done(&there);
+}
+
 static bool is_shadowed(const struct proxy_elements *list)
 {
     for (size_t i = 0; i < list->len; i++)
@@ -145,6 +182,7 @@ void proxy_ledger_replace(struct proxy_ledger *l, struct str owner, struct proxy
 
     *new = *take;
     *take = none;
+    slot_keeper_settle(was.list, new);
     for (size_t i = 0; i < was.list->len; i++)
         if (!find(&is, &was.list->items[i], i))
             release(l, &was.list->items[i]);
@@ -154,6 +192,7 @@ void proxy_ledger_replace(struct proxy_ledger *l, struct str owner, struct proxy
         if (!same || same->is_shadowed)
             acquire(l, &new->items[i]);
     }
+    note_gone(l, was.list, new);
     if (is_shadowed(new))
         (void)map_put(&l->shadowed, owner, l);
     else
