@@ -362,6 +362,30 @@ static void set_resources(const struct maker *m, const struct pod_slot *s,
     ret->allocated_resources.len = ret->resources->requests.len;
 }
 
+/* Who the first process began as. */
+static void set_user(const struct maker *m, const struct runtime_container_status *c,
+                     struct core_v1_container_status *ret)
+{
+    struct core_v1_linux_container_user *u;
+    struct str rest = c->groups, part;
+    size_t max = 1;
+    uint64_t n;
+
+    if (!rest.len)
+        return;
+    for (size_t i = 0; i < rest.len; i++)
+        max += rest.p[i] == ',';
+    u = ARENA_NEW(m->arena, struct core_v1_linux_container_user);
+    u->uid = c->user;
+    u->supplemental_groups.items = ARENA_NEW_ARRAY(m->arena, int64_t, max);
+    while (str_next(&rest, ',', &part))
+        if (str_to_u64(part, &n))
+            u->supplemental_groups.items[u->supplemental_groups.len++] = (int64_t)n;
+    u->gid = u->supplemental_groups.len ? u->supplemental_groups.items[0] : 0;
+    ret->user = ARENA_NEW(m->arena, struct core_v1_container_user);
+    ret->user->linux_ = u;
+}
+
 static void make_container(const struct maker *m, const struct pod_container *c,
                            struct core_v1_container_status *ret)
 {
@@ -373,6 +397,8 @@ static void make_container(const struct maker *m, const struct pod_container *c,
     ret->name = c->spec->name;
     ret->image = status && status->image.len ? status->image : c->spec->image;
     ret->image_id = status ? status->image_ref : STR("");
+    if (status)
+        set_user(m, status, ret);
     ret->started = bool_of(m->arena, is_running && s->probed_id != NULL
                                          ? prober_is_started(w->k->prober, status->id)
                                          : is_running && !c->spec->startup_probe);

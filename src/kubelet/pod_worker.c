@@ -177,6 +177,7 @@ static void copy_status(struct arena *a, const struct runtime_container_status *
     to->image_ref = dup_map_text(a, from->image_ref);
     to->image_id = dup_map_text(a, from->image_id);
     to->log_path = dup_map_text(a, from->log_path);
+    to->groups = dup_map_text(a, from->groups);
     to->labels = to->annotations = (struct runtime_map){ 0 };
 }
 

@@ -245,6 +245,7 @@ static void copy_container(struct arena *a, const struct runtime_container_statu
     ret->image_ref = str_dup(a, from->image_ref);
     ret->image_id = str_dup(a, from->image_id);
     ret->log_path = str_dup(a, from->log_path);
+    ret->groups = str_dup(a, from->groups);
     ret->labels = copy_map(a, &from->labels);
     ret->annotations = copy_map(a, &from->annotations);
 }

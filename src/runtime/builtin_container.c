@@ -266,6 +266,18 @@ static int fill_seccomp(struct arena *a, const struct runtime_container_config *
     return r;
 }
 
+static struct str print_groups(struct arena *a, const struct oci_user *u)
+{
+    struct buf b;
+
+    buf_init_arena(&b, a, 32);
+    buf_append_u64(&b, u->gid);
+    for (size_t i = 0; i < u->n_groups; i++)
+        if (u->groups[i] != u->gid)
+            buf_printf(&b, ",%u", u->groups[i]);
+    return buf_str(&b);
+}
+
 static int write_spec(struct builtin_container *c, const struct runtime_container_config *config,
                       const struct image *image, struct err *err)
 {
@@ -306,6 +318,7 @@ static int write_spec(struct builtin_container *c, const struct runtime_containe
     if (r == 0)
         r = oci_spec_print(&text, &spec, err);
     c->status.user = spec.user.uid;
+    c->status.groups = print_groups(&c->arena, &spec.user);
     return r == 0 ? runtime_files_write(path_of(&a, c, "/config.json"), buf_str(&text), 0600, err)
                   : r;
 }

@@ -196,6 +196,7 @@ int builtin_save_container(const struct builtin_container *c, struct err *err)
     put_map(&b, "annotations", &st->annotations);
     put_str(&b, "logPath", st->log_path);
     put_int(&b, "user", st->user);
+    put_str(&b, "groups", st->groups);
     put_str(&b, "cgroup", c->cgroup_path);
     put_str(&b, "stopSignal", c->stop_signal);
     put_int(&b, "tty", c->tty);
@@ -399,6 +400,7 @@ static int load_container(struct builtin *b, struct str id, struct err *err)
         .annotations = get_map(&c->arena, &v, "annotations"),
         .log_path = get_str(&v, "logPath"),
         .user = get_int(&v, "user"),
+        .groups = get_str(&v, "groups"),
     };
     c->sandbox_id = c->status.sandbox_id;
     c->cgroup_path = get_str(&v, "cgroup");

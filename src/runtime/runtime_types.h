@@ -164,6 +164,7 @@ struct runtime_container_status {
     struct str log_path; /* absolute */
     int pid;             /* RUNNING: on the node */
     int64_t user;        /* that it was started as; for runAsNonRoot see runtime_image */
+    struct str groups;   /* "3000,4000": its own first, then supplemental ones; unset: not known */
 };
 
 struct runtime_exec_options {

@@ -201,6 +201,9 @@ def test_run_as_non_root(raw, names):
                is_over, securityContext={"supplementalGroups": [4000], "fsGroup": 2000})
     assert said(raw, good).splitlines() == ["1000", "3000", "3000 2000 4000"] or \
         set(said(raw, good).splitlines()[2].split()) == {"3000", "2000", "4000"}
+    user = state(o)["user"]["linux"]
+    assert (user["uid"], user["gid"]) == (1000, 3000) and sorted(user["supplementalGroups"]) == [2000, 3000, 4000]
+    assert raw.get(f"/api/v1/nodes/{NODE}").json()["status"]["features"] == {"supplementalGroupsPolicy": True}
 
 
 def test_read_only_root(raw, names):

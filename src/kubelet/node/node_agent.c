@@ -386,7 +386,7 @@ static struct str status_json(struct arena *a, const struct node_agent *n, int64
     put(&b, "address", k->node.host_ip);
     buf_append_lit(&b, "},{\"type\":\"Hostname\",");
     put(&b, "address", k->node.name);
-    buf_append_lit(&b, "}],\"images\":");
+    buf_append_lit(&b, "}],\"features\":{\"supplementalGroupsPolicy\":true},\"images\":");
     buf_append_str(&b, n->images ? str_from_cstr(n->images) : STR("[]"));
     buf_append_char(&b, '}');
     return buf_str(&b);
