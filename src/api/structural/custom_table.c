@@ -12,6 +12,8 @@
 #include "codec/time_text.h"
 #include "codec/value.h"
 
+enum { ROW_STEPS_MAX = 200000 }; /* of all paths of a row */
+
 void custom_table_print_columns(struct buf *b, const struct custom_resource *c)
 {
     buf_append_lit(b, "\"columnDefinitions\":[");
@@ -87,10 +89,12 @@ void custom_table_print_cells(struct arena *a, struct buf *b, const struct custo
     struct value tree;
     struct err err;
     bool is_read = custom_object_tree(a, o, &tree, &err) >= 0;
+    int steps = ROW_STEPS_MAX;
 
     json_write_string(b, object_meta(o)->name);
     for (size_t i = 1; i < c->row.n_columns; i++) {
-        const struct value *v = is_read ? json_path_first(c->column_paths[i - 1], &tree) : NULL;
+        const struct value *v =
+            is_read ? json_path_first_of(c->column_paths[i - 1], &tree, &steps) : NULL;
 
         buf_append_char(b, ',');
         if (v && v->type != VALUE_NULL)

@@ -329,7 +329,8 @@ static void keep_first(const struct value *v, void *arg)
     ((struct first *)arg)->v = v;
 }
 
-static const struct value *first_of(const struct json_path *p, const struct value *root, int *left)
+const struct value *json_path_first_of(const struct json_path *p, const struct value *root,
+                                       int *left)
 {
     struct first first = { 0 };
     struct finder f = { .fn = keep_first, .arg = &first, .max = 1, .left = *left };
@@ -342,7 +343,7 @@ static const struct value *first_of(const struct json_path *p, const struct valu
 static const struct value *operand_value(const struct operand *o, const struct value *item,
                                          int *left)
 {
-    return o->path ? first_of(o->path, item, left) : &o->literal;
+    return o->path ? json_path_first_of(o->path, item, left) : &o->literal;
 }
 
 static bool is_number(const struct value *v)
@@ -490,5 +491,5 @@ const struct value *json_path_first(const struct json_path *p, const struct valu
 {
     int left = FIND_STEPS_MAX;
 
-    return first_of(p, root, &left);
+    return json_path_first_of(p, root, &left);
 }

@@ -25,5 +25,8 @@ size_t json_path_find(const struct json_path *p, const struct value *root, json_
                       void *arg);
 /* The first it finds, or NULL. */
 const struct value *json_path_first(const struct json_path *p, const struct value *root);
+/* The same out of a budget of steps that several share. */
+const struct value *json_path_first_of(const struct json_path *p, const struct value *root,
+                                       int *steps);
 /* Only names, at least one: what selectable fields and scale may be. */
 bool json_path_is_simple(const struct json_path *p);

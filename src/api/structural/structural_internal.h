@@ -29,8 +29,10 @@ struct err;
 /* The expression in RE2's syntax, searched for anywhere in a text; freed with the arena. */
 int structural_pattern_compile(struct arena *a, struct str pattern,
                                const struct pcre2_real_code_8 **ret, struct err *err);
-/* One that needs more than its limits matches nothing. */
-bool structural_pattern_matches(const struct pcre2_real_code_8 *code, struct str text);
+/* One that needs more than its limits, or than *steps, matches nothing; what it cost is taken off
+ * *steps. */
+bool structural_pattern_matches(const struct pcre2_real_code_8 *code, struct str text,
+                                int64_t *steps);
 
 /* The format as the checks know it ("date-time" is "datetime"); unset: unknown for this type, and
  * then ignored. */

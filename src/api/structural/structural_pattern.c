@@ -7,13 +7,18 @@
 #include "api/structural/structural_internal.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/macros.h"
 
 enum {
     PATTERN_MAX_BYTES = 16384,
     MATCH_STEPS = 100000,
     MATCH_DEPTH = 1000,
     HEAP_KIB = 1024,
-    DFA_TEXT_MAX = 4096, /* each place of the text is a start of its own */
+    /* All ways at once: some hundred states a byte, from each place of the text unless the pattern
+     * holds on to its start. */
+    DFA_TEXT_MAX = 256,
+    DFA_ANCHORED_TEXT_MAX = 4096,
+    DFA_COST = 500000,
     WORKSPACE = 4096,
 };
 
@@ -85,21 +90,45 @@ int structural_pattern_compile(struct arena *a, struct str pattern,
     return 0;
 }
 
-bool structural_pattern_matches(const struct pcre2_real_code_8 *code, struct str text)
+static bool is_limit(int r)
+{
+    return r == PCRE2_ERROR_MATCHLIMIT || r == PCRE2_ERROR_DEPTHLIMIT || r == PCRE2_ERROR_HEAPLIMIT;
+}
+
+static size_t dfa_text_max(const pcre2_code *code)
+{
+    uint32_t options = 0;
+
+    (void)pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options); /* none: not anchored */
+    return options & PCRE2_ANCHORED ? DFA_ANCHORED_TEXT_MAX : DFA_TEXT_MAX;
+}
+
+/* Limits that grow, each paid for before it is tried: PCRE2 does not say what a match took. */
+static const struct {
+    uint32_t limit;
+    int64_t cost;
+} tiers[] = { { 1000, 20 }, { 10000, 1000 }, { MATCH_STEPS, 10000 } };
+
+bool structural_pattern_matches(const struct pcre2_real_code_8 *code, struct str text,
+                                int64_t *steps)
 {
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
     PCRE2_SPTR p = (PCRE2_SPTR)(text.p ? text.p : "");
-    int work[WORKSPACE], r;
+    int work[WORKSPACE], r = PCRE2_ERROR_MATCHLIMIT;
 
-    pcre2_set_match_limit(limits, MATCH_STEPS);
     pcre2_set_depth_limit(limits, MATCH_DEPTH);
     pcre2_set_heap_limit(limits, HEAP_KIB);
-    r = pcre2_match(code, p, text.len, 0, 0, data, limits);
-    if (r == PCRE2_ERROR_MATCHLIMIT || r == PCRE2_ERROR_DEPTHLIMIT || r == PCRE2_ERROR_HEAPLIMIT)
-        r = text.len > DFA_TEXT_MAX ? -1
-                                    : pcre2_dfa_match(code, p, text.len, 0, PCRE2_DFA_SHORTEST,
-                                                      data, limits, work, WORKSPACE);
+    for (size_t i = 0; i < ARRAY_LEN(tiers) && is_limit(r) && *steps > 0; i++) {
+        *steps -= tiers[i].cost;
+        pcre2_set_match_limit(limits, tiers[i].limit);
+        r = pcre2_match(code, p, text.len, 0, 0, data, limits);
+    }
+    if (is_limit(r) && text.len <= dfa_text_max(code) && *steps > 0) {
+        *steps -= DFA_COST;
+        r = pcre2_dfa_match(code, p, text.len, 0, PCRE2_DFA_SHORTEST, data, limits, work,
+                            WORKSPACE);
+    }
     pcre2_match_data_free(data);
     pcre2_match_context_free(limits);
     return r >= 0;

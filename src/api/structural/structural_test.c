@@ -284,11 +284,12 @@ Test(structural, refuses_what_it_cannot_bound)
 static bool matches(struct arena *a, const char *pattern, const char *text)
 {
     const struct pcre2_real_code_8 *code = NULL;
+    int64_t steps = 1000000;
     struct err err = { 0 };
 
     cr_assert_eq(structural_pattern_compile(a, str_from_cstr(pattern), &code, &err), 0, "%s: %s",
                  pattern, err.text);
-    return structural_pattern_matches(code, str_from_cstr(text));
+    return structural_pattern_matches(code, str_from_cstr(text), &steps);
 }
 
 Test(structural, patterns)
@@ -386,4 +387,24 @@ Test(structural, formats)
                          structural_format_known(STRUCTURAL_STRING, str_from_cstr(cases[i].format)),
                          str_from_cstr(cases[i].text)),
                      cases[i].want, "%s: %s", cases[i].format, cases[i].text);
+}
+
+/* Many items, each of which takes long: the object is given up, not the server. */
+Test(structural, gives_up_on_what_takes_too_long, .timeout = 30)
+{
+    static const char *const schemas[] = {
+        OBJ("a", "{'type':'array','items':{'type':'string','pattern':'(a|aa)+c'}}"),
+        OBJ("a", "{'type':'array','items':{'type':'string','pattern':'a*a*a*a*a*b'}}"),
+    };
+
+    for (size_t k = 0; k < ARRAY_LEN(schemas); k++) {
+        CLEANUP(arena_done) struct arena a = { 0 };
+        struct buf b = { .arena = &a };
+
+        buf_append_lit(&b, "{'a':[");
+        for (int i = 0; i < 50000; i++)
+            buf_printf(&b, "%s'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", i ? "," : "");
+        buf_append_lit(&b, "]}");
+        cr_expect(strlen(complaints(&a, schemas[k], buf_cstr(&b), NULL)) > 0);
+    }
 }

@@ -14,6 +14,7 @@
 enum {
     MAX_ERRORS = 200,     /* of one object; more help nobody */
     OLD_ITEMS_MAX = 1000, /* of a list whose items are looked up one by one */
+    STEPS_MAX = 5000000,  /* values against schemas, some 100 ns each, and patterns by their cost */
 };
 
 struct check {
@@ -23,6 +24,7 @@ struct check {
     const struct structural *s;
     const struct field_path *path;
     struct field_errors *errs;
+    int64_t *steps; /* that may still be taken */
 };
 
 static void validate(const struct check *c);
@@ -176,7 +178,7 @@ static void check_string(const struct check *c, const struct structural_checks *
                          "may not be more than %" PRId64 " bytes", k->max_length);
     if (k->min_length > 0 && n < k->min_length)
         invalid(c, "should be at least %" PRId64 " chars long", k->min_length);
-    if (k->pattern_code && !structural_pattern_matches(k->pattern_code, c->v->s))
+    if (k->pattern_code && !structural_pattern_matches(k->pattern_code, c->v->s, c->steps))
         invalid(c, "should match '%.*s'", STR_ARG(k->pattern));
     if (k->format.len && !structural_format_holds(k->format, c->v->s))
         field_errors_add_text(c->errs, c->path, FIELD_ERROR_TYPE_INVALID, c->v->s,
@@ -311,7 +313,8 @@ static const struct value *old_item(const struct check *c, const struct value *i
         item->type != VALUE_OBJECT || c->old->len > OLD_ITEMS_MAX)
         return NULL;
     keys = keys_of(c, item);
-    for (uint32_t i = 0; i < c->old->len; i++) {
+    *c->steps -= c->old->len;
+    for (uint32_t i = 0; i<c->old->len && * c->steps> 0; i++) {
         other = keys_of(c, &c->old->items[i]);
         if (value_equal(&keys, &other))
             return &c->old->items[i];
@@ -327,7 +330,7 @@ static void check_array(const struct check *c)
         struct field_path at = field_path_index(c->path, i);
 
         validate(&(struct check){ &c->v->items[i], old_item(c, &c->v->items[i]), c->s->items, &at,
-                                  c->errs });
+                                  c->errs, c->steps });
     }
     if (c->s->flags & (STRUCTURAL_LIST_SET | STRUCTURAL_LIST_MAP))
         check_unique(c);
@@ -356,7 +359,7 @@ static void check_object(const struct check *c)
 
         if (below)
             validate(&(struct check){ &m->v, c->old ? value_get(c->old, m->key) : NULL, below, &at,
-                                      c->errs });
+                                      c->errs, c->steps });
     }
     for (size_t i = 0; k && i < k->n_required; i++) {
         struct field_path at = field_path_member(c->path, k->required[i]);
@@ -403,7 +406,7 @@ static size_t count_holding(const struct check *c, const struct structural *sche
         struct field_errors errs;
 
         field_errors_init(&errs, c->errs->arena);
-        validate(&(struct check){ c->v, c->old, &schemas[i], c->path, &errs });
+        validate(&(struct check){ c->v, c->old, &schemas[i], c->path, &errs, c->steps });
         if (!errs.len)
             holding++;
         else if (!ret_best->len || errs.len < ret_best->len)
@@ -437,7 +440,7 @@ static void check_junctors(const struct check *c, const struct structural_checks
     for (size_t i = 0; i < k->n_all_of; i++) {
         size_t before = c->errs->len;
 
-        validate(&(struct check){ c->v, c->old, &k->all_of[i], c->path, c->errs });
+        validate(&(struct check){ c->v, c->old, &k->all_of[i], c->path, c->errs, c->steps });
         n += c->errs->len == before;
     }
     if (n != k->n_all_of)
@@ -453,7 +456,7 @@ static void validate(const struct check *c)
 {
     const struct structural_checks *k = c->s->checks;
 
-    if (c->errs->len >= MAX_ERRORS || arena_is_over(c->errs->arena))
+    if (c->errs->len >= MAX_ERRORS || arena_is_over(c->errs->arena) || --*c->steps <= 0)
         return;
     if (c->old && value_equal(c->v, c->old))
         return;
@@ -479,5 +482,10 @@ static void validate(const struct check *c)
 void structural_validate(const struct value *v, const struct value *old, const struct structural *s,
                          const struct field_path *path, struct field_errors *errs)
 {
-    validate(&(struct check){ v, old, s, path, errs });
+    int64_t steps = STEPS_MAX;
+
+    validate(&(struct check){ v, old, s, path, errs, &steps });
+    if (steps <= 0) /* what was not looked at may be wrong */
+        field_errors_add(errs, path, FIELD_ERROR_TOO_LONG,
+                         "the object takes more than %d steps to be checked", STEPS_MAX);
 }
