@@ -393,8 +393,8 @@ Test(structural, formats)
 Test(structural, gives_up_on_what_takes_too_long, .timeout = 30)
 {
     static const char *const schemas[] = {
-        OBJ("a", "{'type':'array','items':{'type':'string','pattern':'(a|aa)+c'}}"),
-        OBJ("a", "{'type':'array','items':{'type':'string','pattern':'a*a*a*a*a*b'}}"),
+        OBJ("a", "{'type':'array','items':{'type':'string','pattern':'(a|aa)+[bd]'}}"),
+        OBJ("a", "{'type':'array','items':{'type':'string','pattern':'(a*)*(a*)*[bd]'}}"),
     };
 
     for (size_t k = 0; k < ARRAY_LEN(schemas); k++) {
@@ -405,6 +405,8 @@ Test(structural, gives_up_on_what_takes_too_long, .timeout = 30)
         for (int i = 0; i < 50000; i++)
             buf_printf(&b, "%s'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", i ? "," : "");
         buf_append_lit(&b, "]}");
-        cr_expect(strlen(complaints(&a, schemas[k], buf_cstr(&b), NULL)) > 0);
+        cr_expect(strstr(complaints(&a, schemas[k], buf_cstr(&b), NULL),
+                         "takes more than 5000000 steps to be checked"),
+                  "%s", schemas[k]);
     }
 }
