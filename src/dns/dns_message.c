@@ -245,7 +245,8 @@ static void put_name(struct dns_answer *a, struct str name)
 
 void dns_question_print(struct buf *out, const struct dns_query *q)
 {
-    char wire[DNS_NAME_BYTES];
+    char wire[DNS_NAME_BYTES] = "";
+    size_t n = name_to_wire(str_from_cstr(q->name), wire);
 
     put16(out, 0);
     buf_append_char(out, 1);
@@ -254,7 +255,7 @@ void dns_question_print(struct buf *out, const struct dns_query *q)
     put16(out, 1);
     put32(out, 0);
     put16(out, q->has_edns ? 1 : 0);
-    buf_append(out, wire, name_to_wire(str_from_cstr(q->name), wire));
+    buf_append(out, wire, n);
     put16(out, q->type);
     put16(out, q->klass);
     if (!q->has_edns)
@@ -350,12 +351,13 @@ void dns_answer_srv(struct dns_answer *a, struct str name, uint32_t ttl, uint16_
                     uint16_t port, struct str target)
 {
     size_t before = a->out->len, data = begin_record(a, name, DNS_SRV, ttl);
-    char wire[DNS_NAME_BYTES];
+    char wire[DNS_NAME_BYTES] = "";
+    size_t n = name_to_wire(target, wire);
 
     put16(a->out, 0);
     put16(a->out, weight);
     put16(a->out, port);
-    buf_append(a->out, wire, name_to_wire(target, wire)); /* RFC 2782: without pointers */
+    buf_append(a->out, wire, n); /* RFC 2782: without pointers */
     end_record(a, DNS_ANSWER, before, data);
 }
 
