@@ -290,6 +290,34 @@ static void set_ended(const struct maker *m, const struct pod_container *c,
         ret->last_state.terminated = t;
 }
 
+/* Init containers are done with, or were at some time. */
+static bool has_got_past_init(const struct maker *m)
+{
+    const struct core_v1_pod_spec *spec = &m->pod->spec;
+    const struct core_v1_container *last;
+    const struct runtime_container_status *c;
+
+    for (uint32_t i = 0; i < spec->containers.len; i++)
+        if (pod_worker_latest(m->worker, spec->containers.items[i].name))
+            return true;
+    for (uint32_t i = 0; i < m->told->container_statuses.len; i++)
+        if (m->told->container_statuses.items[i].container_id.len)
+            return true;
+    if (!spec->init_containers.len)
+        return true;
+    last = &spec->init_containers.items[spec->init_containers.len - 1];
+    c = pod_worker_latest(m->worker, last->name);
+    return c && (str_eq(last->restart_policy, STR("Always")) ||
+                 (c->state == RUNTIME_CONTAINER_IS_EXITED && c->exit_code == 0));
+}
+
+/* Did its turn come? Of a Pod that ends while its init containers run, what stands behind them
+ * never began, and is not said to have ended. */
+static bool was_due(const struct maker *m, const struct pod_container *c)
+{
+    return has_got_past_init(m) || c->spec == &m->pod->spec.init_containers.items[0];
+}
+
 /* status: of the run that is being made; NULL: there is none yet. */
 static void set_not_there(const struct maker *m, const struct pod_container *c, struct pod_slot *s,
                           const struct runtime_container_status *status,
@@ -300,7 +328,7 @@ static void set_not_there(const struct maker *m, const struct pod_container *c, 
     ret->restart_count = (int32_t)(status ? status->attempt : s->attempt);
     if (status)
         ret->last_state.terminated = end_before(m, c, status);
-    if (m->worker->phase != POD_RUNS && m->plan->is_over) { /* it will never be */
+    if (m->worker->phase != POD_RUNS && m->plan->is_over && was_due(m, c)) { /* it will never be */
         ret->state.terminated = never_ran(m, STR_NULL);
         return;
     }
@@ -308,13 +336,13 @@ static void set_not_there(const struct maker *m, const struct pod_container *c, 
         ret->state.waiting =
             waiting(m, str_from_cstr(s->waiting_reason), str_from_cstr(s->waiting_message));
     else
-        ret->state.waiting =
-            waiting(m,
-                    is_main && m->pod->spec.init_containers.len && !m->plan->is_initialized
-                        ? STR("PodInitializing")
-                    : is_main || m->plan->is_initialized ? STR("ContainerCreating")
-                                                         : STR("PodInitializing"),
-                    STR_NULL);
+        ret->state.waiting = waiting(m,
+                                     is_main && m->pod->spec.init_containers.len &&
+                                             (!m->plan->is_initialized || !was_due(m, c))
+                                         ? STR("PodInitializing")
+                                     : is_main || m->plan->is_initialized ? STR("ContainerCreating")
+                                                                          : STR("PodInitializing"),
+                                     STR_NULL);
 }
 
 /* A container that the API knows of and the runtime does not: a reboot, a sandbox that was made

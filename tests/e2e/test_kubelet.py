@@ -278,6 +278,20 @@ def test_init_container_fails(raw, names):
     assert condition(o, "Ready")["reason"] == "PodFailed"
 
 
+def test_what_never_began_has_not_ended(raw, names):
+    """Deleted while its init container runs; a finalizer keeps what is said of it at the end."""
+    name = names()
+    o = run(raw, pod(name, sh("true"), init=[sh("exec sleep 1000", "one"), sh("true", "two")],
+                     meta={"finalizers": ["example.com/keep"]}, terminationGracePeriodSeconds=1),
+            lambda o: "running" in container(o, "one", "initContainerStatuses").get("state", {}))
+    assert raw.delete(f"{PODS}/{name}").status == 200
+    o = await_object(raw, f"{PODS}/{name}", has_phase("Failed"))
+    assert container(o, "one", "initContainerStatuses")["state"]["terminated"]["exitCode"] == 137
+    assert "waiting" in container(o, "two", "initContainerStatuses")["state"], o["status"]
+    assert container(o)["state"]["waiting"]["reason"] == "PodInitializing"
+    assert raw.patch(f"{PODS}/{name}", {"metadata": {"finalizers": None}}).status == 200
+
+
 def test_sidecar_outlives_main(raw, node, names):
     sidecar = sh("trap 'echo end; exit 0' TERM; echo begin; while true; do sleep 1 & wait $!; done", "side",
                  restartPolicy="Always")
