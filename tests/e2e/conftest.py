@@ -95,6 +95,8 @@ def whole():
     c = Cluster(path / "root").start()
     try:
         c.load_test_images()
+        # Nodes are Ready without the host's own proxy, which has a table for each family beside that of the nodes.
+        until("the host's proxy has its tables", lambda: len(c.tables()) == 3, timeout=60)
         yield c
         for word in ("Sanitizer", "runtime error", "ssertion"):
             assert word not in c.stderr(), c.stderr()[-8000:]
