@@ -276,6 +276,27 @@ def test_watch_resumes_anywhere(raw, maps):
                                                for v in versions[i + 1:]]
 
 
+def test_a_hundred_watches_tell_one_order(raw, server, maps):
+    start = version(raw.get(maps))
+    watches = [raw.watch(maps, resourceVersion=start) for _ in range(100)]
+
+    def write(writer):
+        with server.raw() as own:
+            for i in range(25):
+                assert own.post(maps, {"metadata": {"name": f"w{writer}-{i}"}}).status == 201
+                assert own.patch(f"{maps}/w{writer}-{i}", {"data": {"a": "b"}}).status == 200
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    [t.start() for t in writers]
+    [t.join(60) for t in writers]
+    told = []
+    for w in watches:
+        told.append([(e["type"], e["object"]["metadata"]["resourceVersion"]) for e in w.take(200)])
+        w.close()
+    assert all(t == told[0] for t in told)
+    revisions = [int(v) for _, v in told[0]]
+    assert revisions == sorted(set(revisions)) and {k for k, _ in told[0]} == {"ADDED", "MODIFIED"}
+
+
 def test_a_deleted_event_has_the_deletions_version(raw, maps):
     made = version(raw.post(maps, {"metadata": {"name": "a"}, "data": {"x": "1"}}))
     raw.delete(f"{maps}/a")

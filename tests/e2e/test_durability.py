@@ -132,6 +132,30 @@ def test_after_an_unclean_boot_older_watches_get_410(own_server):
         assert {"a", "b", "c"} <= set(versions_of(raw.get(MAPS).json()))
 
 
+def test_a_list_goes_on_when_its_version_is_forgotten(own_server):
+    """A page's token is for one version; when that is gone the answer holds another, for what there is now."""
+    with own_server.raw() as raw:
+        for name in "abcd":
+            raw.post(MAPS, config_map(name))
+        first = raw.get(MAPS, limit=2).json()
+        assert [i["metadata"]["name"] for i in first["items"]] == ["a", "b"]
+    own_server.kill()
+    own_server.forget()
+    own_server.start()
+    with own_server.raw() as raw:
+        raw.delete(f"{MAPS}/c")
+        raw.post(MAPS, config_map("e"))
+        said = status_of(raw.get(MAPS, **{"limit": 2, "continue": first["metadata"]["continue"]}), 410, "Expired")
+        again = said["metadata"]["continue"]
+        rest, version = [], None
+        while again:
+            page = raw.get(MAPS, **{"limit": 1, "continue": again}).json()
+            rest += [i["metadata"]["name"] for i in page["items"]]
+            assert version in (None, page["metadata"]["resourceVersion"])  # from here on one version again
+            version, again = page["metadata"]["resourceVersion"], page["metadata"].get("continue")
+        assert rest[:2] == ["d", "e"], rest  # and what the server makes for itself behind
+
+
 def test_version_of_lists_never_goes_back(own_server):
     """Over clean stops, kills and lost tmpfs, with only reads and deletes between."""
     seen = []
