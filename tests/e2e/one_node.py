@@ -1,5 +1,5 @@
 """Fixtures of a module that wants one real node of its own: a server and a kubelet in a namespace of the network.
-`from one_node import *` takes them all."""
+`from one_node import *` takes them all; KUBELET_FLAGS of the module are the kubelet's."""
 
 import os
 
@@ -31,8 +31,8 @@ def raw(server):
 
 
 @pytest.fixture(scope="module")
-def node(server, raw, workdir):
-    n = Node(server, workdir / "node").init()
+def node(server, raw, workdir, request):
+    n = Node(server, workdir / "node", flags=getattr(request.module, "KUBELET_FLAGS", ())).init()
     n.load()
     n.start()
     path = f"/api/v1/nodes/{NODE}"

@@ -11,67 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from harness import SLOWER, Server
-from node import IMAGE, IS_CGROUP_V2, NODE, NODE_IP, NetworkNamespace, Node, await_object, cgroup_directory
+from harness import SLOWER
+from node import IMAGE, IS_CGROUP_V2, NODE, NODE_IP, await_object, cgroup_directory
+from one_node import *  # noqa: F403
+from one_node import PODS, needs_root
 from registry import Image, Registry, index_of, sha
 
-PODS = "/api/v1/namespaces/default/pods"
+KUBELET_FLAGS = ["--pod-max-pids", 300]
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
-
-
-@pytest.fixture(scope="module")
-def namespace():
-    with NetworkNamespace() as ns:
-        yield ns
-
-
-@pytest.fixture(scope="module")
-def server(namespace, workdir):
-    s = Server(workdir / "data", ["--service-cluster-ip-range", "10.96.0.0/16"]).init().start()
-    yield s
-    code = s.stop()
-    s.forget()
-    assert code == 0, s.stderr()[-4000:]
-
-
-@pytest.fixture(scope="module")
-def raw(server):
-    with server.raw() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def node(server, raw, workdir):
-    n = Node(server, workdir / "node", flags=["--pod-max-pids", 300]).init()
-    n.load()
-    n.start()
-    await_object(raw, f"/api/v1/nodes/{NODE}", lambda o: o)
-    answer = raw.patch(f"/api/v1/nodes/{NODE}", {"spec": {"podCIDR": n.ranges, "podCIDRs": [n.ranges]}})
-    assert answer.status == 200, answer
-    await_object(raw, f"/api/v1/nodes/{NODE}", is_ready_node)
-    yield n
-    report = n.stderr()
-    for word in ("Sanitizer", "runtime error", "assertion"):
-        assert word not in report, report[-8000:]
-    n.clean()
-
-
-@pytest.fixture
-def names(raw, node, request):
-    """A name for each Pod of a test; those that are left at its end are removed."""
-    base = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:40]
-    used = []
-
-    def fresh(suffix=""):
-        used.append((base + suffix).strip("-"))
-        return used[-1]
-
-    yield fresh
-    for name in used:
-        raw.delete(f"{PODS}/{name}", {"gracePeriodSeconds": 1})
-    for name in used:
-        await_object(raw, f"{PODS}/{name}", lambda o: o is None)
+pytestmark = needs_root
 
 
 def condition(o, kind):
