@@ -27,10 +27,6 @@ def condition(o, kind):
     return found[0] if found else {}
 
 
-def is_ready_node(o):
-    return o is not None and condition(o, "Ready").get("status") == "True"
-
-
 def is_ready(o):
     return o is not None and condition(o, "Ready").get("status") == "True"
 
@@ -382,7 +378,7 @@ def test_node_that_is_deleted_comes_back(raw, node):
     assert raw.delete(f"/api/v1/nodes/{NODE}").status == 200
     await_object(raw, f"/api/v1/nodes/{NODE}", lambda o: o and o["metadata"]["uid"] != old["metadata"]["uid"])
     raw.patch(f"/api/v1/nodes/{NODE}", {"spec": {"podCIDR": node.ranges, "podCIDRs": [node.ranges]}})
-    await_object(raw, f"/api/v1/nodes/{NODE}", is_ready_node)
+    await_object(raw, f"/api/v1/nodes/{NODE}", is_ready)
 
 
 def test_non_root(raw, names):
