@@ -108,15 +108,18 @@ def await_event(raw, name, reason, part="", timeout=60):
 
 
 def pids_of(node, o):
-    """The first process of each of the Pod's containers, by their control groups; those that watch over them apart."""
-    parents = {}
-    for procs in cgroup_directory(node.cgroup, "memory").rglob("cgroup.procs"):
-        if f"pod{o['metadata']['uid']}" not in str(procs):
-            continue
-        for pid in procs.read_text().split():
-            with contextlib.suppress(OSError):  # it has just ended
-                if "busybox" in os.readlink(f"/proc/{pid}/exe"):
-                    parents[int(pid)] = int(re.search(r"^PPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+    """The first process of each of the Pod's containers, by their control groups; those that watch over them apart.
+    Groups and processes may go while one looks."""
+    pids, parents = [], {}
+    for group, _, _ in os.walk(cgroup_directory(node.cgroup, "memory")):
+        if f"pod{o['metadata']['uid']}" in group:
+            with contextlib.suppress(OSError):
+                pids += (Path(group) / "cgroup.procs").read_text().split()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if "busybox" in os.readlink(f"/proc/{pid}/exe"):
+                status = Path(f"/proc/{pid}/status").read_text()
+                parents[int(pid)] = int(re.search(r"^PPid:\s*(\d+)", status, re.M)[1])
     return {pid for pid, parent in parents.items() if parent not in parents}
 
 
