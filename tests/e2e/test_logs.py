@@ -206,8 +206,8 @@ def test_following_over_a_rotation(raw, node, names, newest):
                                    + ECHO})
     directory = node.logs / f"default_{name}_{o['metadata']['uid']}" / "main"
     with newest.follow("logs", "-f", name) as f:
-        lines = f.until("^ready$", 60 * SLOWER)
-        until("the log is turned over", lambda: list(directory.glob("0.log.*")), timeout=60)
+        lines = f.until("^ready$", 180 * SLOWER)
+        until("the log is turned over", lambda: list(directory.glob("0.log.*")), timeout=180)
         say(newest, name, "afterwards")
         lines += f.until("^afterwards$")
         say(newest, name, "end")

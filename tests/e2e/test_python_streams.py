@@ -111,8 +111,7 @@ def test_terminal_and_its_size(box, core):
     r.write_channel(RESIZE_CHANNEL, json.dumps({"Width": 101, "Height": 33}))
     # Behind the wait of a shell without line editing: a trap runs as soon as the signal is there.
     r.write_stdin("exec sh -c 'trap \"stty size; exit 0\" WINCH; stty size; echo arm\\ed; sleep 1000 & wait'\n")
-    drain(r, "33 101\r\n")
-    drain(r, "armed\r\n")
+    drain(r, "33 101\r\narmed\r\n")
     r.write_channel(RESIZE_CHANNEL, json.dumps({"Width": 77, "Height": 22}))
     drain(r, "22 77\r\n")
     r.run_forever(timeout=20 * SLOWER)
