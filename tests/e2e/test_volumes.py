@@ -11,9 +11,10 @@ import pytest
 from cluster import Cluster
 from harness import SLOWER, Kubectl
 from node import IMAGE, await_object
+from one_node import *  # noqa: F403
+from one_node import PODS
 from test_identity import Bearer, bind, eventually
-from test_kubelet import (PODS, await_event, container, forever, has_phase, is_ready, log_of, make, names,  # noqa: F401
-                          namespace, node, pod, raw, run, server, sh)
+from test_kubelet import await_event, container, forever, has_phase, is_ready, log_of, make, pod, run, sh
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 SECRETS = "/api/v1/namespaces/default/secrets"

@@ -21,7 +21,7 @@ __attribute__((format(printf, 4, 5))) void criterion_note(const char *file, int 
                                                           const char *what, const char *fmt, ...);
 __attribute__((format(printf, 1, 2), noreturn)) void criterion_skip(const char *fmt, ...);
 
-#define Test(suite_, name_)                                                                        \
+#define Test(suite_, name_, ...)                                                                   \
     static void suite_##_##name_##_test(void);                                                     \
     __attribute__((constructor)) static void suite_##_##name_##_add(void)                          \
     {                                                                                              \
