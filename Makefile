@@ -211,7 +211,7 @@ fuzz-run: $(FUZZ_TARGETS)
 $(B)/obj/tests/fuzz/%.o: ALL_CFLAGS += -Wno-missing-prototypes -Itests/fuzz
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libpintle.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+	$(Q)$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -Wl,--as-needed -larchive -lpthread
 
 # Hours are welcome here: what a nightly run does.
 test-long:

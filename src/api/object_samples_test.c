@@ -1,5 +1,5 @@
-/* Every sample object of the API: JSON and protobuf decode to equal structs and encode to each
- * other's bytes. The samples stand beside the checkout, in ../shared/k8s-samples. */
+/* Every sample object of the API: JSON, YAML and protobuf decode to equal structs and encode to
+ * each other's bytes. The samples stand beside the checkout, in ../shared/k8s-samples. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "codec/json_writer.h"
 #include "codec/value.h"
+#include "codec/yaml.h"
 
 #define SAMPLES "../shared/k8s-samples"
 
@@ -86,6 +87,26 @@ static const struct schema_type *type_of(struct str stem)
     return schema_find_type(&schema_builtin, group, version, kind);
 }
 
+static void check_yaml(struct arena *a, struct str stem, const struct schema_type *t,
+                       struct object same)
+{
+    struct str yaml = read_file(a, stem, "yaml"), json, again;
+    struct object from_yaml;
+    struct buf out = { .arena = a };
+    struct err err = { 0 };
+
+    cr_assert_eq(yaml_to_json(a, yaml, true, (size_t)16 << 20, &json, &err), 0, "%.*s: %s",
+                 STR_ARG(stem), err.text);
+    cr_assert_eq(object_json_decode(a, &schema_builtin, t, json, &from_yaml, NULL, &err), 0,
+                 "%.*s: %s", STR_ARG(stem), err.text);
+    cr_expect(object_equal(from_yaml, same), "%.*s: JSON and YAML differ", STR_ARG(stem));
+    object_json_encode(&out, same, NULL);
+    cr_assert_eq(yaml_from_json(a, buf_str(&out), &again, &err), 0, "%.*s: %s", STR_ARG(stem),
+                 err.text);
+    cr_expect(str_eq(again, yaml), "%.*s: YAML\n%.*s\n%.*s", STR_ARG(stem), STR_ARG(again),
+              STR_ARG(yaml));
+}
+
 static void check(struct str stem)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
@@ -121,9 +142,10 @@ static void check(struct str stem)
     buf_reset(&out);
     object_json_encode(&out, object_copy(&a, from_pb), NULL);
     cr_expect(str_eq(buf_str(&out), buf_str(&compact)), "%.*s: JSON of the copy", STR_ARG(stem));
+    check_yaml(&a, stem, t, from_json);
 }
 
-Test(object_samples, json_and_protobuf_are_one)
+Test(object_samples, json_yaml_and_protobuf_are_one)
 {
     DIR *d = opendir(SAMPLES);
     size_t checked = 0, skipped = 0;
