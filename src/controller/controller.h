@@ -82,6 +82,9 @@ void reconcile_update_sub(struct reconcile *r, const struct resource *row, struc
 /* JSON merge patch. */
 void reconcile_patch(struct reconcile *r, const struct resource *row, struct str namespace,
                      struct str name, struct str patch);
+/* Strategic merge patch. */
+void reconcile_patch_strategic(struct reconcile *r, const struct resource *row,
+                               struct str namespace, struct str name, struct str patch);
 /* Only the object of this uid (unset: any). policy: "", "Background", "Foreground", "Orphan". */
 void reconcile_delete(struct reconcile *r, const struct resource *row, struct str namespace,
                       struct str name, struct str uid, struct str policy);

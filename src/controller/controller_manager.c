@@ -16,6 +16,7 @@
 #include "client/workqueue.h"
 #include "controller/controller_internal.h"
 #include "controller/custom_rows.h"
+#include "controller/owned_objects.h"
 #include "io/loop.h"
 
 /* --- informers --- */
@@ -26,20 +27,9 @@ static void index_namespace(const struct api_object *o, informer_emit_fn *emit, 
         emit(o->meta->namespace, arg);
 }
 
-static const struct meta_v1_owner_reference *controller_of(const struct api_object *o)
-{
-    for (uint32_t i = 0; i < o->meta->owner_references.len; i++) {
-        const struct meta_v1_owner_reference *ref = &o->meta->owner_references.items[i];
-
-        if (ref->controller && *ref->controller)
-            return ref;
-    }
-    return NULL;
-}
-
 static void index_owner(const struct api_object *o, informer_emit_fn *emit, void *arg)
 {
-    const struct meta_v1_owner_reference *ref = controller_of(o);
+    const struct meta_v1_owner_reference *ref = owned_by(o);
 
     if (ref)
         emit(ref->uid, arg);
@@ -223,7 +213,7 @@ void controller_enqueue_owner(struct controller_manager *m, const struct control
                               const struct api_object *o, struct str kind)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
-    const struct meta_v1_owner_reference *ref = o ? controller_of(o) : NULL;
+    const struct meta_v1_owner_reference *ref = o ? owned_by(o) : NULL;
 
     if (ref && str_eq(ref->kind, kind))
         controller_enqueue(m, c, controller_key(&a, o->meta->namespace, ref->name));

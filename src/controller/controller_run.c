@@ -98,6 +98,12 @@ void reconcile_patch(struct reconcile *r, const struct resource *row, struct str
     add(r, REST_MERGE_PATCH, row, namespace, name)->request.patch = patch;
 }
 
+void reconcile_patch_strategic(struct reconcile *r, const struct resource *row,
+                               struct str namespace, struct str name, struct str patch)
+{
+    add(r, REST_STRATEGIC_MERGE_PATCH, row, namespace, name)->request.patch = patch;
+}
+
 void reconcile_delete(struct reconcile *r, const struct resource *row, struct str namespace,
                       struct str name, struct str uid, struct str policy)
 {

@@ -14,6 +14,7 @@
 #include "client/informer.h"
 #include "codec/json_writer.h"
 #include "controller/deployment_internal.h"
+#include "controller/owned_objects.h"
 #include "controller/pod_state.h"
 
 static const struct resource *sets_row(void)
@@ -67,50 +68,16 @@ static struct str template_hash(struct arena *a, struct str text, int32_t collis
 
 /* --- what there is --- */
 
-static bool look_up(void *arg, struct str key, struct str *ret_value)
+/* ReplicaSets that match and belong to nobody become the Deployment's, others are let go. True:
+ * some will. */
+static bool claim_sets(struct rollout *o, const struct label_selector *selector)
 {
-    const struct schema_str_entry *e = text_map_find(arg, key);
+    struct owned_objects sets;
 
-    if (e)
-        *ret_value = e->value;
-    return e != NULL;
-}
-
-static bool has_controller(const struct api_object *o)
-{
-    for (uint32_t i = 0; i < o->meta->owner_references.len; i++)
-        if (o->meta->owner_references.items[i].controller &&
-            *o->meta->owner_references.items[i].controller)
-            return true;
-    return false;
-}
-
-/* ReplicaSets that match and belong to nobody become the Deployment's. True: some will. */
-static bool adopt_sets(struct rollout *o, const struct label_selector *selector)
-{
-    struct reconcile *r = o->r;
-    const struct api_object *const *all;
-    size_t n =
-        controller_in_namespace(controller_informer(r->manager, sets_row()), r->namespace, &all);
-    bool some = false;
-
-    for (size_t i = 0; i < n; i++) {
-        const struct meta_v1_object_meta *m = all[i]->meta;
-        struct str patch;
-
-        if (has_controller(all[i]) || m->deletion_timestamp.set ||
-            !label_selector_match(selector, look_up, (void *)(uintptr_t)&m->labels))
-            continue;
-        patch = arena_printf(
-            r->arena,
-            "{\"metadata\":{\"uid\":\"%.*s\",\"ownerReferences\":[{\"apiVersion\":"
-            "\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"%.*s\",\"uid\":\"%.*s\","
-            "\"controller\":true,\"blockOwnerDeletion\":true}]}}",
-            STR_ARG(m->uid), STR_ARG(o->object->meta->name), STR_ARG(o->object->meta->uid));
-        reconcile_patch(r, sets_row(), m->namespace, m->name, patch);
-        some = true;
-    }
-    return some;
+    owned_claim(
+        o->r, &(struct owned_rules){ .row = sets_row(), .owner = o->object, .selector = selector },
+        &sets);
+    return sets.some_change;
 }
 
 static int oldest_first(const void *a, const void *b)
@@ -402,7 +369,7 @@ static enum reconcile_result reconcile_deployment(struct reconcile *r)
                         "This deployment is selecting all pods. A non-empty selector is required.");
         return RECONCILE_DONE;
     }
-    if (!o.object->meta->deletion_timestamp.set && adopt_sets(&o, &selector))
+    if (claim_sets(&o, &selector))
         return RECONCILE_DONE; /* the next run sees them */
     rollout_resolve_limits(&o);
     find_sets(&o);
@@ -417,28 +384,17 @@ static enum reconcile_result reconcile_deployment(struct reconcile *r)
     return RECONCILE_DONE;
 }
 
-/* A set concerns its owner, or, belonging to nobody, whoever selects it. */
+static const struct meta_v1_label_selector *selector_of(struct arena *a,
+                                                        const struct api_object *deployment)
+{
+    (void)a;
+    return API_OBJECT(deployment, struct apps_v1_deployment)->spec.selector;
+}
+
 static void map_set(struct controller_manager *m, const struct controller *c,
                     const struct api_object *old, const struct api_object *new)
 {
-    const struct api_object *set = new ? new : old, *const *all;
-    size_t n;
-
-    controller_enqueue_owner(m, c, set, STR("Deployment"));
-    if (!new || has_controller(set))
-        return;
-    n = controller_in_namespace(controller_informer(m, deployments_row()), set->meta->namespace,
-                                &all);
-    for (size_t i = 0; i < n; i++) {
-        CLEANUP(arena_done) struct arena a = { 0 };
-        const struct apps_v1_deployment *d = all[i]->o.data;
-        struct label_selector selector;
-        struct err err;
-
-        if (label_selector_from_meta(&a, d->spec.selector, &selector, &err) >= 0 &&
-            label_selector_match(&selector, look_up, (void *)(uintptr_t)&set->meta->labels))
-            controller_enqueue(m, c, all[i]->key);
-    }
+    owned_map(m, c, deployments_row(), selector_of, old, new);
 }
 
 /* A Pod that has gone may be what a Recreate waits for. */

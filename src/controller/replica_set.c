@@ -15,6 +15,7 @@
 #include "client/informer.h"
 #include "codec/json_writer.h"
 #include "controller/controller.h"
+#include "controller/owned_objects.h"
 #include "controller/pod_state.h"
 
 extern const struct controller replicaset_controller, replicationcontroller_controller;
@@ -107,75 +108,16 @@ static void write_old_status(struct arena *a, const struct apps_v1_replica_set_s
         };
 }
 
-static bool look_up(void *arg, struct str key, struct str *ret_value)
-{
-    const struct schema_str_entry *e = text_map_find(arg, key);
-
-    if (e)
-        *ret_value = e->value;
-    return e != NULL;
-}
-
-static bool selects(const struct label_selector *s, const struct api_object *pod)
-{
-    return label_selector_match(s, look_up, (void *)(uintptr_t)&pod->meta->labels);
-}
-
-static const struct meta_v1_owner_reference *controller_ref(const struct api_object *o)
-{
-    for (uint32_t i = 0; i < o->meta->owner_references.len; i++)
-        if (o->meta->owner_references.items[i].controller &&
-            *o->meta->owner_references.items[i].controller)
-            return &o->meta->owner_references.items[i];
-    return NULL;
-}
-
 /* --- claiming --- */
 
-static void adopt(struct reconcile *r, const struct api_object *set, const struct api_object *pod)
-{
-    struct buf b = { 0 };
-
-    buf_init_arena(&b, r->arena, 256);
-    buf_printf(&b,
-               "{\"metadata\":{\"uid\":\"%.*s\",\"ownerReferences\":[{\"apiVersion\":\"%.*s\","
-               "\"kind\":\"%.*s\",\"name\":\"%.*s\",\"uid\":\"%.*s\",\"controller\":true,"
-               "\"blockOwnerDeletion\":true}]}}",
-               STR_ARG(pod->meta->uid), STR_ARG(object_api_version(set->o)),
-               STR_ARG(object_kind(set->o)), STR_ARG(set->meta->name), STR_ARG(set->meta->uid));
-    reconcile_patch(r, pods_row(), pod->meta->namespace, pod->meta->name, buf_str(&b));
-}
-
-static void let_go(struct reconcile *r, const struct api_object *pod)
-{
-    struct str patch =
-        arena_printf(r->arena, "{\"metadata\":{\"uid\":\"%.*s\",\"ownerReferences\":null}}",
-                     STR_ARG(pod->meta->uid));
-
-    reconcile_patch(r, pods_row(), pod->meta->namespace, pod->meta->name, patch);
-}
-
-/* The set's Pods: owned and matching. Adoptions and releases become changes. */
 static void claim(struct reconcile *r, const struct api_object *set,
-                  const struct label_selector *selector, struct pods *ret)
+                  const struct label_selector *selector, struct owned_objects *ret)
 {
-    const struct informer *i = controller_informer(r->manager, pods_row());
-    const struct api_object *const *all;
-    size_t n = controller_in_namespace(i, set->meta->namespace, &all);
-
-    for (size_t p = 0; p < n; p++) {
-        const struct meta_v1_owner_reference *ref = controller_ref(all[p]);
-        bool fits = selects(selector, all[p]);
-
-        if (ref && !str_eq(ref->uid, set->meta->uid))
-            continue;
-        if (ref && fits)
-            VEC_PUSH(&ret->items, all[p]);
-        else if (ref && !set->meta->deletion_timestamp.set)
-            let_go(r, all[p]);
-        else if (fits && !ref && pod_is_active(all[p]) && !set->meta->deletion_timestamp.set)
-            adopt(r, set, all[p]);
-    }
+    owned_claim(
+        r,
+        &(struct owned_rules){
+            .row = pods_row(), .owner = set, .selector = selector, .may_take = pod_is_active },
+        ret);
 }
 
 /* --- too few, too many --- */
@@ -314,7 +256,7 @@ static bool look(struct reconcile *r, const struct api_object **ret_set, struct 
     const struct api_object *set =
         informer_get(controller_informer(r->manager, sets_row(r->controller)), r->key);
     struct label_selector selector;
-    struct pods claimed = { 0 };
+    struct owned_objects claimed;
     struct err err;
 
     if (!set ||
@@ -322,15 +264,14 @@ static bool look(struct reconcile *r, const struct api_object **ret_set, struct 
         return false;
     claim(r, set, &selector, &claimed);
     *ret_terminating = 0;
-    for (size_t i = 0; i < claimed.items.len; i++) {
-        const struct api_object *pod = claimed.items.items[i];
+    for (size_t i = 0; i < claimed.len; i++) {
+        const struct api_object *pod = claimed.items[i];
 
         if (pod_is_active(pod))
             VEC_PUSH(&ret_active->items, pod);
         else
             *ret_terminating += pod->meta->deletion_timestamp.set && !pod_is_finished(pod->o.data);
     }
-    VEC_DONE(&claimed.items);
     *ret_set = set;
     return true;
 }
@@ -380,28 +321,16 @@ static enum reconcile_result reconcile_set(struct reconcile *r)
     return RECONCILE_DONE;
 }
 
-/* A Pod concerns its owner, and when it has none, every set that selects it. */
+static const struct meta_v1_label_selector *selector_of(struct arena *a,
+                                                        const struct api_object *set)
+{
+    return view(a, set)->spec.selector;
+}
+
 static void map_pod(struct controller_manager *m, const struct controller *c,
                     const struct api_object *old, const struct api_object *new)
 {
-    const struct api_object *pod = new ? new : old, *const *sets;
-    size_t n;
-
-    controller_enqueue_owner(m, c, old, sets_row(c)->kind);
-    controller_enqueue_owner(m, c, new, sets_row(c)->kind);
-    if (!new || controller_ref(pod))
-        return;
-    n = controller_in_namespace(controller_informer(m, sets_row(c)), pod->meta->namespace, &sets);
-    for (size_t i = 0; i < n; i++) {
-        CLEANUP(arena_done) struct arena a = { 0 };
-        const struct apps_v1_replica_set *rs = view(&a, sets[i]);
-        struct label_selector selector;
-        struct err err;
-
-        if (label_selector_from_meta(&a, rs->spec.selector, &selector, &err) >= 0 &&
-            selects(&selector, pod))
-            controller_enqueue(m, c, sets[i]->key);
-    }
+    owned_map(m, c, sets_row(c), selector_of, old, new);
 }
 
 static const struct controller_watch watches[] = {
