@@ -136,25 +136,13 @@ static bool is_in(struct str s, const struct str *list, size_t n)
     return false;
 }
 
-int field_selector_check(const struct field_selector *s, const struct str *allowed,
-                         size_t n_allowed, bool has_own_labels, struct err *err)
+struct str field_selector_first_other(const struct field_selector *s, const struct str *allowed,
+                                      size_t n_allowed)
 {
-    static const struct str common[] = { STR_INIT("metadata.name"),
-                                         STR_INIT("metadata.namespace") };
-
-    for (uint32_t i = 0; i < s->len; i++) {
-        struct str f = s->items[i].field;
-
-        if (is_in(f, common, 2) || is_in(f, allowed, n_allowed))
-            continue;
-        if (has_own_labels)
-            return err_set(err, ERR_INVALID, "field label not supported: %.*s", STR_ARG(f));
-        return err_set(err, ERR_INVALID,
-                       "\"%.*s\" is not a known field selector: only \"metadata.name\", "
-                       "\"metadata.namespace\"",
-                       STR_ARG(f));
-    }
-    return 0;
+    for (uint32_t i = 0; i < s->len; i++)
+        if (!is_in(s->items[i].field, allowed, n_allowed))
+            return s->items[i].field;
+    return (struct str){ 0 };
 }
 
 bool field_selector_match(const struct field_selector *s, field_lookup_fn lookup, void *arg)

@@ -36,12 +36,9 @@ typedef struct str (*field_lookup_fn)(void *arg, struct str field);
  * message as it is), ERR_TOO_LARGE. */
 int field_selector_parse(struct arena *a, struct str text, struct field_selector *ret,
                          struct err *err);
-/* Every term must name metadata.name, metadata.namespace (namespaced resources and those that list
- * it: the caller passes what applies) or one of `allowed`. ERR_INVALID: with has_own_labels
- * 'field label not supported: X', else '"X" is not a known field selector: only "metadata.name",
- * "metadata.namespace"' (kinds that declare no selectable fields of their own). */
-int field_selector_check(const struct field_selector *s, const struct str *allowed,
-                         size_t n_allowed, bool has_own_labels, struct err *err);
+/* The first field that is not among `allowed`; unset when all are. */
+struct str field_selector_first_other(const struct field_selector *s, const struct str *allowed,
+                                      size_t n_allowed);
 bool field_selector_match(const struct field_selector *s, field_lookup_fn lookup, void *arg);
 /* The value that an equality term demands of `field`: false when there is none. What a list or
  * watch narrows its reads by (one name, one namespace, one node). */

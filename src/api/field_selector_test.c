@@ -71,18 +71,15 @@ Test(field_selector, refuses_in_upstream_words)
 Test(field_selector, is_checked_against_the_resource)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
-    static const struct str own[] = { STR_INIT("spec.nodeName") };
+    static const struct str all[] = { STR_INIT("spec.nodeName"), STR_INIT("metadata.name") };
     struct field_selector s = { 0 };
     struct str value;
     struct err err = { 0 };
 
     cr_assert_eq(field_selector_parse(&a, STR("spec.nodeName=n,metadata.name!=x"), &s, &err), 0);
-    cr_expect_eq(field_selector_check(&s, own, 1, true, &err), 0);
-    cr_expect_eq(field_selector_check(&s, NULL, 0, true, &err), ERR_INVALID);
-    cr_expect_str_eq(err.text, "field label not supported: spec.nodeName");
-    cr_expect_eq(field_selector_check(&s, NULL, 0, false, &err), ERR_INVALID);
-    cr_expect_str_eq(err.text, "\"spec.nodeName\" is not a known field selector: only "
-                               "\"metadata.name\", \"metadata.namespace\"");
+    cr_expect_null(field_selector_first_other(&s, all, 2).p);
+    cr_expect(str_eq(field_selector_first_other(&s, all, 1), STR("metadata.name")));
+    cr_expect(str_eq(field_selector_first_other(&s, all + 1, 1), STR("spec.nodeName")));
     cr_expect(field_selector_requires(&s, STR("spec.nodeName"), &value));
     cr_expect(str_eq(value, STR("n")));
     cr_expect_not(field_selector_requires(&s, STR("metadata.name"), &value));

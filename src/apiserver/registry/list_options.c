@@ -4,42 +4,20 @@
 #include "api/resource.h"
 #include "apiserver/api_request.h"
 #include "apiserver/registry/continue_token.h"
+#include "apiserver/registry/selectable_fields.h"
 #include "apiserver/registry/stored_object.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/err.h"
-
-enum { MAX_SELECTABLE = 32 };
 
 static struct status bad(struct api_request *r, const char *text)
 {
     return status_plain(r->arena, STATUS_BAD_REQUEST, "%s", text);
 }
 
-/* Events are stored as core/v1 has them; events.k8s.io/v1 calls some fields otherwise. */
-static void rename_event_fields(struct api_request *r, struct field_selector *s)
-{
-    static const struct str here = STR_INIT("regarding."), there = STR_INIT("involvedObject.");
-
-    if (stored_object_is_storage_version(r->resource) || !str_eq(r->resource->kind, STR("Event")))
-        return;
-    for (uint32_t i = 0; i < s->len; i++) {
-        struct str *field = &s->items[i].field;
-
-        if (str_has_prefix(*field, here))
-            *field = arena_printf(r->arena, "%.*s%.*s", STR_ARG(there),
-                                  STR_ARG(str_tail(*field, here.len)));
-        else if (str_eq(*field, STR("reportingController")))
-            *field = STR("reportingComponent");
-    }
-}
-
 static bool parse_selectors(struct api_request *r, struct list_options *o, struct status *st)
 {
     struct str text = request_info_param(&r->info, STR("labelSelector"));
-    struct str allowed[MAX_SELECTABLE], rest = r->resource->selectable, part;
-    bool own = r->resource->selectable.len != 0;
-    size_t n = 0;
     struct err err;
 
     if (label_selector_parse(r->arena, text.p ? text : STR(""), &o->labels, &err) < 0) {
@@ -47,17 +25,11 @@ static bool parse_selectors(struct api_request *r, struct list_options *o, struc
         return false;
     }
     text = request_info_param(&r->info, STR("fieldSelector"));
-    allowed[n++] = STR("metadata.name");
-    allowed[n++] = STR("metadata.namespace");
-    while (n < MAX_SELECTABLE && str_next(&rest, ' ', &part))
-        if (part.len)
-            allowed[n++] = part;
     if (field_selector_parse(r->arena, text.p ? text : STR(""), &o->fields, &err) < 0 ||
-        field_selector_check(&o->fields, allowed, n, own, &err) < 0) {
+        selectable_fields_resolve(r->arena, r->resource, &o->fields, &err) < 0) {
         *st = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
         return false;
     }
-    rename_event_fields(r, &o->fields);
     return true;
 }
 
