@@ -96,10 +96,21 @@ void reconcile_delete_collection(struct reconcile *r, const struct resource *row
 /* Reads past the cache: then finds r->answers in the order of these calls. */
 void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
                    struct str name);
-/* An Event about an object. */
+/* An Event about an object, when the changes listed before it went well. */
 void reconcile_event(struct reconcile *r, const struct api_object *about, const char *type,
                      const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* Events about what becomes of the change listed last: one when it went well, another when it was
+ * refused (but for a Namespace that is leaving), which ends in the refusal's words. */
+struct reconcile_tale {
+    const char *reason; /* NULL: none */
+    struct str text;
+    bool ends_in_name; /* that the server gave the object */
+    const char *failed_reason;
+    struct str failed_text;
+};
+void reconcile_tell(struct reconcile *r, const struct api_object *about,
+                    const struct reconcile_tale *tale);
 
 /* --- a controller --- */
 

@@ -7,6 +7,7 @@
 #include "io/loop.h"
 
 struct custom_rows;
+struct event_recorder;
 struct workqueue;
 
 enum { MAX_CONTROLLERS = 48, MAX_INFORMERS = 96 };
@@ -17,6 +18,7 @@ struct managed_controller {
     struct controller_manager *manager;
     const struct controller *controller;
     struct workqueue *queue;
+    struct event_recorder *recorder;
     int running;
     void *state;
 };

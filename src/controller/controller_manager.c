@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "client/api_object.h"
+#include "client/event_recorder.h"
 #include "client/informer.h"
 #include "client/kube_config.h"
 #include "client/leader_election.h"
@@ -356,6 +357,8 @@ int controller_manager_run(const struct controller_manager_options *o)
         informer_free(m.informers[i]);
     custom_rows_free(m.custom);
     leader_election_free(m.election);
+    for (size_t i = 0; i < m.n_controllers; i++)
+        event_recorder_free(m.controllers[i].recorder);
     rest_client_free(m.rest);
     for (size_t i = 0; i < m.n_controllers; i++)
         workqueue_free(m.controllers[i].queue);

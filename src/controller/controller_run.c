@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "client/api_object.h"
+#include "client/event_recorder.h"
 #include "client/informer.h"
 #include "client/rest_client.h"
 #include "codec/json_writer.h"
@@ -27,8 +28,17 @@ enum { SEEN_TIMEOUT_MS = 10000, BATCH_MAX = 64 };
 struct change {
     struct run *run;
     struct rest_request request;
-    bool may_be_gone; /* not found is fine */
-    size_t answer;    /* GET: its place in r.answers */
+    bool may_be_gone;  /* not found is fine */
+    size_t answer;     /* GET: its place in r.answers */
+    bool is_event;     /* no request: what is told, and nothing else */
+    struct told *told; /* NULL: nothing */
+};
+
+/* Events about a change; all texts in the run's arena. */
+struct told {
+    struct event_reference about;
+    const char *type;
+    struct reconcile_tale tale;
 };
 
 struct run {
@@ -159,40 +169,80 @@ void reconcile_get(struct reconcile *r, const struct resource *row, struct str n
 
 /* --- events --- */
 
-static struct object new_object(struct arena *a, const struct resource *row)
+static struct told *told_new(struct arena *a, const struct api_object *about)
 {
-    return object_new(a, &schema_builtin, row->type);
+    struct told *t = ARENA_NEW(a, struct told);
+    struct event_reference e = event_reference_of(about);
+
+    t->about = (struct event_reference){ .api_version = str_dup(a, e.api_version),
+                                         .kind = str_dup(a, e.kind),
+                                         .namespace = str_dup(a, e.namespace),
+                                         .name = str_dup(a, e.name),
+                                         .uid = str_dup(a, e.uid),
+                                         .resource_version = str_dup(a, e.resource_version) };
+    t->type = "Normal";
+    return t;
 }
 
 void reconcile_event(struct reconcile *r, const struct api_object *about, const char *type,
                      const char *reason, const char *fmt, ...)
 {
-    const struct resource *row = resource_find(STR(""), STR("v1"), STR("events"));
-    struct str namespace = about->meta->namespace.len ? about->meta->namespace : STR("default");
-    struct ktime now = { .sec = r->now_s, .set = true };
-    struct object o = new_object(r->arena, row);
-    struct core_v1_event *e = o.data;
+    struct change *c = ARENA_NEW(r->arena, struct change);
     va_list ap;
 
-    object_meta(o)->namespace = namespace;
-    object_meta(o)->name = arena_printf(r->arena, "%.*s.%016llx", STR_ARG(about->meta->name),
-                                        (unsigned long long)random_u64());
-    e->involved_object.kind = object_kind(about->o);
-    e->involved_object.api_version = object_api_version(about->o);
-    e->involved_object.namespace = about->meta->namespace;
-    e->involved_object.name = about->meta->name;
-    e->involved_object.uid = about->meta->uid;
-    e->involved_object.resource_version = about->meta->resource_version;
+    c->run = CONTAINER_OF(r, struct run, r);
+    c->is_event = true;
+    c->told = told_new(r->arena, about);
+    c->told->type = type;
+    c->told->tale.reason = reason;
     va_start(ap, fmt);
-    e->message = arena_vprintf(r->arena, fmt, ap);
+    c->told->tale.text = arena_vprintf(r->arena, fmt, ap);
     va_end(ap);
-    e->type = str_from_cstr(type);
-    e->reason = str_from_cstr(reason);
-    e->source.component = arena_printf(r->arena, "%s-controller", r->controller->name);
-    e->reporting_component = e->source.component;
-    e->first_timestamp = e->last_timestamp = now;
-    e->count = 1;
-    reconcile_create(r, row, namespace, o);
+    VEC_PUSH(&r->changes, c);
+}
+
+void reconcile_tell(struct reconcile *r, const struct api_object *about,
+                    const struct reconcile_tale *tale)
+{
+    struct told *t = told_new(r->arena, about);
+
+    t->tale = *tale;
+    t->tale.text = str_dup(r->arena, tale->text);
+    t->tale.failed_text = str_dup(r->arena, tale->failed_text);
+    VEC_LAST(&r->changes)->told = t;
+}
+
+static struct event_recorder *recorder_of(struct managed_controller *mc)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+
+    if (!mc->recorder)
+        mc->recorder = event_recorder_new(&(struct event_recorder_options){
+            .loop = mc->manager->loop,
+            .client = mc->manager->rest,
+            .component = arena_printf(&a, "%s-controller", mc->controller->name) });
+    return mc->recorder;
+}
+
+static void tell(const struct change *c, struct str name)
+{
+    const struct told *t = c->told;
+
+    if (t && t->tale.reason)
+        event_recorder_event(recorder_of(c->run->mc), &t->about, t->type,
+                             str_from_cstr(t->tale.reason), "%.*s%.*s", STR_ARG(t->tale.text),
+                             STR_ARG(t->tale.ends_in_name ? name : STR_NULL));
+}
+
+/* What a Namespace that is leaving refuses is no news. */
+static void tell_of_failure(const struct change *c, const struct rest_result *answer)
+{
+    const struct told *t = c->told;
+
+    if (t && t->tale.failed_reason && !str_contains(answer->body, STR("NamespaceTerminating")))
+        event_recorder_event(recorder_of(c->run->mc), &t->about, "Warning",
+                             str_from_cstr(t->tale.failed_reason), "%.*s%.*s",
+                             STR_ARG(t->tale.failed_text), STR_ARG(answer->message));
 }
 
 /* --- the run --- */
@@ -297,11 +347,6 @@ static void count_items(struct reconcile *r, struct str json)
     }
 }
 
-static bool is_event_row(const struct resource *row)
-{
-    return str_eq(row->name, STR("events"));
-}
-
 static void note_read(struct change *c, const struct rest_result *answer)
 {
     struct reconcile_answer *a = &c->run->r.answers.items[c->answer];
@@ -315,6 +360,21 @@ static void note_read(struct change *c, const struct rest_result *answer)
         a->is_deleted_in_foreground |= str_eq(meta->finalizers.items[i], STR("foregroundDeletion"));
 }
 
+static void note_refusal(struct change *c, const struct rest_result *answer)
+{
+    struct run *run = c->run;
+
+    if (!run->outcome.is_failed)
+        run->r.failure = str_dup(&run->arena, answer->message);
+    run->outcome.is_failed = run->has_failed = true;
+    run->outcome.is_conflict |= answer->result == ERR_CONFLICT;
+    if (answer->result != ERR_CONFLICT)
+        LOG_WARNING("change refused", KV("controller", run->mc->controller->name),
+                    KV("key", run->r.key), KV("resource", c->request.resource->name),
+                    KV("name", c->request.name), KV("reason", answer->message));
+    tell_of_failure(c, answer);
+}
+
 static void on_answer(const struct rest_result *answer, void *arg)
 {
     struct change *c = arg;
@@ -326,17 +386,10 @@ static void on_answer(const struct rest_result *answer, void *arg)
         note_read(c, answer);
     else if (answer->object)
         note_written(run, c->request.resource, answer->object->revision);
-    if (answer->result < 0 && !(answer->result == ERR_NOT_FOUND && c->may_be_gone) &&
-        !is_event_row(c->request.resource)) {
-        if (!run->outcome.is_failed)
-            run->r.failure = str_dup(&run->arena, answer->message);
-        run->outcome.is_failed = run->has_failed = true;
-        run->outcome.is_conflict |= answer->result == ERR_CONFLICT;
-        if (answer->result != ERR_CONFLICT)
-            LOG_WARNING("change refused", KV("controller", run->mc->controller->name),
-                        KV("key", run->r.key), KV("resource", c->request.resource->name),
-                        KV("name", c->request.name), KV("reason", answer->message));
-    }
+    if (answer->result < 0 && !(answer->result == ERR_NOT_FOUND && c->may_be_gone))
+        note_refusal(c, answer);
+    else
+        tell(c, answer->object ? answer->object->meta->name : c->request.name);
     if (--run->in_air)
         return;
     if (run->has_failed || run->next == run->r.changes.len)
@@ -347,18 +400,24 @@ static void on_answer(const struct rest_result *answer, void *arg)
 
 static void send_batch(struct run *run)
 {
-    size_t end = MIN(run->next + run->batch, run->r.changes.len), n = end - run->next;
-    size_t first = run->next;
+    do {
+        size_t end = MIN(run->next + run->batch, run->r.changes.len);
 
-    run->in_air = n;
-    run->next = end;
-    run->batch = MIN(run->batch * 2, (size_t)BATCH_MAX);
-    for (size_t i = first; i < end; i++) {
-        struct change *c = run->r.changes.items[i];
+        run->batch = MIN(run->batch * 2, (size_t)BATCH_MAX);
+        for (; run->next < end; run->next++) {
+            struct change *c = run->r.changes.items[run->next];
 
-        (void)rest_call_start(run->mc->manager->rest, &c->request, on_answer,
-                              c); /* never fails at once */
-    }
+            if (c->is_event) {
+                tell(c, STR_NULL);
+                continue;
+            }
+            run->in_air++;
+            (void)rest_call_start(run->mc->manager->rest, &c->request, on_answer,
+                                  c); /* never fails at once */
+        }
+    } while (!run->in_air && run->next < run->r.changes.len);
+    if (!run->in_air)
+        await_caches(run);
 }
 
 /* What lies in a cache lasts for this turn of the loop alone; changes that are sent later, and the

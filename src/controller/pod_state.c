@@ -7,6 +7,7 @@
 #include "api/text_map.h"
 #include "base/arena.h"
 #include "client/api_object.h"
+#include "controller/controller.h"
 
 bool pod_is_finished(const struct core_v1_pod *pod)
 {
@@ -152,4 +153,29 @@ struct object pod_from_template(struct arena *a, const struct core_v1_pod_templa
     m->owner_references.len = 1;
     pod->spec = t->spec;
     return o;
+}
+
+void pod_tell_created(struct reconcile *r, const struct api_object *owner)
+{
+    reconcile_tell(r, owner,
+                   &(struct reconcile_tale){ .reason = "SuccessfulCreate",
+                                             .text = STR("Created pod: "),
+                                             .ends_in_name = true,
+                                             .failed_reason = "FailedCreate",
+                                             .failed_text = STR("Error creating: ") });
+}
+
+void pod_delete_told(struct reconcile *r, const struct api_object *owner,
+                     const struct api_object *pod)
+{
+    reconcile_delete(r, resource_find(STR(""), STR("v1"), STR("pods")), pod->meta->namespace,
+                     pod->meta->name, pod->meta->uid, STR_NULL);
+    reconcile_tell(
+        r, owner,
+        &(struct reconcile_tale){
+            .reason = "SuccessfulDelete",
+            .text = arena_printf(r->arena, "Deleted pod: %.*s", STR_ARG(pod->meta->name)),
+            .failed_reason = "FailedDelete",
+            .failed_text = STR("Error deleting: "),
+        });
 }

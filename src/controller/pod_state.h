@@ -13,6 +13,7 @@ struct core_v1_pod;
 struct core_v1_pod_condition;
 struct core_v1_pod_template_spec;
 struct meta_v1_owner_reference;
+struct reconcile;
 struct resource;
 
 /* Neither finished nor being deleted. */
@@ -37,3 +38,8 @@ struct meta_v1_owner_reference owner_reference_to(struct arena *a, const struct 
 struct object pod_from_template(struct arena *a, const struct core_v1_pod_template_spec *t,
                                 struct str namespace, struct str prefix,
                                 const struct api_object *owner);
+/* Creating and deleting Pods with the Events about their owner that upstream's controllers write:
+ * of the change listed last, a Pod's creation; and a deletion with its Events. */
+void pod_tell_created(struct reconcile *r, const struct api_object *owner);
+void pod_delete_told(struct reconcile *r, const struct api_object *owner,
+                     const struct api_object *pod);

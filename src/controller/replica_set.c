@@ -127,9 +127,11 @@ static void create_pods(struct reconcile *r, const struct api_object *set,
 {
     struct str prefix = arena_printf(r->arena, "%.*s-", STR_ARG(set->meta->name));
 
-    for (size_t i = 0; i < MIN(n, (size_t)BURST); i++)
+    for (size_t i = 0; i < MIN(n, (size_t)BURST); i++) {
         reconcile_create(r, pods_row(), set->meta->namespace,
                          pod_from_template(r->arena, template, set->meta->namespace, prefix, set));
+        pod_tell_created(r, set);
+    }
 }
 
 struct ranked {
@@ -153,7 +155,8 @@ static size_t count_on_node(const struct pods *pods, struct str node)
     return n;
 }
 
-static void delete_pods(struct reconcile *r, const struct pods *active, size_t n)
+static void delete_pods(struct reconcile *r, const struct api_object *set,
+                        const struct pods *active, size_t n)
 {
     struct ranked *ranked = ARENA_NEW_ARRAY(r->arena, struct ranked, active->items.len);
 
@@ -166,8 +169,7 @@ static void delete_pods(struct reconcile *r, const struct pods *active, size_t n
     }
     qsort(ranked, active->items.len, sizeof(ranked[0]), compare_ranked);
     for (size_t i = 0; i < MIN(n, (size_t)BURST); i++)
-        reconcile_delete(r, pods_row(), ranked[i].pod->meta->namespace, ranked[i].pod->meta->name,
-                         ranked[i].pod->meta->uid, STR_NULL);
+        pod_delete_told(r, set, ranked[i].pod);
 }
 
 /* --- status --- */
@@ -286,9 +288,6 @@ static enum reconcile_result report(struct reconcile *r)
     if (look(r, &set, &active, &terminating)) {
         VEC_CLEAR(&r->changes); /* claims wait for the next run */
         update_status(r, set, &active, terminating, r->failure);
-        if (r->failure.len)
-            reconcile_event(r, set, "Warning", "FailedCreate", "Error creating: %.*s",
-                            STR_ARG(r->failure));
     }
     VEC_DONE(&active.items);
     return RECONCILE_DONE;
@@ -311,7 +310,7 @@ static enum reconcile_result reconcile_set(struct reconcile *r)
     if (!set->meta->deletion_timestamp.set && active.items.len < want) {
         create_pods(r, set, &rs->spec.template, want - active.items.len);
     } else if (!set->meta->deletion_timestamp.set && active.items.len > want) {
-        delete_pods(r, &active, active.items.len - want);
+        delete_pods(r, set, &active, active.items.len - want);
     }
     if (r->changes.len)
         r->then = r->otherwise = report;
