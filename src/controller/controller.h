@@ -40,6 +40,7 @@ struct reconcile_answer {
     int result; /* 0, ERR_NOT_FOUND, ... */
     struct str uid;
     bool is_deleted_in_foreground; /* waits for its dependents */
+    struct str body;               /* of a subresource: as it came */
 };
 
 struct change; /* a request that reconcile wants sent */
@@ -96,6 +97,8 @@ void reconcile_delete_collection(struct reconcile *r, const struct resource *row
 /* Reads past the cache: then finds r->answers in the order of these calls. */
 void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
                    struct str name);
+void reconcile_get_sub(struct reconcile *r, const struct resource *row, struct str namespace,
+                       struct str name, struct str subresource);
 /* An Event about an object, when the changes listed before it went well. */
 void reconcile_event(struct reconcile *r, const struct api_object *about, const char *type,
                      const char *reason, const char *fmt, ...)

@@ -157,14 +157,21 @@ void reconcile_delete_collection(struct reconcile *r, const struct resource *row
     add(r, REST_DELETECOLLECTION, row, namespace, STR_NULL)->may_be_gone = true;
 }
 
-void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
-                   struct str name)
+void reconcile_get_sub(struct reconcile *r, const struct resource *row, struct str namespace,
+                       struct str name, struct str subresource)
 {
     struct change *c = add(r, REST_GET, row, namespace, name);
 
     c->may_be_gone = true;
+    c->request.subresource = subresource;
     c->answer = r->answers.len;
     VEC_PUSH(&r->answers, (struct reconcile_answer){ .result = ERR_CANCELED });
+}
+
+void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
+                   struct str name)
+{
+    reconcile_get_sub(r, row, namespace, name, STR_NULL);
 }
 
 /* --- events --- */
@@ -353,6 +360,8 @@ static void note_read(struct change *c, const struct rest_result *answer)
     const struct meta_v1_object_meta *meta = answer->object ? answer->object->meta : NULL;
 
     a->result = answer->result;
+    if (c->request.subresource.len)
+        a->body = str_dup(&c->run->arena, answer->body);
     if (!meta)
         return;
     a->uid = str_dup(&c->run->arena, meta->uid);

@@ -136,7 +136,11 @@ def test_eviction_asks_the_budget_and_counts_it_down(raw):
     assert evict(raw, pods[0], dryRun=["All"]).status == 201
     assert "deletionTimestamp" not in raw.get(f"{PODS}/{pods[0]}").json()["metadata"]
     assert evict(raw, pods[0]).status == 201
-    assert raw.get(f"{PODS}/{pods[0]}").json()["metadata"]["deletionTimestamp"]
+    gone = raw.get(f"{PODS}/{pods[0]}").json()
+    assert gone["metadata"]["deletionTimestamp"]
+    mark, = [c for c in gone["status"]["conditions"] if c["type"] == "DisruptionTarget"]
+    assert (mark["status"], mark["reason"], mark["message"]) == \
+        ("True", "EvictionByEvictionAPI", "Eviction API: evicting")
     budget = raw.get(f"{PDBS}/{app}").json()["status"]
     assert budget["disruptionsAllowed"] == 0 and list(budget["disruptedPods"]) == [pods[0]]
     refused = evict(raw, pods[1])

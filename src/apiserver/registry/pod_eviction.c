@@ -180,9 +180,22 @@ static bool ask_budget(struct write *w)
 
 static enum write_decision evict_decide(struct write *w)
 {
+    enum write_decision d;
+
     if (!is_free(w->current.data) && !ask_budget(w))
         return WRITE_REFUSED;
-    return delete_core(w, w->arg);
+    d = delete_core(w, w->arg);
+    if (d == WRITE_PUT)
+        pod_condition_set(
+            w->r->arena, w->updated.data,
+            &(struct core_v1_pod_condition){
+                .type = STR("DisruptionTarget"),
+                .status = STR("True"),
+                .last_transition_time = { .sec = clock_wall_s(w->r->server->clock), .set = true },
+                .reason = STR("EvictionByEvictionAPI"),
+                .message = STR("Eviction API: evicting"),
+            });
+    return d;
 }
 
 static void evict_done(struct write *w)
