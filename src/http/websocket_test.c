@@ -273,6 +273,41 @@ Test(websocket, who_does_not_read_holds_back)
     stop();
 }
 
+static void ask_for_pongs(int n)
+{
+    static char text[125];
+
+    for (int i = 0; i < n; i++) {
+        say(0x89, text, sizeof(text));
+        loop_turn(f.loop);
+    }
+}
+
+Test(websocket, who_asks_for_pongs_and_never_reads_is_cut_off)
+{
+    static char block[65536];
+
+    open_one();
+    while (websocket_send(ws, false, str_n(block, sizeof(block))))
+        loop_turn(f.loop);
+    ask_for_pongs(1000);
+    say(0x81, "borne", 5);
+    while (!is_seen("borne"))
+        loop_turn(f.loop);
+    cr_expect_eq(n_ends, 0);
+    ask_for_pongs(1);
+    ask_for_pongs(1000); /* passed over */
+    say(0x81, "late", 4);
+    while (!f.is_over && !is_seen("late")) { /* what was said before is still to be had */
+        buf_reset(&f.got);
+        http_fixture_read(&f);
+        loop_turn(f.loop);
+    }
+    cr_expect_not(str_contains(buf_str(&seen), STR("late")));
+    cr_expect_eq(n_ends, 1);
+    stop();
+}
+
 Test(websocket, reading_can_stop)
 {
     open_one();
