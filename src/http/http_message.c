@@ -104,15 +104,50 @@ void http_tunnel_take(struct http_tunnel *t, struct buf *in)
         t->ops->on_read(t, buf_str(&now), t->arg);
 }
 
-bool http_tunnel_produce(struct http_tunnel *t, struct buf *out, bool *ret_is_over)
+/* Length of the WebSocket frame that begins here (RFC 6455, 5.2); 0: that is not all there. */
+static size_t frame_bytes(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t n_more = 0, len;
+
+    if (s.len < 2)
+        return 0;
+    len = p[1] & 0x7f;
+    if (len > 125)
+        n_more = len == 126 ? 2 : 8;
+    if (s.len < 2 + n_more)
+        return 0;
+    for (size_t i = 0; i < n_more; i++)
+        len = (i ? len << 8 : 0) | p[2 + i];
+    return 2 + n_more + (p[1] & 0x80 ? 4 : 0) + MIN(len, SIZE_MAX / 2);
+}
+
+static size_t next_piece(struct http_tunnel *t)
 {
     size_t n = MIN(t->out.len, (size_t)HTTP_OUT_MARK_BYTES);
 
+    if (!t->keeps_frames)
+        return n;
+    if (!t->frame_left)
+        t->frame_left = frame_bytes(buf_str(&t->out));
+    if (!t->frame_left)
+        return t->is_closing ? n : 0; /* the rest of its head is on the way */
+    n = MIN(n, t->frame_left);
+    t->frame_left -= n;
+    return n;
+}
+
+bool http_tunnel_produce(struct http_tunnel *t, struct buf *out, bool *ret_is_over)
+{
+    size_t n = next_piece(t), left;
+
     buf_append(out, t->out.p, n);
     buf_drop(&t->out, n);
-    if (t->out.len)
+    left = t->out.len;
+    if (n && left)
         return true;
-    buf_done(&t->out);
+    if (!left)
+        buf_done(&t->out);
     if (t->is_closing) {
         *ret_is_over = true;
     } else if (t->is_full) {
@@ -120,7 +155,7 @@ bool http_tunnel_produce(struct http_tunnel *t, struct buf *out, bool *ret_is_ov
         if (t->ops->on_drain)
             t->ops->on_drain(t, t->arg);
     }
-    return t->out.len != 0;
+    return t->out.len != left;
 }
 
 void http_tunnel_end(struct http_tunnel *t, int result)
@@ -154,6 +189,12 @@ void http_tunnel_set_reading(struct http_tunnel *t, bool is_on)
 {
     t->is_paused = !is_on;
     wake(t);
+}
+
+void http_tunnel_keep_frames(struct http_tunnel *t)
+{
+    t->keeps_frames = true;
+    t->frame_left = t->out.len; /* the answer's head */
 }
 
 void http_tunnel_close(struct http_tunnel *t)

@@ -38,4 +38,7 @@ struct http_tunnel_ops {
 enum { HTTP_TUNNEL_MARK_BYTES = 128 * 1024 };
 bool http_tunnel_write(struct http_tunnel *t, struct str bytes);
 void http_tunnel_set_reading(struct http_tunnel *t, bool is_on); /* on at first; back-pressure */
+/* What is written from now on are WebSocket frames: no TLS record of a server holds parts of two.
+ * Some clients wait for their socket although their TLS layer holds the next message. */
+void http_tunnel_keep_frames(struct http_tunnel *t);
 void http_tunnel_close(struct http_tunnel *t); /* after what was written; on_end follows, later */

@@ -39,11 +39,14 @@ struct http_tunnel {
     bool is_paused; /* set_reading(false) */
     bool is_full;   /* owes an on_drain */
     bool is_closing;
+    bool keeps_frames;
+    size_t frame_left; /* bytes of `out` until the next frame begins */
 };
 struct http_tunnel *http_tunnel_new(const struct http_tunnel_ops *ops, void *arg,
                                     void (*wake)(void *owner), void *owner);
 /* Hands what is in `in` to the reader, leaving it empty. */
 void http_tunnel_take(struct http_tunnel *t, struct buf *in);
-/* Moves written bytes to out; true: there is more. *ret_is_over: closed, and all is written. */
+/* Moves written bytes to out, at most one frame's where they are kept apart; true: there is more.
+ * *ret_is_over: closed, and all is written. */
 bool http_tunnel_produce(struct http_tunnel *t, struct buf *out, bool *ret_is_over);
 void http_tunnel_end(struct http_tunnel *t, int result); /* tells and frees; accepts NULL */

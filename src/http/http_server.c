@@ -23,6 +23,7 @@
 enum {
     CONNECTION_READS_PER_TURN = 4,
     CONNECTION_WRITES_PER_TURN = 4,
+    CONNECTION_PIECES = 64,      /* encrypted apart, written at once */
     CONNECTION_LINGER_MS = 1000, /* for the peer to read our last words before a reset */
     CONNECTION_PEER_BYTES = 64,
     CONNECTION_KEPT_BYTES = 256 * 1024, /* a worker's buffer that grew beyond is given back */
@@ -215,40 +216,45 @@ static bool send_waiting(struct http_connection *c)
     return true;
 }
 
-static bool send_plain(struct http_connection *c, struct str plain)
+/* Takes from the core what one write may carry, encrypted piece by piece. True: there is more. */
+static bool gather(struct http_connection *c, struct buf *out)
 {
-    struct buf *cipher = &c->worker->cipher;
+    struct buf *plain = &c->worker->plain;
     struct err err;
-    bool ok;
+    bool more = true;
 
-    if (!c->tls)
-        return send_bytes(c, plain.p, plain.len);
-    buf_reset(cipher);
-    if (tls_session_write(c->tls, plain, cipher, &err) < 0) {
-        c->is_dead = true;
-        return false;
+    for (int i = 0; i < CONNECTION_PIECES && more && out->len < HTTP_OUT_MARK_BYTES; i++) {
+        if (!c->tls) {
+            more = c->core->ops->produce(c->core, out);
+            continue;
+        }
+        buf_reset(plain);
+        more = c->core->ops->produce(c->core, plain);
+        if (tls_session_write(c->tls, buf_str(plain), out, &err) < 0)
+            c->is_dead = true;
+        if (plain->cap > CONNECTION_KEPT_BYTES)
+            buf_done(plain);
+        if (c->is_dead)
+            return false;
     }
-    ok = send_bytes(c, cipher->p, cipher->len);
-    if (cipher->cap > CONNECTION_KEPT_BYTES)
-        buf_done(cipher);
-    return ok;
+    return more;
 }
 
 /* True: there is more to do at once. */
 static bool write_some(struct http_connection *c)
 {
-    struct buf *plain = &c->worker->plain;
+    struct buf *out = &c->worker->cipher;
     bool more = true;
 
     for (int i = 0; i < CONNECTION_WRITES_PER_TURN && more; i++) {
         if (!send_waiting(c) || c->out.len || !c->core)
             return false;
-        buf_reset(plain);
-        more = c->core->ops->produce(c->core, plain);
-        if (!send_plain(c, buf_str(plain)))
+        buf_reset(out);
+        more = gather(c, out);
+        if (c->is_dead || !send_bytes(c, out->p, out->len))
             return false;
-        if (plain->cap > CONNECTION_KEPT_BYTES)
-            buf_done(plain);
+        if (out->cap > CONNECTION_KEPT_BYTES)
+            buf_done(out);
     }
     return more && !c->out.len;
 }

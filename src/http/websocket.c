@@ -191,6 +191,7 @@ int websocket_accept(struct http_request *r, struct str subprotocol,
         mem_free(w);
         return rc;
     }
+    http_tunnel_keep_frames(w->tunnel);
     *ret = w;
     return 0;
 }

@@ -271,6 +271,8 @@ static void upgrade(struct relay *y, struct http_call *c, const struct http_head
         return;
     }
     api_respond_upgraded(y->r);
+    if (str_eq_nocase(value_of(headers, n, STR("upgrade")), STR("websocket")))
+        http_tunnel_keep_frames(y->front);
     if (http_call_take_tunnel(c, &back_ops, y, &y->back) < 0) {
         http_tunnel_close(y->front);
         http_call_cancel(c);
