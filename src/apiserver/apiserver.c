@@ -48,7 +48,7 @@ struct run {
     size_t n_loops;
     struct tls_context *tls;
     struct http_server *http;
-    struct kubernetes_service *kubernetes;
+    struct kept_objects *kept;
     int exit_code;
 };
 
@@ -83,6 +83,7 @@ static int open_tls(struct run *run, struct err *err)
         r = read_file(&run->arena, o->tls_key_file, &t.key_pem, err);
     if (r >= 0)
         r = read_file(&run->arena, o->client_ca_file, &t.ca_pem, err);
+    run->server.client_ca_pem = t.ca_pem;
     return r < 0 ? r : tls_context_new(&t, &run->tls, err);
 }
 
@@ -217,8 +218,8 @@ static void on_signal(int signum, void *arg)
 
     if (atomic_exchange(&run->server.stopping, true))
         return;
-    kubernetes_service_stop(run->kubernetes);
-    run->kubernetes = NULL;
+    kept_objects_stop(run->kept);
+    run->kept = NULL;
     rbac_stop(run->server.rbac);
     extensions_stop(run->server.extensions);
     LOG_INFO("stopping", KV("signal", signum));
@@ -248,7 +249,7 @@ static void on_bootstrapped(void *arg, int result)
         return;
     }
     run->server.extensions = extensions;
-    run->kubernetes = kubernetes_service_start(&run->server, run->loops[0]);
+    run->kept = kept_objects_start(&run->server, run->loops[0]);
     atomic_store(&run->server.ready, true);
     (void)printf("serving %s://%s:%u\n", o->plain_http ? "http" : "https",
                  o->bind_address ? o->bind_address : "0.0.0.0", run->server.port);

@@ -35,7 +35,8 @@ struct apiserver {
     struct extensions *_Atomic extensions;             /* NULL: not yet */
     const struct authorizer *const *authorizers;       /* NULL-terminated; the first opinion */
     const struct admission_plugin *const *admission;   /* NULL-terminated, in order */
-    uint16_t port;                                     /* that it listens on */
-    _Atomic bool ready;                                /* bootstrap objects are there */
+    struct str client_ca_pem; /* whose certificates clients present; unset without TLS */
+    uint16_t port;            /* that it listens on */
+    _Atomic bool ready;       /* bootstrap objects are there */
     _Atomic bool stopping;
 };

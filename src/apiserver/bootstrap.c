@@ -20,7 +20,13 @@
 #include "io/loop.h"
 #include "store/store.h"
 
-enum { MAX_OBJECTS = 64 };
+const struct kept_set *const kept_sets[] = {
+    &kubernetes_service_set,
+    &flow_control_set,
+    &local_api_services_set,
+    &extension_authentication_set,
+    NULL,
+};
 
 struct transaction {
     struct store_mutation mutations[2];
@@ -207,7 +213,7 @@ static struct str service_cidr_json(const struct apiserver *s, struct arena *a)
                    STR_ARG(ip_range_print(a, &s->service_ranges.ranges[i])));
     buf_append_lit(&b, "]},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
                        "\"lastTransitionTime\":\"2026-01-01T00:00:00Z\",\"reason\":\"\","
-                       "\"message\":\"Kubernetes Service CIDR is ready\"}]}}");
+                       "\"message\":\"Kubernetes default Service CIDR is ready\"}]}}");
     return buf_str(&b);
 }
 
@@ -228,10 +234,12 @@ void bootstrap_start(struct apiserver *s, struct loop *l, bootstrap_done_fn *don
     static const char *const namespaces[] = { "default", "kube-system", "kube-public",
                                               "kube-node-lease" };
     CLEANUP(arena_done) struct arena a = { 0 };
-    struct bootstrap_object *objects =
-        ARENA_NEW_ARRAY(&a, struct bootstrap_object, MAX_OBJECTS + bootstrap_policy_count());
-    size_t n = 0;
+    size_t n = 0, max = ARRAY_LEN(namespaces) + ARRAY_LEN(fixed) + 1 + bootstrap_policy_count();
+    struct bootstrap_object *objects;
 
+    for (size_t i = 0; kept_sets[i]; i++)
+        max += kept_sets[i]->max;
+    objects = ARENA_NEW_ARRAY(&a, struct bootstrap_object, max);
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
         objects[n++] = (struct bootstrap_object){
             .group = STR(""),
@@ -245,7 +253,8 @@ void bootstrap_start(struct apiserver *s, struct loop *l, bootstrap_done_fn *don
         .resource = STR("servicecidrs"),
         .json = service_cidr_json(s, &a),
     };
-    n += kubernetes_service_objects(s, &a, objects + n);
+    for (size_t i = 0; kept_sets[i]; i++)
+        n += kept_sets[i]->objects(s, &a, objects + n);
     n += bootstrap_policy_objects(&a, objects + n);
     bootstrap_put(s, l, objects, n, done, arg);
 }

@@ -1,6 +1,6 @@
 /* The objects that every cluster has: namespaces, default/kubernetes with what it leads to, the
- * range of Service addresses, priority classes, RBAC's roles and bindings. They are made when they
- * are missing; those that the server keeps are put right again whenever they differ. */
+ * range of Service addresses, priority classes, priority levels, local APIServices, RBAC's roles
+ * and bindings. They are made when they are missing; those of kept sets also later. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,13 +30,28 @@ void bootstrap_put(struct apiserver *s, struct loop *l, const struct bootstrap_o
 /* All of them; before the server serves. */
 void bootstrap_start(struct apiserver *s, struct loop *l, bootstrap_done_fn *done, void *arg);
 
-/* default/kubernetes: its Service, Endpoints and EndpointSlice, in ret, which has room for
- * KUBERNETES_SERVICE_OBJECTS. Returns how many: without an address only the Service. */
-enum { KUBERNETES_SERVICE_OBJECTS = 3 };
-size_t kubernetes_service_objects(const struct apiserver *s, struct arena *a,
-                                  struct bootstrap_object *ret);
-/* Watches them from now on and puts them right. On the loop's thread; ends with
- * kubernetes_service_stop(), which accepts NULL. */
-struct kubernetes_service;
-struct kubernetes_service *kubernetes_service_start(struct apiserver *s, struct loop *l);
-void kubernetes_service_stop(struct kubernetes_service *k);
+/* Objects that are made again when somebody deletes them, and put right if they are kept. */
+struct kept_set {
+    const char *name; /* for the log */
+    struct kept_place {
+        struct str group, resource, namespace, name; /* no name: all of the resource */
+    } places[3];
+    size_t n_places, max; /* max: of objects */
+    size_t (*objects)(const struct apiserver *s, struct arena *a, struct bootstrap_object *ret);
+};
+extern const struct kept_set *const kept_sets[]; /* NULL-terminated */
+
+/* default/kubernetes; without an address only the Service. */
+extern const struct kept_set kubernetes_service_set;
+/* Priority levels and FlowSchemas that every cluster begins with. */
+extern const struct kept_set flow_control_set;
+/* An APIService for each group version that this server itself serves. */
+extern const struct kept_set local_api_services_set;
+/* kube-system/extension-apiserver-authentication: whom servers of other APIs may trust. */
+extern const struct kept_set extension_authentication_set;
+
+/* Watches all sets from now on. On the loop's thread; ends with kept_objects_stop(), which accepts
+ * NULL. */
+struct kept_objects;
+struct kept_objects *kept_objects_start(struct apiserver *s, struct loop *l);
+void kept_objects_stop(struct kept_objects *k);

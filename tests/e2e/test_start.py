@@ -162,7 +162,7 @@ def test_starts_in_a_new_directory_and_quickly_again(scratch):
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_cleanly_and_quickly_under_watches(own_server, sig):
     with own_server.raw() as raw:
-        watches = [raw.watch("/api/v1/configmaps") for _ in range(20)]
+        watches = [raw.watch("/api/v1/namespaces/default/configmaps") for _ in range(20)]
         idle = [raw.connect() for _ in range(20)]
         for c in idle:
             c.connect()
@@ -339,3 +339,67 @@ def test_old_tls_is_refused(own_server):
     with socket.create_connection(("127.0.0.1", own_server.port), timeout=10) as s:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             context.wrap_socket(s, server_hostname="localhost")
+
+
+FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1/"
+SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+
+
+def names(server, path):
+    return {i["metadata"]["name"] for i in server.raw().get(path).json()["items"]}
+
+
+def test_what_every_cluster_begins_with(own_server):
+    raw = own_server.raw()
+    assert names(own_server, FLOW + "prioritylevelconfigurations") == {
+        "exempt", "catch-all", "system", "node-high", "leader-election", "workload-high", "workload-low", "global-default"}
+    schemas = {i["metadata"]["name"]: i for i in raw.get(FLOW + "flowschemas").json()["items"]}
+    assert {n: s["spec"]["matchingPrecedence"] for n, s in schemas.items()} == {
+        "exempt": 1, "probes": 2, "system-leader-election": 100, "system-node-high": 400, "system-nodes": 500,
+        "kube-controller-manager": 800, "kube-scheduler": 800, "kube-system-service-accounts": 900,
+        "service-accounts": 9000, "global-default": 9900, "catch-all": 10000}
+    for schema in schemas.values():
+        assert raw.get(FLOW + "prioritylevelconfigurations/" +
+                       schema["spec"]["priorityLevelConfiguration"]["name"]).status == 200
+        assert [(c["type"], c["status"], c["reason"]) for c in schema["status"]["conditions"]] == [
+            ("Dangling", "False", "Found")]
+    served = {f"{v['version']}.{g['name']}" for g in raw.get("/apis").json()["groups"] for v in g["versions"]}
+    assert names(own_server, SERVICES) == served - {"v1.apiregistration.k8s.io"} | {"v1."}
+    for service in raw.get(SERVICES).json()["items"]:
+        assert [(c["type"], c["status"], c["reason"]) for c in service["status"]["conditions"]] == [
+            ("Available", "True", "Local")]
+    trusted = raw.get("/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication").json()["data"]
+    assert trusted["client-ca-file"] == (own_server.dir / "pki/ca.crt").read_text()
+    # What the server wrote is what it would accept.
+    for path in (FLOW + "flowschemas", FLOW + "prioritylevelconfigurations", SERVICES):
+        for item in raw.get(path).json()["items"]:
+            one = f"{path}/{item['metadata']['name']}"
+            assert raw.put(one, raw.get(one).json(), dryRun="All").status == 200, one
+
+
+@pytest.mark.parametrize("path", [FLOW + "flowschemas/catch-all", FLOW + "prioritylevelconfigurations/workload-low",
+                                  SERVICES + "/v1.apps",
+                                  "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"])
+def test_what_is_kept_comes_back(own_server, path):
+    raw = own_server.raw()
+    first = raw.get(path).json()
+    collection, _, name = path.rpartition("/")
+    with raw.watch(collection, resourceVersion=first["metadata"]["resourceVersion"],
+                   fieldSelector=f"metadata.name={name}") as w:
+        assert raw.delete(path).status == 200
+        assert w.next()["type"] == "DELETED"
+        again = w.next()
+        assert again["type"] == "ADDED"
+        assert again["object"]["metadata"]["uid"] != first["metadata"]["uid"]
+        assert again["object"].get("spec") == first.get("spec")
+
+
+def test_whom_servers_trust_cannot_be_changed(own_server):
+    raw = own_server.raw()
+    path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+    first = raw.get(path).json()
+    with raw.watch("/api/v1/namespaces/kube-system/configmaps",
+                   resourceVersion=first["metadata"]["resourceVersion"]) as w:
+        assert raw.patch(path, {"data": {"client-ca-file": "another"}}).status == 200
+        assert w.next()["object"]["data"] == {"client-ca-file": "another"}
+        assert w.next()["object"]["data"] == first["data"]
