@@ -1,7 +1,9 @@
 /* What a write's bytes cost before the store sees them, for one Pod (standard input, JSON):
  *   decode + default + validate   beside simdjson parsing the same text into a generic tree, and
- * memcpy decode, encode                JSON and protobuf, each alone Each figure is the best of
- * ROUNDS, so that other processes' bursts drop out. */
+ *   memcpy
+ *   decode, encode                JSON and protobuf, each alone
+ * Each figure is the best of ROUNDS, so that other processes' bursts drop out. Arguments name the
+ * rows to run, for profiles. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +150,15 @@ static void read_pod(struct bench *b)
     b->pb = buf_str(&pb);
 }
 
-int main(void)
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    return argc == 1;
+}
+
+int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
@@ -167,8 +177,11 @@ int main(void)
 
     read_pod(&b);
     printf("json_bytes=%zu pb_bytes=%zu\n", b.json.len, b.pb.len);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!is_wanted(rows[i].name, argc, argv))
+            continue;
         printf("%s=%.0f MB/s\n", rows[i].name,
                best_mb_s(&b, rows[i].turn, rows[i].is_pb ? b.pb.len : b.json.len));
+    }
     return 0;
 }

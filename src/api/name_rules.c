@@ -70,23 +70,14 @@ enum char_class {
     ALNUM = LOWER | UPPER | DIGIT,
 };
 
-static unsigned class_of(char c)
+static const uint8_t classes[256] = {
+    ['a' ... 'z'] = LOWER, ['A' ... 'Z'] = UPPER, ['0' ... '9'] = DIGIT,
+    ['-'] = HYPHEN,        ['.'] = DOT,           ['_'] = UNDERSCORE,
+};
+
+static inline unsigned class_of(char c)
 {
-    if (c >= 'a' && c <= 'z')
-        return LOWER;
-    if (c >= 'A' && c <= 'Z')
-        return UPPER;
-    if (c >= '0' && c <= '9')
-        return DIGIT;
-    switch (c) {
-    case '-':
-        return HYPHEN;
-    case '.':
-        return DOT;
-    case '_':
-        return UNDERSCORE;
-    }
-    return 0;
+    return classes[(unsigned char)c];
 }
 
 /* At least one character; the first of `first`, the last of `last`, all of `middle`. */
@@ -107,14 +98,15 @@ static bool is_dns_label(struct str s)
 
 static bool is_dns_subdomain(struct str s)
 {
-    struct str part;
+    unsigned before = DOT, now;
 
-    if (s.len == 0)
-        return false;
-    while (str_next(&s, '.', &part))
-        if (!is_dns_label(part))
+    for (size_t i = 0; i < s.len; i++, before = now) {
+        now = class_of(s.p[i]);
+        if (!(now & (ALNUM_LOWER | HYPHEN | DOT)) || (before == DOT && !(now & ALNUM_LOWER)) ||
+            (now == DOT && !(before & ALNUM_LOWER)))
             return false;
-    return true;
+    }
+    return (before & ALNUM_LOWER) != 0;
 }
 
 static bool is_dns_subdomain_caseless(struct str s)

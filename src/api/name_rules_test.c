@@ -146,3 +146,28 @@ Test(name_rules, full_text_of_subdomain)
             "'example.com', regex used for validation is "
             "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')")));
 }
+
+/* Every text of up to six of these letters, against the rule as it is worded. */
+Test(name_rules, subdomains_are_labels_between_dots)
+{
+    static const char letters[] = "a1-.A";
+    char text[6];
+
+    for (size_t n = 0; n <= sizeof(text); n++) {
+        size_t count = 1;
+
+        for (size_t i = 0; i < n; i++)
+            count *= sizeof(letters) - 1;
+        for (size_t k = 0; k < count; k++) {
+            struct str rest = str_n(text, n), label;
+            bool want = n > 0;
+
+            for (size_t i = 0, left = k; i < n; i++, left /= sizeof(letters) - 1)
+                text[i] = letters[left % (sizeof(letters) - 1)];
+            while (str_next(&rest, '.', &label))
+                want &= name_rule_holds(NAME_RULE_DNS1123_LABEL, label);
+            cr_expect_eq(name_rule_holds(NAME_RULE_DNS1123_SUBDOMAIN, str_n(text, n)), want, "%.*s",
+                         (int)n, text);
+        }
+    }
+}

@@ -536,7 +536,11 @@ static bool lies_behind_pointer(const struct schema_field *f)
 
 static int decode_member(struct decoder *d, const struct schema_field *f, char *to, int depth)
 {
-    if (json_peek(&d->r) == 'n')
+    char c = json_peek(&d->r);
+
+    if (c == '"' && f->kind == SCHEMA_KIND_STRING && f->shape <= SCHEMA_POINTER) /* most are */
+        return json_string(&d->r, (struct str *)(void *)to);
+    if (c == 'n')
         return json_literal(&d->r, STR("null"));
     if (f->shape == SCHEMA_LIST)
         return decode_items(d, f, (struct schema_list *)(void *)to, depth);
@@ -552,6 +556,11 @@ static int decode_member(struct decoder *d, const struct schema_field *f, char *
     return decode_value(d, f, to, depth);
 }
 
+static inline bool is_named(const struct schema *s, const struct schema_field *f, struct str name)
+{
+    return f->name_len == name.len && str_same_bytes(s->pool + f->name, name.p, name.len);
+}
+
 /* The index of the member in t's members, n_members when there is none. guess is tried first. */
 static uint32_t find_member(const struct schema *s, const struct schema_type *t, struct str name,
                             uint32_t guess)
@@ -562,14 +571,14 @@ static uint32_t find_member(const struct schema *s, const struct schema_type *t,
     if (guess < t->n_members) {
         const struct schema_field *f = &s->fields[members[guess].field];
 
-        if (f->name_len == name.len && memcmp(s->pool + f->name, name.p, name.len) == 0)
+        if (is_named(s, f, name))
             return guess;
     }
     i = s->slots[t->first_slot + (schema_name_hash(name.p, name.len) & (t->n_slots - 1U))];
     for (i--; i != 0xffff; i = members[i].next) {
         const struct schema_field *f = &s->fields[members[i].field];
 
-        if (f->name_len == name.len && memcmp(s->pool + f->name, name.p, name.len) == 0)
+        if (is_named(s, f, name))
             return i;
     }
     return t->n_members;

@@ -111,12 +111,66 @@ static __int128 scale(struct digits d, int exponent, int binary)
     return v + rest;
 }
 
+/* The commonest texts are a few digits and one of these: read without division of 128 bits. */
+enum { SHORT_DIGITS = 6 };
+
+static const struct short_suffix {
+    char text[2];
+    uint8_t len;
+    uint16_t step; /* from this suffix to the next larger one */
+    uint64_t units;
+    uint32_t nano; /* in a unit; the suffix stands for units * nano */
+    enum quantity_format format;
+} short_suffixes[] = {
+    { "Mi", 2, 1024, 1UL << 20, 1000000000, QUANTITY_BINARY_SI },
+    { "m", 1, 1000, 1, 1000000, QUANTITY_DECIMAL_SI },
+    { "Gi", 2, 1024, 1UL << 30, 1000000000, QUANTITY_BINARY_SI },
+    { "", 0, 1000, 1, 1000000000, QUANTITY_DECIMAL_SI },
+    { "Ki", 2, 1024, 1UL << 10, 1000000000, QUANTITY_BINARY_SI },
+    { "Ti", 2, 1024, 1UL << 40, 1000000000, QUANTITY_BINARY_SI },
+    { "k", 1, 1000, 1000, 1000000000, QUANTITY_DECIMAL_SI },
+    { "M", 1, 1000, 1000000, 1000000000, QUANTITY_DECIMAL_SI },
+    { "G", 1, 1000, 1000000000, 1000000000, QUANTITY_DECIMAL_SI },
+};
+
+static const struct short_suffix *find_short_suffix(const char *p, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(short_suffixes); i++) {
+        const struct short_suffix *x = &short_suffixes[i];
+
+        if (x->len == len && (len < 1 || p[0] == x->text[0]) && (len < 2 || p[1] == x->text[1]))
+            return x;
+    }
+    return NULL;
+}
+
+/* False when s is none of the short texts. A canonical one has no digit too many and could not
+ * have a larger suffix. */
+static bool read_short(struct str s, struct quantity *ret, bool *ret_canonical)
+{
+    const struct short_suffix *suffix;
+    uint32_t v = 0;
+    size_t n = 0;
+
+    for (; n < s.len && n < SHORT_DIGITS && is_digit(s.p[n]); n++)
+        v = v * 10 + (uint32_t)(s.p[n] - '0');
+    suffix = n && s.len - n <= 2 ? find_short_suffix(s.p + n, s.len - n) : NULL;
+    if (!suffix)
+        return false;
+    ret->nano = (__int128)(v * suffix->units) * suffix->nano;
+    ret->format = suffix->format;
+    *ret_canonical = s.p[0] != '0' && v % suffix->step != 0;
+    return true;
+}
+
 bool quantity_parse(struct str s, struct quantity *ret)
 {
     struct digits d;
-    bool negative;
+    bool negative, canonical;
     int exponent;
 
+    if (read_short(s, ret, &canonical))
+        return true;
     negative = s.len && s.p[0] == '-';
     if (s.len && (s.p[0] == '-' || s.p[0] == '+'))
         s = str_tail(s, 1);
@@ -218,13 +272,14 @@ bool quantity_canonical(struct arena *a, struct str text, struct str *ret)
 {
     struct quantity q;
     struct str printed;
+    bool canonical = is_plain(text);
 
-    if (is_plain(text)) {
+    if (!canonical && !read_short(text, &q, &canonical) && !quantity_parse(text, &q))
+        return false;
+    if (canonical) {
         *ret = text;
         return true;
     }
-    if (!quantity_parse(text, &q))
-        return false;
     printed = quantity_print(a, q);
     *ret = str_eq(printed, text) ? text : printed;
     return true;

@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "api/quantity.h"
 #include "base/arena.h"
@@ -85,4 +86,42 @@ Test(quantity, values)
     cr_assert_eq(quantity_value(quantity_add(a, a)), INT64_MAX);
     cr_assert(quantity_parse(STR("100u"), &a));
     cr_assert_eq(quantity_milli_value(quantity_round_milli(a)), 1);
+}
+
+/* A sign keeps a text from the short way. */
+static void expect_same_with_sign(const char *text)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str plain = str_from_cstr(text), with_sign = arena_printf(&a, "+%s", text), got, want;
+    struct quantity x, y;
+    bool ok = quantity_parse(with_sign, &y);
+
+    cr_expect_eq(quantity_parse(plain, &x), ok, "%s", text);
+    cr_expect_eq(quantity_canonical(&a, plain, &got), ok, "%s", text);
+    if (!ok)
+        return;
+    cr_expect(x.nano == y.nano && x.format == y.format, "%s", text);
+    cr_expect(quantity_canonical(&a, with_sign, &want), "%s", text);
+    cr_expect(str_eq(got, want), "%s: %.*s, not %.*s", text, STR_ARG(got), STR_ARG(want));
+}
+
+Test(quantity, short_texts_are_read_as_long_ones)
+{
+    static const char *const suffixes[] = { "",  "n",  "u",  "m",  "k",  "M",  "G",   "T",
+                                            "P", "E",  "Ki", "Mi", "Gi", "Ti", "Pi",  "Ei",
+                                            "K", "ki", "mi", "g",  "e3", "i",  "Mii", "MiB" };
+    static const char *const numbers[] = { "",       "0",      "00",      "007",     "1",
+                                           "9",      "10",     "250",     "999",     "1000",
+                                           "1001",   "1023",   "1024",    "1025",    "2048",
+                                           "4000",   "12000",  "65536",   "9999",    "99999",
+                                           "100000", "524288", "1000000", "1048576", "1.5",
+                                           "1.",     ".5",     "999999",  "9999999", "1 " };
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++)
+        for (size_t k = 0; k < sizeof(numbers) / sizeof(*numbers); k++) {
+            char text[32];
+
+            (void)snprintf(text, sizeof(text), "%s%s", numbers[k], suffixes[i]);
+            expect_same_with_sign(text);
+        }
 }

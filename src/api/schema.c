@@ -30,6 +30,8 @@ const struct schema_type *schema_find_type(const struct schema *s, struct str gr
     for (uint32_t i = 0; i < s->n_types; i++) {
         const struct schema_type *t = &s->types[i];
 
+        if (name.len && s->pool[t->name] != name.p[0]) /* most end here */
+            continue;
         if (str_eq(schema_str(s, t->name), name) && str_eq(schema_str(s, t->group), group) &&
             str_eq(schema_str(s, t->version), version))
             return t;

@@ -22,7 +22,8 @@ enum unset_answer { UNSET_IS_CHECKED, UNSET_IS_FINE, UNSET_IS_WRONG };
 struct planned_rule {
     const struct rule *rule;
     const struct schema_field *field;
-    struct str name; /* of the field */
+    struct str name;              /* of the field */
+    struct VEC(struct str) words; /* of RULE_ENUM */
     uint32_t offset;
     struct schema_walk_probe probe;
     enum unset_answer unset;
@@ -75,6 +76,14 @@ static enum unset_answer unset_answer(const struct rule *r, const struct schema_
     return UNSET_IS_CHECKED;
 }
 
+static void plan_words(struct planned_rule *row)
+{
+    struct str rest = str_from_cstr(row->rule->text), word;
+
+    while (row->rule->check == RULE_ENUM && str_next(&rest, '|', &word))
+        VEC_PUSH(&row->words, word);
+}
+
 static void plan_table(struct plan *p, const struct rule *table)
 {
     for (const struct rule *r = table; r->type; r++) {
@@ -93,6 +102,7 @@ static void plan_table(struct plan *p, const struct rule *table)
             row.offset = base + row.field->offset;
             row.probe = schema_walk_probe(row.field, row.offset);
             row.unset = unset_answer(r, row.field);
+            plan_words(&row);
         }
         VEC_PUSH(&p->types[t - p->schema->types].rules, row);
     }
@@ -126,26 +136,15 @@ struct place {
     struct field_path path;
 };
 
-static bool is_listed(struct str value, struct str rest)
-{
-    struct str part;
-
-    while (str_next(&rest, '|', &part))
-        if (str_eq(part, value))
-            return true;
-    return false;
-}
-
 static void check_listed(const struct place *p, const struct field_path *path, struct str value)
 {
-    struct str rest = str_from_cstr(p->row->rule->text), part, names[16];
-    size_t n = 0;
+    const struct planned_rule *row = p->row;
 
-    if (is_listed(value, rest))
-        return;
-    while (n < ARRAY_LEN(names) && str_next(&rest, '|', &part))
-        names[n++] = part;
-    field_errors_add_unsupported(p->c->errs, path, value, names, n);
+    for (size_t i = 0; i < row->words.len; i++)
+        if (str_eq(row->words.items[i], value))
+            return;
+    field_errors_add_unsupported(p->c->errs, path, value, row->words.items,
+                                 MIN(row->words.len, 16U));
 }
 
 static void check_enum(const struct place *p)
@@ -241,6 +240,24 @@ static void check_number(const struct place *p)
                              (long long)r->max);
 }
 
+/* The member `offset` of the items of a list, as long as it is short. */
+enum { FEW_ITEMS = 16 };
+
+static bool is_few_and_unique(const struct schema_list *list, size_t stride, size_t offset)
+{
+    const char *items = list->items;
+
+    for (uint32_t i = 1; i < list->len; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const struct str *a = (const void *)(items + i * stride + offset);
+            const struct str *b = (const void *)(items + k * stride + offset);
+
+            if (a->len && str_eq(*a, *b))
+                return false;
+        }
+    return true;
+}
+
 static void check_unique(const struct place *p)
 {
     CLEANUP(map_done) struct map seen = { 0 };
@@ -251,7 +268,9 @@ static void check_unique(const struct place *p)
     const struct schema_field *key =
         schema_find_member(plan.schema, &plan.schema->types[p->row->field->type], member, &base);
 
-    for (uint32_t i = 0; key && i < list->len; i++) {
+    if (!key || (list->len <= FEW_ITEMS && is_few_and_unique(list, stride, base + key->offset)))
+        return;
+    for (uint32_t i = 0; i < list->len; i++) {
         const struct str *text =
             (const void *)((const char *)list->items + i * stride + base + key->offset);
         struct field_path item = field_path_index(&p->path, i);
@@ -421,15 +440,20 @@ static void walk_field(const struct rule_context *c, const struct schema_walk_ch
     char *data = (char *)(uintptr_t)c->data; /* read only, for the walk's helper */
     char *first, *old = NULL;
     uint32_t n = schema_walk_child_structs(f, data, &first);
-    struct field_path member = field_path_member(c->path, f->name);
+    struct field_path member, item;
     bool is_many = f->shape == SCHEMA_LIST || f->shape == SCHEMA_MAP;
+    struct rule_context below;
 
-    if (n && c->old && !is_many && !schema_walk_child_structs(f, (char *)(uintptr_t)c->old, &old))
+    if (!n)
+        return;
+    if (c->old && !is_many && !schema_walk_child_structs(f, (char *)(uintptr_t)c->old, &old))
         old = NULL;
+    below = *c;
+    below.old = old;
+    member = field_path_member(c->path, f->name);
+    if (f->shape != SCHEMA_INLINE)
+        below.path = is_many ? &item : &member;
     for (uint32_t i = 0; i < n && !arena_is_over(c->arena); i++) {
-        struct rule_context below = *c;
-        struct field_path item = member;
-
         below.data = first + (size_t)i * f->stride;
         if (f->shape == SCHEMA_LIST)
             item = field_path_index(&member, i);
@@ -437,8 +461,6 @@ static void walk_field(const struct rule_context *c, const struct schema_walk_ch
             item = field_path_key(
                 &member,
                 *(const struct str *)(const void *)((const char *)below.data - f->value_offset));
-        below.path = f->shape == SCHEMA_INLINE ? c->path : &item;
-        below.old = old;
         walk(&below, f->type);
     }
 }

@@ -91,6 +91,12 @@ static const struct validation_case pods[] = {
     { "core/v1.Pod", NULL, POD("", ",'volumes':[{'name':'v'},{'name':'v'}]"),
       "spec.volumes[1].name: Duplicate value: \"v\"" },
     { "core/v1.Pod", NULL,
+      POD("", ",'volumes':["
+              "{'name':'a'},{'name':'b'},{'name':'c'},{'name':'d'},{'name':'e'},{'name':'f'},"
+              "{'name':'g'},{'name':'h'},{'name':'i'},{'name':'j'},{'name':'k'},{'name':'l'},"
+              "{'name':'m'},{'name':'n'},{'name':'o'},{'name':'p'},{'name':'q'},{'name':'b'}]"),
+      "spec.volumes[17].name: Duplicate value: \"b\"" },
+    { "core/v1.Pod", NULL,
       POD("", ",'volumes':[{'name':'v','emptyDir':{},'hostPath':{'path':'/'}}]"),
       "spec.volumes[0].emptyDir: Forbidden: may not specify more than 1 volume type" },
     { "core/v1.Pod", NULL, POD("", ",'volumes':[{'name':'v','hostPath':{'path':'/a/../b'}}]"),

@@ -120,6 +120,32 @@ Test(map, holds_many_keys_and_removes_while_it_is_walked)
     cr_assert(map_has(&m, STR("")), "an empty key is a key");
 }
 
+/* From in-order search to hashing and back, with holes on both sides. */
+Test(map, stays_whole_when_it_grows_past_the_small_size_and_shrinks)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    CLEANUP(map_done) struct map m = { 0 };
+    bool in[64] = { 0 };
+    uint32_t random = 1;
+
+    for (int turn = 0; turn < 20000; turn++) {
+        int most = turn / 1000 % 2 ? 64 : 7, i;
+        struct str key;
+
+        random = random * 1103515245U + 12345U;
+        i = (int)(random >> 16) % 64;
+        key = arena_printf(&a, "k%d", i);
+        cr_assert_eq(map_has(&m, key), in[i], "turn %d", turn);
+        if (in[i] && (i >= most || random >> 30 == 0))
+            cr_assert_eq(map_remove(&m, key), &in[i]);
+        else if (i < most)
+            cr_assert_eq(map_put(&m, key, &in[i]), in[i] ? &in[i] : NULL);
+        in[i] = map_has(&m, key);
+    }
+    for (int i = 0; i < 64; i++)
+        cr_assert_eq(map_has(&m, arena_printf(&a, "k%d", i)), in[i]);
+}
+
 Test(map, does_not_grow_when_keys_come_and_go)
 {
     CLEANUP(arena_done) struct arena a = { 0 };

@@ -5,6 +5,10 @@
 
 static const char tomb[1];
 
+/* Up to this many slots are gone through in order: that is cheaper than a hash, and too short for
+ * collisions to matter. Their hashes are 0. */
+enum { SMALL_CAP = 8 };
+
 static bool is_live(const struct map_entry *e)
 {
     return e->key.p && e->key.p != tomb;
@@ -18,6 +22,11 @@ void map_done(struct map *m)
     }
     mem_free(m->entries);
     *m = (struct map){ 0 };
+}
+
+static uint64_t hash_for(size_t cap, struct str key)
+{
+    return cap <= SMALL_CAP ? 0 : hash_str(key);
 }
 
 /* The entry of key, or NULL. */
@@ -47,15 +56,20 @@ static struct map_entry *free_slot(struct map_entry *entries, size_t cap, uint64
 
 static void rehash(struct map *m)
 {
-    size_t cap = 8;
+    size_t cap = SMALL_CAP;
     struct map_entry *entries;
 
     while (cap < (m->len + 1) * 2)
         cap *= 2;
     entries = mem_zalloc(cap * sizeof(*entries));
     for (size_t i = 0; i < m->cap; i++) {
-        if (is_live(&m->entries[i]))
-            *free_slot(entries, cap, m->entries[i].hash) = m->entries[i];
+        struct map_entry *e = &m->entries[i];
+
+        if (!is_live(e))
+            continue;
+        if ((m->cap <= SMALL_CAP) != (cap <= SMALL_CAP))
+            e->hash = hash_for(cap, e->key);
+        *free_slot(entries, cap, e->hash) = *e;
     }
     mem_free(m->entries);
     m->entries = entries;
@@ -65,19 +79,19 @@ static void rehash(struct map *m)
 
 void *map_get(const struct map *m, struct str key)
 {
-    const struct map_entry *e = find(m, key, hash_str(key));
+    const struct map_entry *e = find(m, key, hash_for(m->cap, key));
 
     return e ? e->value : NULL;
 }
 
 bool map_has(const struct map *m, struct str key)
 {
-    return find(m, key, hash_str(key)) != NULL;
+    return find(m, key, hash_for(m->cap, key)) != NULL;
 }
 
 void *map_put(struct map *m, struct str key, void *value)
 {
-    uint64_t hash = hash_str(key);
+    uint64_t hash = hash_for(m->cap, key);
     struct map_entry *e = find(m, key, hash);
 
     if (e) {
@@ -86,8 +100,10 @@ void *map_put(struct map *m, struct str key, void *value)
         e->value = value;
         return old;
     }
-    if ((m->used + 1) * 4 > m->cap * 3)
+    if ((m->used + 1) * 4 > m->cap * 3) {
         rehash(m);
+        hash = hash_for(m->cap, key);
+    }
     e = free_slot(m->entries, m->cap, hash);
     m->used += !e->key.p;
     m->len++;
@@ -99,7 +115,7 @@ void *map_put(struct map *m, struct str key, void *value)
 
 void *map_remove(struct map *m, struct str key)
 {
-    struct map_entry *e = find(m, key, hash_str(key));
+    struct map_entry *e = find(m, key, hash_for(m->cap, key));
 
     if (!e)
         return NULL;

@@ -35,6 +35,38 @@ static inline struct str str_from_cstr(const char *s) /* NULL gives the unset st
     return (struct str){ .p = s, .len = s ? strlen(s) : 0 };
 }
 
+/* Are n bytes at a and b equal? For short texts in hot loops: no call, and nothing is read beyond.
+ */
+static inline bool str_same_bytes(const char *a, const char *b, size_t n)
+{
+    uint64_t x, y;
+    uint32_t v, w;
+
+    if (n < 4) {
+        while (n && a[n - 1] == b[n - 1])
+            n--;
+        return n == 0;
+    }
+    if (n < 8) {
+        memcpy(&v, a, sizeof(v));
+        memcpy(&w, b, sizeof(w));
+        if (v != w)
+            return false;
+        memcpy(&v, a + n - sizeof(v), sizeof(v));
+        memcpy(&w, b + n - sizeof(w), sizeof(w));
+        return v == w;
+    }
+    for (size_t i = 0; i + sizeof(x) < n; i += sizeof(x)) {
+        memcpy(&x, a + i, sizeof(x));
+        memcpy(&y, b + i, sizeof(y));
+        if (x != y)
+            return false;
+    }
+    memcpy(&x, a + n - sizeof(x), sizeof(x)); /* overlaps what was seen */
+    memcpy(&y, b + n - sizeof(y), sizeof(y));
+    return x == y;
+}
+
 static inline bool str_eq(struct str a, struct str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);

@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
 
+#include <stdlib.h>
+
 #include "base/str.h"
 
 Test(str, next_walks_all_parts)
@@ -33,4 +35,22 @@ Test(str, numbers_refuse_what_does_not_fit)
     cr_assert(str_to_i64(STR("-9223372036854775808"), &i) && i == INT64_MIN);
     cr_assert_not(str_to_i64(STR("9223372036854775808"), &i));
     cr_assert_not(str_to_i64(STR("-"), &i));
+}
+
+Test(str, same_bytes_sees_every_byte_and_none_beyond)
+{
+    for (size_t n = 0; n < 40; n++) {
+        char *a = malloc(n + 1), *b = malloc(n + 1); /* the ends of both are their memory's */
+
+        memset(a, 'x', n + 1);
+        memset(b, 'x', n + 1);
+        cr_expect(str_same_bytes(a + 1, b + 1, n), "%zu", n);
+        for (size_t i = 0; i < n; i++) {
+            b[i + 1] = 'y';
+            cr_expect_not(str_same_bytes(a + 1, b + 1, n), "%zu of %zu", i, n);
+            b[i + 1] = 'x';
+        }
+        free(a);
+        free(b);
+    }
 }

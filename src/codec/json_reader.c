@@ -2,10 +2,6 @@
 
 #include <stdio.h>
 
-#ifdef __SSE2__
-#    include <emmintrin.h>
-#endif
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -273,7 +269,7 @@ static int escaped_string(struct json_reader *r, const char *begin, struct str *
     return 0;
 }
 
-int json_string(struct json_reader *r, struct str *ret)
+int json_string_slow_(struct json_reader *r, struct str *ret)
 {
     const char *begin;
     int x;
@@ -338,7 +334,7 @@ int json_number(struct json_reader *r, struct str *ret, bool *ret_integer)
 
 /* --- structure --- */
 
-int json_object_next(struct json_reader *r, bool first, struct str *ret_key)
+int json_object_next_slow_(struct json_reader *r, bool first, struct str *ret_key)
 {
     char c = json_peek(r);
     int x;
@@ -361,7 +357,7 @@ int json_object_next(struct json_reader *r, bool first, struct str *ret_key)
     return 1;
 }
 
-int json_array_next(struct json_reader *r, bool first)
+int json_array_next_slow_(struct json_reader *r, bool first)
 {
     char c = json_peek(r);
 
