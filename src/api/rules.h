@@ -32,13 +32,16 @@ enum rule_check {
     RULE_NUMBER,    /* the same, for zero, too */
     RULE_MIN,       /* a number is at least min: "must be greater than or equal to MIN" */
     RULE_UNIQUE,    /* list of structs: member `text` (texts) differs from item to item */
-    RULE_ONE_OF,    /* of the type's own pointer members exactly one is set; text: when none is;
-                       the second one: Forbidden: what stands after '|' in text */
+    RULE_ONE_OF,    /* of the members in `order` exactly one is set, and only the first one is
+                       walked; text: when none is; the second one: Forbidden: what stands after
+                       '|' in text */
     RULE_IMMUTABLE, /* an update leaves it equal: Invalid value: text, or "field is immutable" */
     RULE_LOCKED,    /* the same: Forbidden: text */
     RULE_MAX_ITEMS, /* a list has at most max items: Too many */
     RULE_MAX_BYTES, /* a text has at most max bytes: Too long */
     RULE_FN,
+    RULE_BELOW, /* the structs of a member ("*": of the embedded one) are walked now, not after all
+                   rows; with fn: by rule_below() of that function, or not at all */
 };
 
 /* One struct under validation. old is the same place of the stored object, NULL on create, below
@@ -50,6 +53,14 @@ struct rule_context {
     const struct field_path *path;
     const void *data;
     const void *old;
+    const struct rule_context *up; /* of the struct that holds this one; NULL: the object */
+    struct rule_scratch *scratch;
+    uint16_t type;
+};
+
+/* What the rows of a struct leave for those of what is below it, during one validation. */
+struct rule_scratch {
+    struct pod_scan *pod; /* rules_pod_scan.h */
 };
 
 typedef void (*rule_fn)(const struct rule_context *c);
@@ -62,7 +73,12 @@ struct rule {
     int64_t max;
     const char *text;
     rule_fn fn;
+    const char *order; /* of ONE_OF: "a|b:B|c::C": B: as it is named when it is one too many, C: as
+                          it is named in paths below */
 };
+
+/* Walks the structs of a member that a RULE_BELOW row with a function names. */
+void rule_below(const struct rule_context *c, const char *member);
 
 extern const struct rule rules_core[];
 extern const struct rule rules_pod[];

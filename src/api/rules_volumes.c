@@ -274,7 +274,9 @@ const struct rule rules_volumes[] = {
     { .type = PV, .check = RULE_FN, .fn = rule_volume_spec },
     { .type = "core/v1.PersistentVolumeSource",
       .check = RULE_ONE_OF,
-      .text = "must specify a volume type|may not specify more than 1 volume type" },
+      .text = "must specify a volume type|may not specify more than 1 volume type",
+      .order =
+          "hostPath|gcePersistentDisk::persistentDisk|awsElasticBlockStore|glusterfs|flocker|nfs|rbd|quobyte|cephfs:cephFS|iscsi|cinder|fc|flexVolume|azureFile|vsphereVolume|photonPersistentDisk|portworxVolume|azureDisk|scaleIO|local|storageos|csi" },
     { PV, "persistentVolumeReclaimPolicy", RULE_ENUM, .text = "Delete|Recycle|Retain" },
     { PV, "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { PV, "volumeMode", RULE_ENUM, .text = "Block|Filesystem" },

@@ -19,11 +19,21 @@
 /* What an unset field means to a row. */
 enum unset_answer { UNSET_IS_CHECKED, UNSET_IS_FINE, UNSET_IS_WRONG };
 
+/* A member of a union. */
+struct planned_choice {
+    struct str extra; /* its name when it is one too many */
+    struct str below; /* its name in paths below */
+    struct schema_walk_probe probe;
+    const struct schema_walk_child *child; /* NULL: no rules below */
+};
+
 struct planned_rule {
     const struct rule *rule;
     const struct schema_field *field;
-    struct str name;              /* of the field */
-    struct VEC(struct str) words; /* of RULE_ENUM */
+    const struct schema_walk_child *child;     /* of RULE_BELOW; NULL: no rules below */
+    struct VEC(struct planned_choice) choices; /* of RULE_ONE_OF */
+    struct VEC(struct str) words;              /* of RULE_ENUM */
+    struct str name;                           /* of the field */
     uint32_t offset;
     struct schema_walk_probe probe;
     enum unset_answer unset;
@@ -31,6 +41,8 @@ struct planned_rule {
 
 struct type_plan {
     struct VEC(struct planned_rule) rules;
+    uint16_t
+        n_after; /* the first children, which are walked after the rows; rows walk the others */
 };
 
 struct plan {
@@ -63,6 +75,7 @@ static enum unset_answer unset_answer(const struct rule *r, const struct schema_
     case RULE_RANGE:
     case RULE_MAX_ITEMS:
     case RULE_MAX_BYTES:
+    case RULE_BELOW:
         return UNSET_IS_FINE;
     case RULE_NUMBER:
     case RULE_MIN:
@@ -84,6 +97,15 @@ static void plan_words(struct planned_rule *row)
         VEC_PUSH(&row->words, word);
 }
 
+static const struct schema_field *embedded_field(const struct schema *s,
+                                                 const struct schema_type *t)
+{
+    for (uint16_t i = 0; i < t->n_fields; i++)
+        if (s->fields[t->first_field + i].shape == SCHEMA_INLINE)
+            return &s->fields[t->first_field + i];
+    return NULL;
+}
+
 static void plan_table(struct plan *p, const struct rule *table)
 {
     for (const struct rule *r = table; r->type; r++) {
@@ -91,7 +113,9 @@ static void plan_table(struct plan *p, const struct rule *table)
         struct planned_rule row = { .rule = r };
         uint32_t base = 0;
 
-        if (t && r->field)
+        if (t && r->field && str_eq(str_from_cstr(r->field), STR("*")))
+            row.field = embedded_field(p->schema, t);
+        else if (t && r->field)
             row.field = schema_find_member(p->schema, t, str_from_cstr(r->field), &base);
         if (!t || (r->field && !row.field)) {
             p->unknown++;
@@ -108,6 +132,87 @@ static void plan_table(struct plan *p, const struct rule *table)
     }
 }
 
+static const struct schema_walk_child *child_of(const struct plan *p, const struct schema_type *t,
+                                                const struct schema_field *f)
+{
+    const struct schema_walk_children *all = &p->children[t - p->schema->types];
+
+    for (uint16_t i = 0; i < all->len; i++)
+        if (all->items[i].field == f)
+            return &all->items[i];
+    return NULL;
+}
+
+/* "name:extra:below", the latter two optional. */
+static void plan_choice(struct plan *p, const struct schema_type *t, struct planned_rule *row,
+                        struct str text)
+{
+    struct planned_choice c = { 0 };
+    const struct schema_field *f;
+    struct str name, rest, extra, below;
+    uint32_t base = 0;
+
+    (void)str_cut(text, ':', &name, &rest);
+    (void)str_cut(rest, ':', &extra, &below);
+    f = schema_find_member(p->schema, t, name, &base);
+    if (!f) {
+        p->unknown++;
+        return;
+    }
+    c.extra = extra.len ? extra : name;
+    c.below = below.len ? below : name;
+    c.probe = schema_walk_probe(f, base + f->offset);
+    c.child = child_of(p, t, f);
+    VEC_PUSH(&row->choices, c);
+}
+
+static bool is_walked_by_row(const struct type_plan *t, const struct schema *s,
+                             const struct schema_walk_child *c)
+{
+    for (size_t i = 0; i < t->rules.len; i++) {
+        const struct planned_rule *row = &t->rules.items[i];
+        struct str rest = str_from_cstr(row->rule->order ? row->rule->order : ""), part;
+
+        if (row->rule->check == RULE_BELOW && row->field == c->field)
+            return true;
+        while (row->rule->order && str_next(&rest, '|', &part)) {
+            (void)str_cut(part, ':', &part, &(struct str){ 0 });
+            if (str_eq(part, schema_field_name(s, c->field)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Children that rows walk go behind the others, and the rows learn of them. */
+static void plan_order(struct plan *p, uint16_t type)
+{
+    struct schema_walk_children *all = &p->children[type];
+    struct type_plan *t = &p->types[type];
+    struct schema_walk_child *sorted = mem_zalloc((all->len + 1U) * sizeof(*sorted));
+    uint16_t n = 0;
+
+    for (int walked = 0; walked < 2; walked++) {
+        for (uint16_t i = 0; i < all->len; i++)
+            if (is_walked_by_row(t, p->schema, &all->items[i]) == walked)
+                sorted[n++] = all->items[i];
+        if (!walked)
+            t->n_after = n;
+    }
+    if (all->len)
+        memcpy(all->items, sorted, all->len * sizeof(*sorted));
+    mem_free(sorted);
+    for (size_t i = 0; i < t->rules.len; i++) {
+        struct planned_rule *row = &t->rules.items[i];
+        struct str rest = str_from_cstr(row->rule->order ? row->rule->order : ""), part;
+
+        if (row->rule->check == RULE_BELOW)
+            row->child = child_of(p, &p->schema->types[type], row->field);
+        while (row->rule->order && str_next(&rest, '|', &part))
+            plan_choice(p, &p->schema->types[type], row, part);
+    }
+}
+
 static void plan_children(struct plan *p)
 {
     bool *has_own = mem_zalloc(p->schema->n_types + 1U);
@@ -116,6 +221,8 @@ static void plan_children(struct plan *p)
         has_own[t] = p->types[t].rules.len > 0;
     p->children = schema_walk_plan(p->schema, has_own);
     mem_free(has_own);
+    for (uint16_t t = 0; t < p->schema->n_types; t++)
+        plan_order(p, t);
 }
 
 static void make_plan(void)
@@ -285,28 +392,6 @@ static void check_unique(const struct place *p)
     }
 }
 
-/* Exactly one of the pointers of the struct. */
-static void check_one_of(const struct rule_context *c, const struct schema_type *t,
-                         const struct rule *r)
-{
-    struct str none, more;
-    size_t set = 0;
-
-    (void)str_cut(str_from_cstr(r->text), '|', &none, &more);
-    for (uint16_t i = 0; i < t->n_fields; i++) {
-        const struct schema_field *f = &plan.schema->fields[t->first_field + i];
-        struct field_path at = field_path_member(c->path, schema_field_name(plan.schema, f));
-
-        if (f->shape != SCHEMA_POINTER || f->kind != SCHEMA_KIND_STRUCT ||
-            schema_walk_is_zero(f, (const char *)c->data + f->offset))
-            continue;
-        if (set++ > 0)
-            field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN, "%.*s", STR_ARG(more));
-    }
-    if (set == 0)
-        field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED, "%.*s", STR_ARG(none));
-}
-
 static struct str printed_value(const struct place *p)
 {
     const struct schema_field *f = p->row->field;
@@ -410,13 +495,57 @@ static void check_field(const struct rule_context *c, const struct planned_rule 
         break;
     case RULE_ONE_OF:
     case RULE_FN:
+    case RULE_BELOW:
         break;
     }
 }
 
-static void check_rows(const struct rule_context *c, uint16_t type)
+static void walk_field(const struct rule_context *c, const struct schema_walk_child *f,
+                       struct str name);
+
+static void check_below(const struct rule_context *c, const struct planned_rule *row)
 {
-    const struct type_plan *p = &plan.types[type];
+    if (row->rule->fn)
+        row->rule->fn(c);
+    else if (row->child)
+        walk_field(c, row->child, row->name);
+}
+
+/* Exactly one of the members, and only it is walked. */
+static void check_one_of(const struct rule_context *c, const struct planned_rule *row)
+{
+    struct str none, more;
+    bool any = false;
+
+    (void)str_cut(str_from_cstr(row->rule->text), '|', &none, &more);
+    for (size_t i = 0; i < row->choices.len; i++) {
+        const struct planned_choice *choice = &row->choices.items[i];
+        struct field_path at = field_path_member(c->path, choice->extra);
+
+        if (schema_walk_probe_is_zero(choice->probe, c->data))
+            continue;
+        if (any)
+            field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN, "%.*s", STR_ARG(more));
+        else if (choice->child)
+            walk_field(c, choice->child, choice->below);
+        any = true;
+    }
+    if (!any)
+        field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED, "%.*s", STR_ARG(none));
+}
+
+void rule_below(const struct rule_context *c, const char *member)
+{
+    const struct schema_walk_children *all = &plan.children[c->type];
+
+    for (uint16_t i = plan.types[c->type].n_after; i < all->len; i++)
+        if (str_eq(all->items[i].name, str_from_cstr(member)))
+            walk_field(c, &all->items[i], all->items[i].name);
+}
+
+static void check_rows(const struct rule_context *c)
+{
+    const struct type_plan *p = &plan.types[c->type];
 
     for (size_t i = 0; i < p->rules.len; i++) {
         const struct planned_rule *row = &p->rules.items[i];
@@ -426,16 +555,19 @@ static void check_rows(const struct rule_context *c, uint16_t type)
         if (row->rule->check == RULE_FN)
             row->rule->fn(c);
         else if (row->rule->check == RULE_ONE_OF)
-            check_one_of(c, &plan.schema->types[type], row->rule);
+            check_one_of(c, row);
+        else if (row->rule->check == RULE_BELOW)
+            check_below(c, row);
         else
             check_field(c, row);
     }
 }
 
-static void walk(const struct rule_context *c, uint16_t type);
+static void walk(const struct rule_context *c);
 
-/* Visits the structs of one field. */
-static void walk_field(const struct rule_context *c, const struct schema_walk_child *f)
+/* Visits the structs of one field, which is named so in paths. */
+static void walk_field(const struct rule_context *c, const struct schema_walk_child *f,
+                       struct str name)
 {
     char *data = (char *)(uintptr_t)c->data; /* read only, for the walk's helper */
     char *first, *old = NULL;
@@ -450,7 +582,9 @@ static void walk_field(const struct rule_context *c, const struct schema_walk_ch
         old = NULL;
     below = *c;
     below.old = old;
-    member = field_path_member(c->path, f->name);
+    below.up = c;
+    below.type = f->type;
+    member = field_path_member(c->path, name);
     if (f->shape != SCHEMA_INLINE)
         below.path = is_many ? &item : &member;
     for (uint32_t i = 0; i < n && !arena_is_over(c->arena); i++) {
@@ -461,39 +595,41 @@ static void walk_field(const struct rule_context *c, const struct schema_walk_ch
             item = field_path_key(
                 &member,
                 *(const struct str *)(const void *)((const char *)below.data - f->value_offset));
-        walk(&below, f->type);
+        walk(&below);
     }
 }
 
-static void walk(const struct rule_context *c, uint16_t type)
+static void walk(const struct rule_context *c)
 {
-    const struct schema_walk_children *below = &plan.children[type];
+    const struct schema_walk_child *below = plan.children[c->type].items;
 
-    check_rows(c, type);
-    for (uint16_t i = 0; i < below->len; i++)
-        walk_field(c, &below->items[i]);
+    check_rows(c);
+    for (uint16_t i = 0; i < plan.types[c->type].n_after; i++)
+        walk_field(c, &below[i], below[i].name);
 }
 
 /* The members of the top: "status" belongs to its endpoint, all others to the main one. */
-static void walk_top(const struct rule_context *c, uint16_t type)
+static void walk_top(const struct rule_context *c)
 {
-    const struct schema_walk_children *below = &plan.children[type];
+    const struct schema_walk_child *below = plan.children[c->type].items;
     bool status_part = c->request->part == VALIDATION_STATUS;
 
     if (!status_part)
-        check_rows(c, type);
-    for (uint16_t i = 0; i < below->len; i++) {
-        struct str name = below->items[i].name;
+        check_rows(c);
+    for (uint16_t i = 0; i < plan.types[c->type].n_after; i++) {
+        struct str name = below[i].name;
 
         if (!str_eq(name, STR("metadata")) && str_eq(name, STR("status")) == status_part)
-            walk_field(c, &below->items[i]);
+            walk_field(c, &below[i], name);
     }
 }
 
 void validation_run(const struct validation_request *req, struct field_errors *errs)
 {
     static const struct field_path metadata = { .name = STR_INIT("metadata"), .index = -1 };
+    struct rule_scratch scratch = { 0 };
     struct rule_context c = { .request = req,
+                              .scratch = &scratch,
                               .errs = errs,
                               .arena = errs->arena,
                               .data = req->object.data,
@@ -507,7 +643,8 @@ void validation_run(const struct validation_request *req, struct field_errors *e
         meta_validate(errs, meta, req->meta, &metadata);
     if (req->part == VALIDATION_OTHER || req->object.schema != plan.schema)
         return;
-    walk_top(&c, (uint16_t)(req->object.type - plan.schema->types));
+    c.type = (uint16_t)(req->object.type - plan.schema->types);
+    walk_top(&c);
 }
 
 bool validation_has_rules(const struct schema *s, const struct schema_type *t)

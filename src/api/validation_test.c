@@ -98,7 +98,7 @@ static const struct validation_case pods[] = {
       "spec.volumes[17].name: Duplicate value: \"b\"" },
     { "core/v1.Pod", NULL,
       POD("", ",'volumes':[{'name':'v','emptyDir':{},'hostPath':{'path':'/'}}]"),
-      "spec.volumes[0].emptyDir: Forbidden: may not specify more than 1 volume type" },
+      "spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type" },
     { "core/v1.Pod", NULL, POD("", ",'volumes':[{'name':'v','hostPath':{'path':'/a/../b'}}]"),
       "spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'" },
     { "core/v1.Pod", NULL, POD("", ",'volumes':[{'name':'v','secret':{'defaultMode':512}}]"),
