@@ -340,21 +340,16 @@ static int decode_raw(struct decoder *d, const struct schema_field *f, void *to)
 
 static int decode_value(struct decoder *d, const struct schema_field *f, void *to, int depth);
 
-/* A list of elements of the field's kind; size and alignment are those of one element. */
-static int decode_items(struct decoder *d, const struct schema_field *f, struct schema_list *to,
-                        int depth)
+/* The elements behind '[', of the field's kind; *at tells which of them is read. */
+static int gather_items(struct decoder *d, const struct schema_field *f, struct frame *at,
+                        struct schema_list *ret, int depth)
 {
     size_t size = schema_kind_size(d->s, f->kind, f->type);
     size_t align = schema_kind_align(d->s, f->kind, f->type);
-    struct frame frame = { .up = d->at };
     uint32_t len = 0, cap = 0;
     char *items = NULL;
     int x;
 
-    if (json_peek(&d->r) != '[')
-        return kind_mismatch(d, f, "[]");
-    d->r.p++;
-    d->at = &frame;
     for (bool first = true; (x = json_array_next(&d->r, first)) > 0; first = false) {
         if (len == cap) {
             uint32_t more = cap ? cap * 2 : 2;
@@ -367,7 +362,7 @@ static int decode_items(struct decoder *d, const struct schema_field *f, struct 
             items = grown;
             cap = more;
         }
-        frame.index = len;
+        at->index = len;
         memset(items + len * size, 0, size);
         if (json_peek(&d->r) == 'n')
             x = json_literal(&d->r, STR("null"));
@@ -377,12 +372,24 @@ static int decode_items(struct decoder *d, const struct schema_field *f, struct 
             return x;
         len++;
     }
+    ret->items = items ? items : arena_alloc(d->r.arena, 0, align);
+    ret->len = len;
+    return x;
+}
+
+static int decode_items(struct decoder *d, const struct schema_field *f, struct schema_list *to,
+                        int depth)
+{
+    struct frame frame = { .up = d->at };
+    int x;
+
+    if (json_peek(&d->r) != '[')
+        return kind_mismatch(d, f, "[]");
+    d->r.p++;
+    d->at = &frame;
+    x = gather_items(d, f, &frame, to, depth);
     d->at = frame.up;
-    if (x < 0)
-        return x;
-    to->items = items ? items : arena_alloc(d->r.arena, 0, align);
-    to->len = len;
-    return 0;
+    return x;
 }
 
 static int decode_string_list(struct decoder *d, const struct schema_field *f, void *to, int depth)
@@ -653,9 +660,9 @@ static int decode_struct(struct decoder *d, const struct schema_type *t, char *b
         d->at = &frame;
         x = decode_member(d, &d->s->fields[members[i].field],
                           base + members[i].base + d->s->fields[members[i].field].offset, depth);
+        d->at = frame.up;
         if (x < 0)
             return x;
-        d->at = frame.up;
         next = i + 1;
     }
     if (others && x >= 0)
