@@ -2,22 +2,12 @@
  * that they tolerate it is over. */
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
+#include "api/node_match.h"
 #include "api/resource.h"
 #include "client/api_object.h"
 #include "client/informer.h"
 #include "controller/controller.h"
 #include "controller/pod_state.h"
-
-static bool tolerates(const struct core_v1_toleration *t, const struct core_v1_taint *taint)
-{
-    if (t->effect.len && !str_eq(t->effect, taint->effect))
-        return false;
-    if (t->key.len && !str_eq(t->key, taint->key))
-        return false;
-    if (str_eq(t->operator, STR("Exists")))
-        return true;
-    return t->key.len && str_eq(t->value, taint->value);
-}
 
 /* When the Pod must go because of this taint, in seconds since 1970; INT64_MAX: never. */
 static int64_t due(const struct core_v1_pod *pod, const struct core_v1_taint *taint)
@@ -28,7 +18,7 @@ static int64_t due(const struct core_v1_pod *pod, const struct core_v1_taint *ta
     for (uint32_t i = 0; i < pod->spec.tolerations.len; i++) {
         const struct core_v1_toleration *t = &pod->spec.tolerations.items[i];
 
-        if (!tolerates(t, taint))
+        if (!node_match_tolerates(t, taint))
             continue;
         is_tolerated = true;
         if (t->toleration_seconds)

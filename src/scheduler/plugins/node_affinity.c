@@ -1,6 +1,7 @@
 /* NodeAffinity: nodeSelector, required and preferred terms. */
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
+#include "api/node_match.h"
 #include "api/text_map.h"
 #include "base/arena.h"
 #include "client/api_object.h"
@@ -14,25 +15,6 @@ static bool is_among(requirement *r, struct str value)
         if (str_eq(r->values.items[i], value))
             return true;
     return false;
-}
-
-/* value NULL: there is none of that key. */
-static bool holds(requirement *r, const struct str *value)
-{
-    int64_t have, want;
-
-    if (str_eq(r->operator, STR("In")))
-        return value && is_among(r, *value);
-    if (str_eq(r->operator, STR("NotIn")))
-        return !value || !is_among(r, *value);
-    if (str_eq(r->operator, STR("Exists")))
-        return value;
-    if (str_eq(r->operator, STR("DoesNotExist")))
-        return !value;
-    if (!value || r->values.len != 1 || !str_to_i64(*value, &have) ||
-        !str_to_i64(r->values.items[0], &want))
-        return false;
-    return str_eq(r->operator, STR("Gt")) ? have > want : have < want;
 }
 
 /* --- compiled: by the numbers that labels' values have in columns --- */
@@ -74,14 +56,14 @@ static struct wanted want(struct sched_cycle *c, requirement *r)
         set_listed(&w, r->values.items, r->values.len, 1);
         return w;
     }
-    w.ok[0] = holds(r, NULL);
+    w.ok[0] = node_match_requirement(r, NULL);
     if (str_eq(r->operator, STR("NotIn")) || str_eq(r->operator, STR("Exists"))) {
         memset(w.ok + 1, 1, w.topology->n - 1);
         if (str_eq(r->operator, STR("NotIn")))
             set_listed(&w, r->values.items, r->values.len, 0);
     } else if (!str_eq(r->operator, STR("DoesNotExist"))) {
         MAP_FOREACH(it, &w.topology->values)
-            w.ok[(size_t)(uintptr_t)it->value] = holds(r, &it->key);
+            w.ok[(size_t)(uintptr_t)it->value] = node_match_requirement(r, &it->key);
     }
     return w;
 }
@@ -105,8 +87,9 @@ static bool is_ok(const struct wanted *w, const struct sched_node *n, size_t row
 {
     if (!w->of_field)
         return w->ok[w->topology->of_row.items[row]];
-    return holds(w->of_field,
-                 str_eq(w->of_field->key, STR("metadata.name")) ? &n->object->meta->name : NULL);
+    return node_match_requirement(w->of_field, str_eq(w->of_field->key, STR("metadata.name"))
+                                                   ? &n->object->meta->name
+                                                   : NULL);
 }
 
 static bool term_matches(const struct wanted_term *t, const struct sched_node *n, size_t row)

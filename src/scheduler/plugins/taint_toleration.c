@@ -1,25 +1,14 @@
 /* TaintToleration: NoSchedule and NoExecute keep Pods away, PreferNoSchedule makes a node less
  * wanted. */
 #include "api/core_v1.h"
+#include "api/node_match.h"
 #include "client/api_object.h"
 #include "scheduler/framework.h"
-
-static bool tolerates(const struct core_v1_toleration *t, const struct core_v1_taint *taint)
-{
-    if (t->effect.len && !str_eq(t->effect, taint->effect))
-        return false;
-    if (t->key.len && !str_eq(t->key, taint->key))
-        return false;
-    if (str_eq(t->operator, STR("Exists")))
-        return true;
-    return (!t->operator.len || str_eq(t->operator, STR("Equal"))) &&
-           str_eq(t->value, taint->value);
-}
 
 bool sched_tolerates(const struct core_v1_pod *pod, const struct core_v1_taint *taint)
 {
     for (uint32_t i = 0; i < pod->spec.tolerations.len; i++)
-        if (tolerates(&pod->spec.tolerations.items[i], taint))
+        if (node_match_tolerates(&pod->spec.tolerations.items[i], taint))
             return true;
     return false;
 }
