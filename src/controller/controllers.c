@@ -1,12 +1,24 @@
 /* All controllers, in one place. */
 #include "controller/controller_internal.h"
 
-extern const struct controller serviceaccount_controller, root_ca_controller, replicaset_controller,
-    replicationcontroller_controller, deployment_controller, namespace_controller,
-    endpoints_controller, endpointslice_controller, endpointslice_mirroring_controller,
-    garbage_collector_controller, node_ipam_controller, node_lifecycle_controller,
-    taint_eviction_controller, pod_gc_controller, resourcequota_controller, disruption_controller,
-    stale_disruption_controller;
+extern const struct controller serviceaccount_controller;
+extern const struct controller root_ca_controller;
+extern const struct controller replicaset_controller;
+extern const struct controller replicationcontroller_controller;
+extern const struct controller deployment_controller;
+extern const struct controller namespace_controller;
+extern const struct controller endpoints_controller;
+extern const struct controller endpointslice_controller;
+extern const struct controller endpointslice_mirroring_controller;
+extern const struct controller garbage_collector_controller;
+extern const struct controller node_ipam_controller;
+extern const struct controller node_lifecycle_controller;
+extern const struct controller taint_eviction_controller;
+extern const struct controller pod_gc_controller;
+extern const struct controller resourcequota_controller;
+extern const struct controller disruption_controller;
+extern const struct controller stale_disruption_controller;
+extern const struct controller daemonset_controller;
 
 const struct controller *const controller_table[] = {
     &namespace_controller,
@@ -15,6 +27,7 @@ const struct controller *const controller_table[] = {
     &replicaset_controller,
     &replicationcontroller_controller,
     &deployment_controller,
+    &daemonset_controller,
     &endpoints_controller,
     &endpointslice_controller,
     &endpointslice_mirroring_controller,

@@ -1,19 +1,7 @@
 /* How large each ReplicaSet of a Deployment shall be. Nothing here talks to anybody. */
 #include "api/schema.h"
 #include "controller/deployment_internal.h"
-
-/* "25%" of n, rounded up or down; numbers as they are. */
-static int32_t resolve(const struct int_or_string *v, int32_t n, bool up)
-{
-    int64_t percent;
-
-    if (v->type == INT_OR_STRING_INT)
-        return v->i;
-    if (v->type != INT_OR_STRING_STRING || !str_has_suffix(v->s, STR("%")) ||
-        !str_to_i64(str_sub(v->s, 0, v->s.len - 1), &percent))
-        return 0;
-    return (int32_t)((percent * n + (up ? 99 : 0)) / 100);
-}
+#include "controller/pod_state.h"
 
 void rollout_resolve_limits(struct rollout *o)
 {
@@ -23,8 +11,8 @@ void rollout_resolve_limits(struct rollout *o)
     o->max_surge = o->max_unavailable = 0;
     if (!rollout_is_rolling(o) || !u)
         return;
-    o->max_surge = resolve(&u->max_surge, o->replicas, true);
-    o->max_unavailable = resolve(&u->max_unavailable, o->replicas, false);
+    o->max_surge = pod_share(&u->max_surge, o->replicas, true);
+    o->max_unavailable = pod_share(&u->max_unavailable, o->replicas, false);
     if (o->max_surge == 0 && o->max_unavailable == 0)
         o->max_unavailable = 1; /* something must move */
     o->max_unavailable = MIN(o->max_unavailable, o->replicas);

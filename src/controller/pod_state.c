@@ -116,6 +116,20 @@ int pod_compare_for_deletion(const struct api_object *a, size_t a_on_node,
     return str_cmp(a->key, b->key);
 }
 
+/* --- numbers of Pods --- */
+
+int32_t pod_share(const struct int_or_string *v, int32_t n, bool up)
+{
+    int64_t percent;
+
+    if (v->type == INT_OR_STRING_INT)
+        return v->i;
+    if (v->type != INT_OR_STRING_STRING || !str_has_suffix(v->s, STR("%")) ||
+        !str_to_i64(str_sub(v->s, 0, v->s.len - 1), &percent))
+        return 0;
+    return (int32_t)((percent * n + (up ? 99 : 0)) / 100);
+}
+
 /* --- templates --- */
 
 struct meta_v1_owner_reference owner_reference_to(struct arena *a, const struct api_object *owner)

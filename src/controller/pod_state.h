@@ -12,6 +12,7 @@ struct arena;
 struct core_v1_pod;
 struct core_v1_pod_condition;
 struct core_v1_pod_template_spec;
+struct int_or_string;
 struct meta_v1_owner_reference;
 struct reconcile;
 struct resource;
@@ -30,6 +31,9 @@ const struct core_v1_pod_condition *pod_condition(const struct core_v1_pod *pod,
  * many of the set run on each one's node. */
 int pod_compare_for_deletion(const struct api_object *a, size_t a_on_node,
                              const struct api_object *b, size_t b_on_node);
+
+/* "25%" of n, rounded up or down; numbers as they are; 0 when unset. */
+int32_t pod_share(const struct int_or_string *v, int32_t n, bool up);
 
 /* The controlling owner reference to an object. */
 struct meta_v1_owner_reference owner_reference_to(struct arena *a, const struct api_object *owner);
