@@ -40,7 +40,7 @@ struct reconcile_answer {
     int result; /* 0, ERR_NOT_FOUND, ... */
     struct str uid;
     bool is_deleted_in_foreground; /* waits for its dependents */
-    struct str body;               /* of a subresource: as it came */
+    struct str body;               /* of subresources and lists: as it came */
 };
 
 struct change; /* a request that reconcile wants sent */
@@ -97,6 +97,7 @@ void reconcile_delete_collection(struct reconcile *r, const struct resource *row
 /* Reads past the cache: then finds r->answers in the order of these calls. */
 void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
                    struct str name);
+void reconcile_list(struct reconcile *r, const struct resource *row, struct str namespace);
 void reconcile_get_sub(struct reconcile *r, const struct resource *row, struct str namespace,
                        struct str name, struct str subresource);
 /* An Event about an object, when the changes listed before it went well. */
@@ -166,6 +167,9 @@ size_t controller_owned_by(const struct informer *i, struct str uid,
 /* And by the uid of any owner. */
 size_t controller_dependents(const struct informer *i, struct str uid,
                              const struct api_object *const **ret);
+/* Pods that use a claim ("ns/name"), by name or as the one that is made for them. */
+size_t controller_pods_of_claim(struct controller_manager *m, struct str claim,
+                                const struct api_object *const **ret);
 /* "ns/name" in the arena; name alone when namespace is empty. */
 struct str controller_key(struct arena *a, struct str namespace, struct str name);
 

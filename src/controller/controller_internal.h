@@ -12,7 +12,12 @@ struct workqueue;
 
 enum { MAX_CONTROLLERS = 48, MAX_INFORMERS = 96 };
 
-enum { INDEX_NAMESPACE, INDEX_OWNER, INDEX_ANY_OWNER }; /* of every informer, in this order */
+enum {
+    INDEX_NAMESPACE, /* of every informer, in this order */
+    INDEX_OWNER,
+    INDEX_ANY_OWNER,
+    INDEX_CLAIM, /* of Pods: what they use */
+};
 
 struct managed_controller {
     struct controller_manager *manager;

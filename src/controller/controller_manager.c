@@ -3,8 +3,10 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "api/core_v1.h"
 #include "api/meta_v1.h"
 #include "api/resource.h"
+#include "api/volume_match.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -40,6 +42,19 @@ static void index_any_owner(const struct api_object *o, informer_emit_fn *emit, 
 {
     for (uint32_t i = 0; i < o->meta->owner_references.len; i++)
         emit(o->meta->owner_references.items[i].uid, arg);
+}
+
+static void index_claim(const struct api_object *o, informer_emit_fn *emit, void *arg)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct core_v1_pod *pod = o->o.data;
+
+    for (uint32_t i = 0; i < pod->spec.volumes.len; i++) {
+        struct str name = volume_claim_name(&a, pod, &pod->spec.volumes.items[i]);
+
+        if (name.len)
+            emit(controller_key(&a, o->meta->namespace, name), arg);
+    }
 }
 
 struct watcher {
@@ -91,6 +106,8 @@ struct informer *controller_informer_new(struct controller_manager *m, const str
     (void)informer_add_index(i, index_namespace); /* INDEX_NAMESPACE */
     (void)informer_add_index(i, index_owner);     /* INDEX_OWNER */
     (void)informer_add_index(i, index_any_owner); /* INDEX_ANY_OWNER */
+    if (!row->group.len && str_eq(row->name, STR("pods")))
+        (void)informer_add_index(i, index_claim); /* INDEX_CLAIM */
     return i;
 }
 
@@ -126,6 +143,12 @@ size_t controller_dependents(const struct informer *i, struct str uid,
                              const struct api_object *const **ret)
 {
     return informer_by_index(i, INDEX_ANY_OWNER, uid, ret);
+}
+
+size_t controller_pods_of_claim(struct controller_manager *m, struct str claim,
+                                const struct api_object *const **ret)
+{
+    return informer_by_index(controller_informer_of(m, "", "v1", "pods"), INDEX_CLAIM, claim, ret);
 }
 
 /* --- queues --- */

@@ -168,6 +168,12 @@ void reconcile_get_sub(struct reconcile *r, const struct resource *row, struct s
     VEC_PUSH(&r->answers, (struct reconcile_answer){ .result = ERR_CANCELED });
 }
 
+void reconcile_list(struct reconcile *r, const struct resource *row, struct str namespace)
+{
+    reconcile_get_sub(r, row, namespace, STR_NULL, STR_NULL);
+    r->changes.items[r->changes.len - 1]->request.verb = REST_LIST;
+}
+
 void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
                    struct str name)
 {
@@ -360,7 +366,7 @@ static void note_read(struct change *c, const struct rest_result *answer)
     const struct meta_v1_object_meta *meta = answer->object ? answer->object->meta : NULL;
 
     a->result = answer->result;
-    if (c->request.subresource.len)
+    if (c->request.subresource.len || c->request.verb == REST_LIST)
         a->body = str_dup(&c->run->arena, answer->body);
     if (!meta)
         return;
@@ -391,7 +397,7 @@ static void on_answer(const struct rest_result *answer, void *arg)
 
     if (c->request.verb == REST_DELETECOLLECTION && answer->result == 0)
         count_items(&run->r, answer->body);
-    if (c->request.verb == REST_GET)
+    if (c->request.verb == REST_GET || c->request.verb == REST_LIST)
         note_read(c, answer);
     else if (answer->object)
         note_written(run, c->request.resource, answer->object->revision);

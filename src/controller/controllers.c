@@ -19,6 +19,12 @@ extern const struct controller resourcequota_controller;
 extern const struct controller disruption_controller;
 extern const struct controller stale_disruption_controller;
 extern const struct controller daemonset_controller;
+extern const struct controller persistentvolumeclaim_controller;
+extern const struct controller persistentvolume_controller;
+extern const struct controller pvc_protection_controller;
+extern const struct controller pv_protection_controller;
+extern const struct controller vac_protection_controller;
+extern const struct controller ephemeral_volume_controller;
 
 const struct controller *const controller_table[] = {
     &namespace_controller,
@@ -39,5 +45,11 @@ const struct controller *const controller_table[] = {
     &resourcequota_controller,
     &disruption_controller,
     &stale_disruption_controller,
+    &persistentvolumeclaim_controller,
+    &persistentvolume_controller,
+    &pvc_protection_controller,
+    &pv_protection_controller,
+    &vac_protection_controller,
+    &ephemeral_volume_controller,
     NULL,
 };

@@ -62,10 +62,10 @@ class Server:
         return self
 
     def command(self):
-        """Without a controller manager nobody makes service accounts, so the plugin that wants one
-        for every Pod is off, unless a test says otherwise."""
+        """Without a controller manager nobody makes service accounts or takes finalizers of volumes
+        off, so the plugins that want these are off, unless a test says otherwise."""
         return [*self.wrapper, PINTLE, "apiserver", "--data-dir", str(self.dir), "--secure-port",
-                str(self.port), "--disable-admission-plugins=ServiceAccount",
+                str(self.port), "--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection",
                 *map(str, self.flags)]
 
     def start(self, timeout=20 * SLOWER):

@@ -12,6 +12,7 @@ const struct admission_plugin *const admission_plugins[] = {
     &priority_plugin,
     &default_toleration_plugin,
     &default_storage_class_plugin,
+    &storage_protection_plugin,
     &claim_resize_plugin,
     &runtime_class_plugin,
     &certificate_approval_plugin,

@@ -58,6 +58,7 @@ extern const struct admission_plugin quota_plugin;
 extern const struct admission_plugin default_storage_class_plugin;
 extern const struct admission_plugin default_ingress_class_plugin;
 extern const struct admission_plugin claim_resize_plugin;
+extern const struct admission_plugin storage_protection_plugin;
 /* Certificate requests: who approves, who signs, who may not be asked for. */
 extern const struct admission_plugin certificate_approval_plugin;
 extern const struct admission_plugin certificate_signing_plugin;
