@@ -132,6 +132,7 @@ struct pod_worker {
     int64_t wake_at_ms;
     int64_t started_s;                              /* status.startTime */
     char *volume_error;                             /* the last one told of */
+    int64_t volume_retry_ms, volume_retry_at_ms;    /* 0: nothing failed */
     int64_t seen_at_ms, pulled_ms, status_began_ms; /* for figures */
     bool is_start_told;
     /* resize/worker_resize.c */

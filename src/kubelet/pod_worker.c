@@ -21,6 +21,7 @@
 enum {
     DEFAULT_GRACE_MS = 30000,
     VOLUME_RETRY_MS = 1000,
+    VOLUME_RETRY_MAX_MS = 122000,
     CLEAN_RETRY_MS = 200,
     MIN_GRACE_MS = 2000,
 };
@@ -289,6 +290,20 @@ int64_t pod_worker_grace_ms(const struct pod_worker *w)
     return s ? *s * 1000 : DEFAULT_GRACE_MS;
 }
 
+/* Later and later; a wake-up of another cause does not count. */
+static void retry_volumes(struct pod_worker *w)
+{
+    int64_t now_ms = loop_now_ms(w->k->loop);
+
+    if (now_ms >= w->volume_retry_at_ms) {
+        w->volume_retry_ms = w->volume_retry_ms
+                                 ? MIN(w->volume_retry_ms * 2, (int64_t)VOLUME_RETRY_MAX_MS)
+                                 : VOLUME_RETRY_MS;
+        w->volume_retry_at_ms = now_ms + w->volume_retry_ms;
+    }
+    pod_worker_retry_after(w, w->volume_retry_at_ms - now_ms);
+}
+
 /* Volumes must be there before the first container and are kept fresh afterwards. */
 static bool are_volumes_there(struct pod_worker *w)
 {
@@ -298,15 +313,18 @@ static bool are_volumes_there(struct pod_worker *w)
     if (r == 0) {
         mem_free(w->volume_error);
         w->volume_error = NULL;
+        w->volume_retry_ms = w->volume_retry_at_ms = 0;
         return true;
     }
-    if (r != ERR_AGAIN && (!w->volume_error || strcmp(w->volume_error, err.text) != 0)) {
+    if (r == ERR_AGAIN)
+        return false;
+    if (!w->volume_error || strcmp(w->volume_error, err.text) != 0) {
         mem_free(w->volume_error);
         w->volume_error = str_heap_cstr(str_from_cstr(err.text));
         pod_worker_event(w, STR_NULL, "Warning", "FailedMount", "%s", err.text);
-        if (r != ERR_NOT_FOUND)
-            pod_worker_retry_after(w, VOLUME_RETRY_MS);
     }
+    if (r != ERR_NOT_FOUND) /* of which the cache tells */
+        retry_volumes(w);
     return false;
 }
 

@@ -144,6 +144,90 @@ def test_projected_tokens_open_what_their_account_may(server, raw, node, names):
         eventually(lambda: robot.get(PODS).status, 401)
 
 
+# --- by claim ---
+
+CLAIMS, VOLUMES = "/api/v1/namespaces/default/persistentvolumeclaims", "/api/v1/persistentvolumes"
+
+
+@pytest.fixture
+def claim(raw, scratch):
+    """A function that makes a claim, bound (as a controller would) to a PersistentVolume of the source; its directory."""
+    made = []
+
+    def bound(name, source, phase="Bound", **claim_meta):
+        spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+        answer = raw.post(VOLUMES, {"metadata": {"name": name}, "spec": {
+            **spec, "capacity": {"storage": "1Gi"}, "claimRef": {"namespace": "default", "name": name}, **source}})
+        assert answer.status == 201, answer
+        answer = raw.post(CLAIMS, {"metadata": {"name": name, **claim_meta}, "spec": {
+            **spec, "volumeName": name, "resources": {"requests": {"storage": "1Gi"}}}})
+        assert answer.status == 201, answer
+        made.extend([f"{CLAIMS}/{name}", f"{VOLUMES}/{name}"])
+        uid = answer.json()["metadata"]["uid"]
+        assert raw.patch(f"{VOLUMES}/{name}", {"spec": {"claimRef": {"uid": uid}}}).status == 200
+        assert raw.patch(f"{VOLUMES}/{name}/status", {"status": {"phase": "Bound"}}).status == 200
+        bind_claim(raw, name, phase)
+
+    yield bound
+    for one in made:
+        raw.delete(one)
+        raw.patch(one, {"metadata": {"finalizers": None}})
+
+
+def bind_claim(raw, name, phase="Bound"):
+    assert raw.patch(f"{CLAIMS}/{name}/status", {"status": {"phase": phase}}).status == 200
+
+
+def claimed(name, **more):
+    return volume(persistentVolumeClaim={"claimName": name, **more})
+
+
+def test_data_outlives_its_pods(raw, node, names, claim, scratch):
+    name = names()
+    claim(name, {"hostPath": {"path": str(scratch / "data"), "type": "DirectoryOrCreate"}})
+    write = pod(name, sh("echo kept >/v/file", volumeMounts=[at("/v")]), volumes=[claimed(name)])
+    output(raw, node, write)
+    assert (scratch / "data/file").read_text() == "kept\n"
+    again = names("-2")
+    said = output(raw, node, pod(again, sh("cat /v/file; touch /v/x || echo read-only; cat /sub",
+                                           volumeMounts=[at("/v"), at("/sub", subPath="file")]),
+                                 volumes=[claimed(name, readOnly=True)]))
+    assert said.splitlines()[0] == "kept" and said.splitlines()[-2:] == ["read-only", "kept"]
+
+
+def test_a_local_volume_belongs_to_the_group(raw, node, names, claim, scratch):
+    name = names()
+    (scratch / "local").mkdir(mode=0o700)
+    claim(name, {"local": {"path": str(scratch / "local")}, "nodeAffinity": {"required": {"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]}]}}})
+    said = output(raw, node, pod(name, sh("echo mine >/v/f && stat -c '%a %g' /v && stat -c %g /v/f",
+                                          volumeMounts=[at("/v")], securityContext={"runAsUser": 1000}),
+                                 volumes=[claimed(name)], securityContext={"fsGroup": 2000}))
+    assert said == "2770 2000\n2000\n"
+
+
+def test_a_pod_waits_for_its_claim(raw, node, names, claim, scratch):
+    name = names()
+    claim(name, {"hostPath": {"path": str(scratch)}}, phase="Pending")
+    make(raw, pod(name, sh("true", volumeMounts=[at("/v")]), volumes=[claimed(name)], restartPolicy="Never"))
+    await_event(raw, name, "FailedMount", "has non-bound phase")
+    bind_claim(raw, name)
+    await_object(raw, f"{PODS}/{name}", has_phase("Succeeded"))
+
+
+def test_an_ephemeral_claim_of_another_is_refused(raw, node, names, claim, scratch):
+    name = names()
+    claim(name + "-v", {"hostPath": {"path": str(scratch)}})
+    make(raw, pod(name, sh("true", volumeMounts=[at("/v")]), restartPolicy="Never", volumes=[volume(ephemeral={
+        "volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"],
+                                         "resources": {"requests": {"storage": "1Gi"}}}}})]))
+    await_event(raw, name, "FailedMount", "was not created for pod")
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": name, "controller": True,
+             "uid": raw.get(f"{PODS}/{name}").json()["metadata"]["uid"]}
+    assert raw.patch(f"{CLAIMS}/{name}-v", {"metadata": {"ownerReferences": [owner]}}).status == 200
+    await_object(raw, f"{PODS}/{name}", has_phase("Succeeded"))
+
+
 # --- directories ---
 
 def test_empty_dir_is_shared_and_outlives_a_restart(raw, node, names):

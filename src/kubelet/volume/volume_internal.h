@@ -19,8 +19,9 @@ struct volume_task {
     struct arena *arena;
     const struct core_v1_pod *pod;
     const struct core_v1_volume *volume;
-    gid_t gid;        /* fsGroup; (gid_t)-1: none */
-    const char *path; /* of its directory */
+    gid_t gid;         /* fsGroup; (gid_t)-1: none */
+    bool *wants_group; /* contents that are not the group's yet: true; NULL: they never are */
+    const char *path;  /* of its directory */
     struct err *err;
     struct VEC(struct atomic_file) files; /* gathered by kinds that write small files */
 };
@@ -29,6 +30,7 @@ struct volume_manager {
     struct volume_manager_options o;
     char *pods_directory;
     struct map tokens; /* of struct volume_token, by "uid/volume/source" */
+    struct map claims; /* of struct volume_claim, by "uid/volume" */
 };
 
 /* The files of the volume, into t->files; 0, ERR_AGAIN, or negative with t->err. */
@@ -61,6 +63,21 @@ int volume_token_get(struct volume_task *t, uint32_t source,
                      const struct core_v1_service_account_token_projection *p, struct str *ret);
 void volume_token_forget_pod(struct volume_manager *m, struct str pod_uid);
 void volume_token_done(struct volume_manager *m);
+
+/* A volume by claim (persistentVolumeClaim, ephemeral): t->volume becomes what its PersistentVolume
+ * says, once the API has told. 0, also for other volumes; ERR_AGAIN; or negative with t->err. */
+int volume_claim_resolve(struct volume_task *t);
+bool volume_claim_is(const struct core_v1_volume *v);
+/* What resolve has come to; others are themselves. NULL: nothing yet. */
+const struct core_v1_volume *volume_claim_resolved(struct arena *a, const struct volume_manager *m,
+                                                   const struct core_v1_pod *pod,
+                                                   const struct core_v1_volume *v);
+void volume_claim_forget_pod(struct volume_manager *m, struct str pod_uid);
+void volume_claim_done(struct volume_manager *m);
+
+/* Everything at and below path belongs to the group and may be written by it; only_on_mismatch: not
+ * when path itself does already (fsGroupChangePolicy). */
+int volume_group_own(const char *path, gid_t gid, bool only_on_mismatch, struct err *err);
 
 /* "PODS/UID/..." in the arena. */
 const char *volume_pod_path(struct arena *a, const struct volume_manager *m, struct str pod_uid,

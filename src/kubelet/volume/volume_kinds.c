@@ -59,8 +59,6 @@ static const struct stranger {
     const char *name;
     size_t offset;
 } strangers[] = {
-    STRANGER("persistentVolumeClaim", persistent_volume_claim),
-    STRANGER("ephemeral", ephemeral),
     STRANGER("csi", csi),
     STRANGER("nfs", nfs),
     STRANGER("image", image),

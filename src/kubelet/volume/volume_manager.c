@@ -67,6 +67,7 @@ void volume_manager_free(struct volume_manager *m)
     if (!m)
         return;
     volume_token_done(m);
+    volume_claim_done(m);
     mem_free(m->pods_directory);
     mem_free(m);
 }
@@ -78,10 +79,30 @@ static gid_t group_of(const struct core_v1_pod *pod)
     return s && s->fs_group ? (gid_t)*s->fs_group : (gid_t)-1;
 }
 
+static bool is_only_on_mismatch(const struct core_v1_pod *pod)
+{
+    return str_eq(pod->spec.security_context->fs_group_change_policy, STR("OnRootMismatch"));
+}
+
+static int make_one(struct volume_task *t)
+{
+    const struct volume_kind *k = volume_kind_of(t->volume);
+    int r;
+
+    if (!k)
+        return volume_kind_refuse(t->volume, t->err);
+    t->path = volume_path(t->arena, t->manager, t->pod, t->volume);
+    r = k->sync(t);
+    if (r == 0 && t->wants_group && *t->wants_group && t->gid != (gid_t)-1) {
+        r = volume_group_own(t->path, t->gid, is_only_on_mismatch(t->pod), t->err);
+        *t->wants_group = r < 0;
+    }
+    return r;
+}
+
 static int sync_one(struct volume_manager *m, struct arena *a, const struct core_v1_pod *pod,
                     const struct core_v1_volume *v, struct err *err)
 {
-    const struct volume_kind *k = volume_kind_of(v);
     struct volume_task t = {
         .manager = m,
         .arena = a,
@@ -90,14 +111,10 @@ static int sync_one(struct volume_manager *m, struct arena *a, const struct core
         .gid = group_of(pod),
         .err = err,
     };
-    int r;
+    int r = volume_claim_resolve(&t);
 
-    if (k) {
-        t.path = volume_path(a, m, pod, v);
-        r = k->sync(&t);
-    } else {
-        r = volume_kind_refuse(v, err);
-    }
+    if (r == 0)
+        r = make_one(&t);
     VEC_DONE(&t.files);
     if (r < 0 && r != ERR_AGAIN)
         (void)err_wrap(err, "MountVolume.SetUp failed for volume \"%.*s\" ", STR_ARG(v->name));
@@ -138,6 +155,7 @@ int volume_manager_remove_pod(struct volume_manager *m, struct str pod_uid, stru
     CLEANUP(arena_done) struct arena a = { 0 };
 
     volume_token_forget_pod(m, pod_uid);
+    volume_claim_forget_pod(m, pod_uid);
     object_cache_release_pod(m->o.config_maps, pod_uid);
     object_cache_release_pod(m->o.secrets, pod_uid);
     volume_mount_point_clear(volume_pod_path(&a, m, pod_uid, ""));

@@ -120,9 +120,17 @@ static enum runtime_propagation propagation_of(struct str text)
     return str_eq(text, STR("HostToContainer")) ? RUNTIME_HOST_TO_CONTAINER : RUNTIME_PRIVATE;
 }
 
+static bool is_readonly_claim(const struct core_v1_volume *v)
+{
+    return v->volume_source.persistent_volume_claim &&
+           v->volume_source.persistent_volume_claim->read_only;
+}
+
 static int add_volume(struct mounts *m, const struct core_v1_volume_mount *vm)
 {
-    const struct core_v1_volume *v = find_volume(m->pod, vm->name);
+    const struct core_v1_volume *asked = find_volume(m->pod, vm->name);
+    const struct core_v1_volume *v =
+        asked ? volume_claim_resolved(m->arena, m->manager, m->pod, asked) : NULL;
     const char *path = v ? volume_path(m->arena, m->manager, m->pod, v) : NULL;
     struct runtime_mount *mount = &m->items[m->len];
     struct str sub;
@@ -139,7 +147,7 @@ static int add_volume(struct mounts *m, const struct core_v1_volume_mount *vm)
                               ? vm->mount_path
                               : arena_printf(m->arena, "/%.*s", STR_ARG(vm->mount_path)),
         .host_path = str_from_cstr(path),
-        .readonly = vm->read_only || volume_kind_of(v)->is_readonly,
+        .readonly = vm->read_only || volume_kind_of(v)->is_readonly || is_readonly_claim(asked),
         .recursive_readonly = str_eq(vm->recursive_read_only, STR("Enabled")) ||
                               str_eq(vm->recursive_read_only, STR("IfPossible")),
         .propagation = propagation_of(vm->mount_propagation),
