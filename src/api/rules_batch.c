@@ -469,6 +469,18 @@ static void check_times(const struct rule_context *c, const struct batch_v1_job 
                              "must be equal to or after `startTime`");
 }
 
+/* Suspended from the start, with nothing to do: ends without having begun. */
+static bool never_runs(const struct batch_v1_job_spec *s)
+{
+    return s->suspend && *s->suspend && s->completions && *s->completions == 0;
+}
+
+/* May lose completions, and the successes beyond them. */
+static bool is_elastic(const struct batch_v1_job_spec *s)
+{
+    return is_indexed(s) && s->completions && s->parallelism && *s->completions == *s->parallelism;
+}
+
 static void rule_job_status(const struct rule_context *c)
 {
     const struct batch_v1_job *j = c->request->object.data, *old = c->request->old.data;
@@ -479,7 +491,7 @@ static void rule_job_status(const struct rule_context *c)
     check_times(c, j);
     if (finished && s->active > 0)
         rule_invalid_number(c, "active", s->active, "active>0 is invalid for finished job");
-    if (finished && !s->start_time.set)
+    if (finished && !s->start_time.set && !never_runs(&j->spec))
         rule_required(c, "startTime", "startTime is required for finished job");
     if (finished && s->terminating && *s->terminating > 0)
         rule_invalid_number(c, "terminating", *s->terminating,
@@ -491,7 +503,7 @@ static void rule_job_status(const struct rule_context *c)
                      "cannot set non-empty completedIndexes when non-indexed completion mode");
     if (old && s->failed < old->status.failed)
         rule_invalid_number(c, "failed", s->failed, "cannot decrease the failed counter");
-    if (old && s->succeeded < old->status.succeeded)
+    if (old && s->succeeded < old->status.succeeded && !is_elastic(&j->spec))
         rule_invalid_number(c, "succeeded", s->succeeded, "cannot decrease the succeeded counter");
 }
 

@@ -89,6 +89,9 @@ void reconcile_patch_strategic(struct reconcile *r, const struct resource *row,
 /* Only the object of this uid (unset: any). policy: "", "Background", "Foreground", "Orphan". */
 void reconcile_delete(struct reconcile *r, const struct resource *row, struct str namespace,
                       struct str name, struct str uid, struct str policy);
+/* Only as it is in the cache: a change since makes it a conflict. */
+void reconcile_delete_as_seen(struct reconcile *r, const struct resource *row,
+                              const struct api_object *o, struct str policy);
 /* Without grace: nobody is left who could end it. */
 void reconcile_delete_now(struct reconcile *r, const struct resource *row, struct str namespace,
                           struct str name, struct str uid);

@@ -138,6 +138,19 @@ void reconcile_delete(struct reconcile *r, const struct resource *row, struct st
     c->request.patch = buf_str(&b); /* sent as it is */
 }
 
+void reconcile_delete_as_seen(struct reconcile *r, const struct resource *row,
+                              const struct api_object *o, struct str policy)
+{
+    struct change *c = add(r, REST_DELETE, row, o->meta->namespace, o->meta->name);
+
+    c->may_be_gone = true;
+    c->request.patch = arena_printf(
+        r->arena,
+        "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"%.*s\","
+        "\"preconditions\":{\"uid\":\"%.*s\",\"resourceVersion\":\"%.*s\"}}",
+        STR_ARG(policy), STR_ARG(o->meta->uid), STR_ARG(o->meta->resource_version));
+}
+
 void reconcile_delete_now(struct reconcile *r, const struct resource *row, struct str namespace,
                           struct str name, struct str uid)
 {

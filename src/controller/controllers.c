@@ -25,6 +25,9 @@ extern const struct controller pvc_protection_controller;
 extern const struct controller pv_protection_controller;
 extern const struct controller vac_protection_controller;
 extern const struct controller ephemeral_volume_controller;
+extern const struct controller job_controller;
+extern const struct controller job_orphans_controller;
+extern const struct controller ttl_after_finished_controller;
 
 const struct controller *const controller_table[] = {
     &namespace_controller,
@@ -51,5 +54,8 @@ const struct controller *const controller_table[] = {
     &pv_protection_controller,
     &vac_protection_controller,
     &ephemeral_volume_controller,
+    &job_controller,
+    &job_orphans_controller,
+    &ttl_after_finished_controller,
     NULL,
 };

@@ -24,13 +24,52 @@ static bool is_stranded(struct reconcile *r, const struct core_v1_pod *pod)
                          pod->spec.node_name);
 }
 
+/* Such a Pod has failed: who waits for it to end, a Job, waits no longer. */
+static void mark_failed(struct reconcile *r, const struct api_object *o, bool lost_its_node)
+{
+    struct object copy = object_copy(r->arena, o->o);
+    struct core_v1_pod_status *s = &((struct core_v1_pod *)copy.data)->status;
+    struct core_v1_pod_condition *all =
+        ARENA_NEW_ARRAY(r->arena, struct core_v1_pod_condition, s->conditions.len + 1);
+
+    if (pod_is_finished(o->o.data))
+        return;
+    s->phase = STR("Failed");
+    if (lost_its_node) {
+        if (s->conditions.len)
+            memcpy(all, s->conditions.items, s->conditions.len * sizeof(*all));
+        all[s->conditions.len++] = (struct core_v1_pod_condition){
+            .type = STR("DisruptionTarget"),
+            .status = STR("True"),
+            .reason = STR("DeletionByPodGC"),
+            .message = STR("PodGC: node no longer exists"),
+            .last_transition_time = { .sec = r->now_s, .set = true },
+        };
+        s->conditions.items = all;
+    }
+    reconcile_update_status(r, pods_row(), copy);
+}
+
+static void delete_failed(struct reconcile *r, const struct api_object *o, bool lost_its_node)
+{
+    mark_failed(r, o, lost_its_node);
+    reconcile_delete_now(r, pods_row(), o->meta->namespace, o->meta->name, o->meta->uid);
+}
+
+/* Nothing is left to say; somebody's finalizer keeps it. */
+static bool is_done(const struct api_object *o)
+{
+    return o->meta->deletion_timestamp.set && o->meta->deletion_grace_period_seconds &&
+           *o->meta->deletion_grace_period_seconds == 0 && pod_is_finished(o->o.data);
+}
+
 /* That the node is gone is asked of the server once more before anything is deleted. */
 static enum reconcile_result delete_stranded(struct reconcile *r)
 {
     const struct api_object *o = informer_get(controller_informer(r->manager, pods_row()), r->key);
 
     if (o && r->answers.items[0].result == ERR_NOT_FOUND)
-        reconcile_delete_now(r, pods_row(), r->namespace, r->name, o->meta->uid);
+        delete_failed(r, o, true);
     return RECONCILE_DONE;
 }
 
@@ -70,8 +109,10 @@ static enum reconcile_result reconcile_pod(struct reconcile *r)
         return RECONCILE_DONE;
     if (pod_is_finished(pod))
         delete_oldest_finished(r);
+    if (is_done(o))
+        return RECONCILE_DONE;
     if (!pod->spec.node_name.len && o->meta->deletion_timestamp.set)
-        reconcile_delete_now(r, pods_row(), r->namespace, r->name, o->meta->uid);
+        delete_failed(r, o, false);
     if (!is_stranded(r, pod))
         return RECONCILE_DONE;
     since = controller_state(r->manager, r->controller);
