@@ -445,13 +445,13 @@ static void map_pod(struct controller_manager *m, const struct controller *c,
 static void map_workload(struct controller_manager *m, const struct controller *c,
                          const struct api_object *old, const struct api_object *new)
 {
-    const struct api_object *const *budgets;
+    const struct api_object *const *budgets, *o = new ? new : old;
     size_t n;
 
-    if (old && new && old->meta->generation == new->meta->generation)
+    if (!o || (old && new && old->meta->generation == new->meta->generation))
         return;
-    n = controller_in_namespace(controller_informer(m, budgets_row()),
-                                (new ? new : old)->meta->namespace, &budgets);
+    n = controller_in_namespace(controller_informer(m, budgets_row()), o->meta->namespace,
+                                &budgets);
     for (size_t i = 0; i < n; i++)
         if (disruption_needs_scale(budgets[i]->o.data))
             controller_enqueue(m, c, budgets[i]->key);

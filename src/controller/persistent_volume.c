@@ -564,8 +564,8 @@ static void map_volume_to_claims(struct controller_manager *m, const struct cont
         controller_enqueue(m, c, was);
     if (is.len && !str_eq(was, is))
         controller_enqueue(m, c, is);
-    if (!is.len)
-        enqueue_suitors(m, c, new ? new : old);
+    if (new && !is.len)
+        enqueue_suitors(m, c, new);
 }
 
 static void map_class(struct controller_manager *m, const struct controller *c,
@@ -588,7 +588,7 @@ static void map_pod(struct controller_manager *m, const struct controller *c,
     CLEANUP(arena_done) struct arena a = { 0 };
     const struct core_v1_pod *pod = new ? new->o.data : NULL;
 
-    for (uint32_t i = 0; !old && i < pod->spec.volumes.len; i++) {
+    for (uint32_t i = 0; !old && pod && i < pod->spec.volumes.len; i++) {
         struct str name = volume_claim_name(&a, pod, &pod->spec.volumes.items[i]);
         const struct api_object *claim =
             name.len ? informer_get(controller_informer(m, claims_row()),

@@ -9,10 +9,20 @@
 #include "client/api_object.h"
 
 const struct sched_plugin *const sched_plugins[] = {
-    &node_unschedulable_plugin,      &node_name_plugin,           &taint_toleration_plugin,
-    &node_affinity_plugin,           &node_ports_plugin,          &node_resources_fit_plugin,
-    &volume_binding_plugin,          &pod_topology_spread_plugin, &inter_pod_affinity_plugin,
-    &node_resources_balanced_plugin, &image_locality_plugin,      NULL,
+    &node_unschedulable_plugin,
+    &node_name_plugin,
+    &taint_toleration_plugin,
+    &node_affinity_plugin,
+    &node_ports_plugin,
+    &node_resources_fit_plugin,
+    &volume_restrictions_plugin,
+    &volume_binding_plugin,
+    &volume_zone_plugin, /* reads what the one before has found */
+    &pod_topology_spread_plugin,
+    &inter_pod_affinity_plugin,
+    &node_resources_balanced_plugin,
+    &image_locality_plugin,
+    NULL,
 };
 
 enum { MIN_FEASIBLE = 100, MIN_PERCENT = 5 };

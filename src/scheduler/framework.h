@@ -22,13 +22,15 @@ enum sched_kind {
     SCHED_STATEFUL_SETS,
     SCHED_DISRUPTION_BUDGETS,
     SCHED_CLAIMS,
+    SCHED_VOLUMES,
+    SCHED_CLASSES, /* of storage */
     SCHED_KINDS,
 };
 struct sched_lister {
-    /* All of a namespace; borrowed for the cycle. */
+    /* All of a namespace, volumes of a class; borrowed for the cycle. */
     size_t (*list)(void *arg, enum sched_kind kind, struct str namespace,
                    const struct api_object *const **ret);
-    /* namespace "" for Namespaces; NULL: there is none. */
+    /* namespace "" for what is in none; NULL: there is none. */
     const struct api_object *(*get)(void *arg, enum sched_kind kind, struct str namespace,
                                     struct str name);
     void *arg;
@@ -46,7 +48,7 @@ enum sched_event {
     SCHED_POD_LABELS = 1 << 7,      /* of one on a node */
     SCHED_POD_SCALED_DOWN = 1 << 8, /* one on a node asks for other amounts than before */
     SCHED_NAMESPACE_LABELS = 1 << 9,
-    SCHED_CLAIM_CHANGED = 1 << 10,
+    SCHED_CLAIM_CHANGED = 1 << 10, /* or a volume, or a class */
     SCHED_NODE_REMOVED = 1 << 11,
 };
 
@@ -106,6 +108,9 @@ struct sched_cycle {
     struct spread_score *spread_score;
     struct affinity_filter *affinity_filter;
     int64_t *affinity_score, *image_score; /* by row */
+    struct volume_wants *volume_wants;     /* NULL: no claims */
+    struct str *exclusive;                 /* claims of ReadWriteOncePod */
+    size_t n_exclusive, n_sharing;         /* Pods that have these */
 };
 
 struct sched_plugin {
@@ -135,7 +140,9 @@ extern const struct sched_plugin node_affinity_plugin;
 extern const struct sched_plugin node_ports_plugin;
 extern const struct sched_plugin node_resources_fit_plugin;
 extern const struct sched_plugin node_resources_balanced_plugin;
+extern const struct sched_plugin volume_restrictions_plugin;
 extern const struct sched_plugin volume_binding_plugin;
+extern const struct sched_plugin volume_zone_plugin;
 extern const struct sched_plugin pod_topology_spread_plugin;
 extern const struct sched_plugin inter_pod_affinity_plugin;
 extern const struct sched_plugin image_locality_plugin;
@@ -178,6 +185,12 @@ struct str sched_tally_text(struct arena *a, const struct sched_tally *t, size_t
 
 /* plugins/default_preemption.c: PostFilter. Fills victims or says why not. */
 struct str default_preemption(struct sched_cycle *c, struct sched_result *r);
+
+/* What a claim that waits for its first consumer gets on the node of the row. */
+struct volume_choice {
+    const struct api_object *claim, *volume; /* volume NULL: a driver is to make one there */
+};
+size_t volume_binding_choose(struct sched_cycle *c, size_t row, const struct volume_choice **ret);
 
 /* --- what several plugins (and others) need --- */
 

@@ -8,6 +8,7 @@
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
 #include "api/resource.h"
+#include "api/volume_match.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -67,10 +68,19 @@ static void schedule_one(struct scheduler *s, struct queued_pod *p)
                              .random = random_u64() };
     struct sched_result r = framework_schedule(&c, &s->next_row);
 
-    if (r.fits)
-        scheduler_bind(s, p->object, r.row);
-    else
+    const struct volume_choice *choices;
+    size_t n;
+
+    if (!r.fits) {
         fail(s, p, &r);
+        return;
+    }
+    n = volume_binding_choose(&c, r.row, &choices);
+    scheduler_cache_assume(&s->cache, p->object, r.row);
+    if (n)
+        scheduler_bind_volumes(s, p->object, r.row, choices, n);
+    else
+        scheduler_bind(s, p->object, r.row);
 }
 
 static void on_task(struct loop_task *t)
@@ -79,6 +89,8 @@ static void on_task(struct loop_task *t)
     struct queued_pod *p;
     int64_t next;
 
+    if (s->has_lost_volumes)
+        scheduler_volumes_changed(s, NULL, NULL);
     for (int i = 0; i < SLICE_PODS; i++) {
         if (s->bindings >= SCHEDULER_MAX_BINDINGS || s->is_ending)
             return; /* the next that ends wakes us */
@@ -119,6 +131,7 @@ static void pod_gone(struct scheduler *s, const struct api_object *o)
     bool counted = map_has(&s->cache.pods, uid) || map_has(&s->cache.nominated, uid);
 
     scheduling_queue_remove(&s->queue, uid);
+    scheduler_volumes_drop(s, uid);
     scheduler_cache_remove_pod(&s->cache, uid);
     scheduler_cache_unnominate(&s->cache, uid);
     if (counted)
@@ -255,6 +268,24 @@ static void on_claim(const struct api_object *old, const struct api_object *new,
 {
     struct scheduler *s = arg;
 
+    scheduler_volumes_changed(s, new ? new : old, NULL);
+    scheduling_queue_event(&s->queue, SCHED_CLAIM_CHANGED);
+    scheduler_wake(s);
+}
+
+static void on_volume(const struct api_object *old, const struct api_object *new, void *arg)
+{
+    struct scheduler *s = arg;
+
+    scheduler_volumes_changed(s, NULL, new ? new : old);
+    scheduling_queue_event(&s->queue, SCHED_CLAIM_CHANGED);
+    scheduler_wake(s);
+}
+
+static void on_class(const struct api_object *old, const struct api_object *new, void *arg)
+{
+    struct scheduler *s = arg;
+
     (void)old;
     (void)new;
     scheduling_queue_event(&s->queue, SCHED_CLAIM_CHANGED);
@@ -279,6 +310,8 @@ static const struct {
     [SCHED_STATEFUL_SETS] = { "apps", "v1", "statefulsets", ignore },
     [SCHED_DISRUPTION_BUDGETS] = { "policy", "v1", "poddisruptionbudgets", ignore },
     [SCHED_CLAIMS] = { "", "v1", "persistentvolumeclaims", on_claim },
+    [SCHED_VOLUMES] = { "", "v1", "persistentvolumes", on_volume },
+    [SCHED_CLASSES] = { "storage.k8s.io", "v1", "storageclasses", on_class },
 };
 
 static size_t list_kind(void *arg, enum sched_kind kind, struct str namespace,
@@ -355,6 +388,11 @@ static void index_namespace(const struct api_object *o, informer_emit_fn *emit, 
         emit(o->meta->namespace, arg);
 }
 
+static void index_class(const struct api_object *o, informer_emit_fn *emit, void *arg)
+{
+    emit(volume_class(o->o.data), arg);
+}
+
 static struct informer *
 open_informer(struct scheduler *s, const char *group, const char *version, const char *resource,
               void (*fn)(const struct api_object *old, const struct api_object *new, void *arg))
@@ -377,7 +415,8 @@ static void open_informers(struct scheduler *s)
     for (size_t i = 0; i < SCHED_KINDS; i++) {
         s->kinds[i] =
             open_informer(s, kinds[i].group, kinds[i].version, kinds[i].resource, kinds[i].fn);
-        (void)informer_add_index(s->kinds[i], index_namespace); /* number 0 */
+        /* number 0 */
+        (void)informer_add_index(s->kinds[i], i == SCHED_VOLUMES ? index_class : index_namespace);
     }
     s->lister = (struct sched_lister){ .list = list_kind, .get = get_kind, .arg = s };
 }
@@ -430,6 +469,7 @@ static void end(struct scheduler *s)
     leader_election_free(s->election);
     rest_client_free(s->rest);
     scheduler_writes_done(s);
+    scheduler_volumes_done(s);
     scheduling_queue_done(&s->queue);
     scheduler_cache_done(&s->cache);
     loop_free(s->loop);
@@ -447,6 +487,7 @@ int scheduler_run(const struct scheduler_options *o)
     loop_timer_init(&s.timer, s.loop, on_timer);
     loop_timer_init(&s.goodbye, s.loop, on_goodbye);
     list_init(&s.under_way);
+    list_init(&s.volume_bindings);
     scheduling_queue_init(&s.queue);
     r = start(&s, o, &err);
     if (r >= 0)

@@ -74,6 +74,9 @@ struct scheduler_cache {
     struct pod_classes classes;
     struct VEC(struct sched_topology *) topologies;
     struct map images; /* name -> struct sched_image */
+    /* What Pods were given, and the API does not show yet (scheduler_volumes.c owns the texts): */
+    struct map given_volumes; /* PersistentVolume -> key of its claim */
+    struct map told_nodes;    /* key of a claim -> node where a driver makes its volume */
 };
 
 void scheduler_cache_done(struct scheduler_cache *c);

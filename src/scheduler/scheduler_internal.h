@@ -31,6 +31,8 @@ struct scheduler {
     size_t next_row, bindings;
     bool is_synced, is_ending;
     struct list under_way;            /* of requests that hold objects */
+    struct list volume_bindings;      /* Pods whose volumes are being bound */
+    bool has_lost_volumes;            /* one failed: others may have waited for it */
     struct leader_election *election; /* NULL: always leads */
     bool has_lost;                    /* the lease */
     struct loop_timer goodbye;
@@ -39,7 +41,8 @@ struct scheduler {
 /* Cycles go on when this turn ends. */
 void scheduler_wake(struct scheduler *s);
 
-/* Counts the Pod on the node at once and binds it; when that is refused it comes back. */
+/* Binds the Pod, which counts on the node already (is assumed); when that is refused it comes back.
+ */
 void scheduler_bind(struct scheduler *s, const struct api_object *pod, size_t row);
 /* What its status is to say of the node it waits for. */
 enum scheduler_nomination {
@@ -53,4 +56,12 @@ void scheduler_tell(struct scheduler *s, const struct api_object *pod, struct st
 /* Evicts the victims of a preemption. */
 void scheduler_preempt(struct scheduler *s, const struct api_object *pod,
                        const struct sched_result *r);
-void scheduler_writes_done(struct scheduler *s); /* after its rest client has ended */
+/* scheduler_volumes.c: the same, after the claims have got what was chosen. */
+void scheduler_bind_volumes(struct scheduler *s, const struct api_object *pod, size_t row,
+                            const struct volume_choice *choices, size_t n);
+/* A claim or a volume has changed; both NULL: what was given to a Pod was taken back. */
+void scheduler_volumes_changed(struct scheduler *s, const struct api_object *claim,
+                               const struct api_object *volume);
+void scheduler_volumes_drop(struct scheduler *s, struct str uid); /* the Pod is gone */
+void scheduler_volumes_done(struct scheduler *s); /* after its rest client has ended */
+void scheduler_writes_done(struct scheduler *s);  /* after its rest client has ended */

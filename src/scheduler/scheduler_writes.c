@@ -186,7 +186,6 @@ void scheduler_bind(struct scheduler *s, const struct api_object *pod, size_t ro
     struct pod_write *w = write_new(s, pod, row);
     struct buf b;
 
-    scheduler_cache_assume(&s->cache, pod, row);
     buf_init_arena(&b, &a, 512);
     buf_append_lit(&b, "{\"kind\":\"Binding\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":");
     json_write_string(&b, pod->meta->name);

@@ -415,8 +415,11 @@ def test_claims_must_be_there_and_bound(cluster):
         "metadata": {"name": "c"}, "spec": {"accessModes": ["ReadWriteOnce"],
                                             "resources": {"requests": {"storage": "1Gi"}}}}))
     assert "pod has unbound immediate PersistentVolumeClaims" in cluster.waiting("p", "unbound")["message"]
-    cluster.made(cluster.raw.patch(f"/api/v1/namespaces/{cluster.ns}/persistentvolumeclaims/c",
-                                   {"spec": {"volumeName": "pv"}}))
+    cluster.made(cluster.raw.post("/api/v1/persistentvolumes", {
+        "metadata": {"name": "pv"}, "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"},
+                                             "hostPath": {"path": "/srv/pv"}}}))
+    cluster.made(cluster.raw.patch(f"/api/v1/namespaces/{cluster.ns}/persistentvolumeclaims/c", {
+        "metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}, "spec": {"volumeName": "pv"}}))
     assert cluster.placed("p") == "n"
 
 

@@ -10,6 +10,7 @@ from kubernetes import client, config
 from conftest import check_stopped
 from harness import PINTLE, Server
 from test_controllers import await_state, cluster, manager, namespace  # noqa: F401 (fixtures)
+from test_scheduler import scheduler  # noqa: F401 (fixture)
 
 CLASS = "storageclass.kubernetes.io/is-default-class"
 
@@ -254,6 +255,141 @@ def test_classes_of_attributes_in_use_stay(cluster, core, namespace):  # noqa: F
     assert storage.read_volume_attributes_class("gold").metadata.finalizers == ["kubernetes.io/vac-protection"]
     core.delete_namespaced_persistent_volume_claim("c", namespace)
     await_state(storage.list_volume_attributes_class, lambda s: "gold" not in s)
+
+
+# --- with the scheduler ---
+
+@pytest.fixture(scope="module")
+def nodes(cluster, scheduler):  # noqa: F811
+    """Two, each with a zone; nothing runs on them, which Pods here do not mind."""
+    core = client.CoreV1Api(cluster)
+    names = ["vol-a", "vol-b"]
+    amounts = {"cpu": "64", "memory": "64Gi", "pods": "110"}
+    for n in names:
+        core.create_node({"metadata": {"name": n, "labels": {"kubernetes.io/hostname": n, "zone": n[-1],
+                                                             "topology.kubernetes.io/zone": n[-1]}},
+                          "status": {"allocatable": amounts, "capacity": amounts}})
+        core.patch_node_status(n, {"status": {"allocatable": amounts, "capacity": amounts}})
+    yield names
+    for n in names:
+        core.delete_node(n)
+
+
+def user(name, *claims, **spec):
+    volumes = [{"name": f"v{i}", "persistentVolumeClaim": {"claimName": c}} for i, c in enumerate(claims)]
+    return {"metadata": {"name": name}, "spec": {
+        "tolerations": [{"operator": "Exists"}], "volumes": volumes, "terminationGracePeriodSeconds": 0,
+        "containers": [{"name": "c", "image": "example/c:1"}], **spec}}
+
+
+def on(node):
+    """A volume's node affinity."""
+    return {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+        {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}]}}
+
+
+def placed(core, ns, name):
+    state = await_state(core.list_namespaced_pod, lambda s: name in s and s[name].spec.node_name, ns)
+    return state[name].spec.node_name
+
+
+def refused(core, ns, name):
+    """Why the Pod has no node."""
+    def condition(pod):
+        return next((c.message for c in pod.status.conditions or [] if c.type == "PodScheduled" and c.message), None)
+
+    state = await_state(core.list_namespaced_pod, lambda s: name in s and condition(s[name]), ns)
+    return condition(state[name])
+
+
+def test_volumes_wait_for_their_first_consumer(core, namespace, make_class, nodes):  # noqa: F811
+    make_class("wait", mode="WaitForFirstConsumer")
+    make_volumes(core, volume("la", "1Gi", cls="wait", nodeAffinity=on("vol-a")),
+                 volume("lb", "2Gi", cls="wait", nodeAffinity=on("vol-b")),
+                 volume("lb2", "3Gi", cls="wait", nodeAffinity=on("vol-b")))
+    for name, size in (("one", "2Gi"), ("two", "1Gi"), ("three", "2Gi"), ("four", "1Gi")):
+        core.create_namespaced_persistent_volume_claim(namespace, claim(name, size, cls="wait"))
+    # Both of the Pod's must be had on one node, the larger not taken by the smaller.
+    core.create_namespaced_pod(namespace, user("pair", "two", "three"))
+    assert placed(core, namespace, "pair") == "vol-b"
+    phase(core, namespace, "two", "Bound", "lb")
+    phase(core, namespace, "three", "Bound", "lb2")
+    core.create_namespaced_pod(namespace, user("single", "four"))
+    assert placed(core, namespace, "single") == "vol-a"
+    v = core.read_persistent_volume("la")
+    assert_bound(v, phase(core, namespace, "four", "Bound", "la"))
+    assert v.metadata.annotations["pv.kubernetes.io/bound-by-controller"] == "yes"
+    # The same claim again: where its volume is.
+    core.create_namespaced_pod(namespace, user("again", "four"))
+    assert placed(core, namespace, "again") == "vol-a"
+    core.create_namespaced_pod(namespace, user("late", "one"))
+    assert "2 node(s) didn't find available persistent volumes to bind." in refused(core, namespace, "late")
+    core.create_persistent_volume(volume("lc", "9Gi", cls="wait", nodeAffinity=on("vol-a")))
+    assert placed(core, namespace, "late") == "vol-a"
+
+
+def test_each_pod_of_many_gets_a_volume_of_its_own(core, namespace, make_class, nodes):  # noqa: F811
+    make_class("many", mode="WaitForFirstConsumer")
+    n = 24
+    make_volumes(core, *(volume(f"m{i}", cls="many", nodeAffinity=on(nodes[i % 2])) for i in range(n)))
+    for i in range(n):
+        core.create_namespaced_persistent_volume_claim(namespace, claim(f"m{i}", cls="many"))
+        core.create_namespaced_pod(namespace, user(f"m{i}", f"m{i}"))
+    pods = await_state(core.list_namespaced_pod, lambda s: len(s) == n and all(
+        p.spec.node_name for p in s.values()), namespace)
+    volumes = {v.spec.claim_ref.name: v for v in core.list_persistent_volume().items
+               if v.spec.claim_ref and v.spec.claim_ref.namespace == namespace}
+    assert len(volumes) == n
+    for name, p in pods.items():
+        assert volumes[name].spec.node_affinity.required.node_selector_terms[0].match_expressions[0].values == \
+            [p.spec.node_name]
+        assert_bound(volumes[name], phase(core, namespace, name, "Bound"))
+
+
+def test_a_driver_makes_the_volume_where_the_pod_goes(core, namespace, make_class, nodes):  # noqa: F811
+    make_class("made", "csi.example.com", "WaitForFirstConsumer")
+    core.create_namespaced_persistent_volume_claim(namespace, claim("c", cls="made"))
+    core.create_namespaced_pod(namespace, user("p", "c", nodeSelector={"zone": "b"}))
+    key = "volume.kubernetes.io/selected-node"
+    told = lambda s: (s["c"].metadata.annotations or {}).get(key) == "vol-b"
+    await_state(core.list_namespaced_persistent_volume_claim, lambda s: told(s) and
+                s["c"].metadata.annotations.get("volume.kubernetes.io/storage-provisioner") == "csi.example.com",
+                namespace)
+    # The driver says that it cannot: the Pod is tried again, and the driver told again.
+    core.patch_namespaced_persistent_volume_claim("c", namespace, {"metadata": {"annotations": {key: None}}})
+    assert event(core, namespace, "p", "FailedScheduling", "Pod") == \
+        'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "c"'
+    state = await_state(core.list_namespaced_persistent_volume_claim, told, namespace)
+    assert not core.read_namespaced_pod("p", namespace).spec.node_name
+    core.create_persistent_volume(volume("made", cls="made", nodeAffinity=on("vol-b"), claim={
+        "namespace": namespace, "name": "c", "uid": state["c"].metadata.uid}))
+    assert placed(core, namespace, "p") == "vol-b"
+    phase(core, namespace, "c", "Bound", "made")
+
+
+def test_bound_volumes_say_where(core, namespace, nodes):  # noqa: F811
+    make_volumes(core, volume("za", labels={"topology.kubernetes.io/zone": "a"}),
+                 volume("nb", "2Gi", nodeAffinity=on("vol-b")), volume("once", "5Gi", ["ReadWriteOncePod"]))
+    for name, size, modes in (("za", "1Gi", ["ReadWriteOnce"]), ("nb", "2Gi", ["ReadWriteOnce"]),
+                              ("once", "5Gi", ["ReadWriteOncePod"])):
+        core.create_namespaced_persistent_volume_claim(namespace, claim(name, size, modes))
+        phase(core, namespace, name, "Bound", name)
+    core.create_namespaced_pod(namespace, user("za", "za"))
+    core.create_namespaced_pod(namespace, user("nb", "nb"))
+    assert (placed(core, namespace, "za"), placed(core, namespace, "nb")) == ("vol-a", "vol-b")
+    core.create_namespaced_pod(namespace, user("both", "za", "nb"))
+    message = refused(core, namespace, "both")
+    assert "1 node(s) didn't match PersistentVolume's node affinity" in message
+    assert "1 node(s) had no available volume zone" in message
+    core.create_namespaced_pod(namespace, user("first", "once"))
+    placed(core, namespace, "first")
+    core.create_namespaced_pod(namespace, user("second", "once"))
+    assert "2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode" in \
+        refused(core, namespace, "second")
+    core.delete_namespaced_pod("first", namespace, grace_period_seconds=0)
+    placed(core, namespace, "second")
+    core.create_namespaced_pod(namespace, user("nothing", "missing"))
+    assert 'persistentvolumeclaim "missing" not found' in refused(core, namespace, "nothing")
 
 
 # --- kill -9 ---
