@@ -10,7 +10,32 @@ import pytest
 import yaml
 
 from cluster import Cluster, until
-from harness import KUBECTLS, Kubectl, Server
+from harness import IS_SANITIZED, KUBECTLS, Kubectl, Server
+
+
+def check_reports(path):
+    said = {f.name: f.read_text(errors="replace")[-6000:] for f in sorted(path.iterdir())}
+    for name in said:
+        (path / name).unlink()
+    assert not said, "\n".join(f"{name}: {text}" for name, text in said.items())
+
+
+@pytest.fixture(scope="session")
+def report_dir():
+    """Where every process that a test starts, and theirs, leaves what a sanitizer says."""
+    path = Path(tempfile.mkdtemp(prefix="pintle-e2e-reports-"))
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+        os.environ[name] = f"{os.environ.get(name, '')}:log_path={path}/report"
+    yield path
+    check_reports(path)  # of what the whole session shared
+    path.rmdir()
+
+
+@pytest.fixture(scope="module", autouse=IS_SANITIZED)
+def no_reports(report_dir):
+    """Nothing that ran for this module had anything to report, whether its tests look at it or not."""
+    yield
+    check_reports(report_dir)
 
 
 @pytest.fixture(scope="module")
