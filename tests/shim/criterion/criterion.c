@@ -22,10 +22,17 @@ const char *__tsan_default_options(void)
     return "exitcode=66:halt_on_error=0:second_deadlock_stack=1";
 }
 
+static struct criterion_test *suites;
+
 void criterion_add(struct criterion_test *t)
 {
     struct criterion_test **at = &tests;
 
+    if (!t->name) {
+        t->next = suites;
+        suites = t;
+        return;
+    }
     while (*at && (strcmp((*at)->suite, t->suite) < 0 ||
                    (strcmp((*at)->suite, t->suite) == 0 && strcmp((*at)->name, t->name) < 0)))
         at = &(*at)->next;
@@ -72,11 +79,30 @@ void criterion_skip(const char *fmt, ...)
     exit(SHIM_SKIPPED);
 }
 
+static struct criterion_options options_of(const struct criterion_test *t)
+{
+    struct criterion_options o = t->options;
+
+    for (const struct criterion_test *s = suites; s; s = s->next) {
+        if (strcmp(s->suite, t->suite) != 0)
+            continue;
+        o.init = o.init ? o.init : s->options.init;
+        o.fini = o.fini ? o.fini : s->options.fini;
+    }
+    return o;
+}
+
 static void run_child(const struct criterion_test *t, unsigned seconds)
 {
+    struct criterion_options o = options_of(t);
+
     (void)setpgid(0, 0); /* so that what it leaves behind can be ended with it */
     (void)alarm(seconds);
+    if (o.init)
+        o.init();
     t->fn();
+    if (o.fini)
+        o.fini();
     exit(atomic_load(&has_failed) ? SHIM_FAILED : 0); /* the sanitizer may make it 66 */
 }
 

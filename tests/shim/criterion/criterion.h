@@ -8,9 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct criterion_options {
+    void (*init)(void), (*fini)(void); /* around the test */
+    double timeout;                    /* not looked at: sanitizers take their time */
+};
 struct criterion_test {
-    const char *suite, *name;
+    const char *suite, *name; /* name NULL: options of all tests of the suite */
     void (*fn)(void);
+    struct criterion_options options;
     struct criterion_test *next;
 };
 void criterion_add(struct criterion_test *t);
@@ -21,14 +26,18 @@ __attribute__((format(printf, 4, 5))) void criterion_note(const char *file, int 
                                                           const char *what, const char *fmt, ...);
 __attribute__((format(printf, 1, 2), noreturn)) void criterion_skip(const char *fmt, ...);
 
-#define Test(suite_, name_, ...)                                                                   \
-    static void suite_##_##name_##_test(void);                                                     \
+#define CR_ADD_(suite_, name_, text_, fn_, ...)                                                    \
     __attribute__((constructor)) static void suite_##_##name_##_add(void)                          \
     {                                                                                              \
-        static struct criterion_test t_ = { #suite_, #name_, suite_##_##name_##_test, NULL };      \
+        static struct criterion_test t_ = { #suite_, text_, fn_, { __VA_ARGS__ }, NULL };          \
         criterion_add(&t_);                                                                        \
-    }                                                                                              \
+    }
+#define Test(suite_, name_, ...)                                                                   \
+    static void suite_##_##name_##_test(void);                                                     \
+    CR_ADD_(suite_, name_, #name_, suite_##_##name_##_test, ##__VA_ARGS__)                         \
     static void suite_##_##name_##_test(void)
+#define TestSuite(suite_, ...)                                                                     \
+    CR_ADD_(suite_, of_all, NULL, NULL, ##__VA_ARGS__) struct criterion_test
 
 /* Texts after the condition are printf's, as Criterion has it, and may be left out. */
 #define CR_CHECK_(act, cond, what, ...)                                                            \
@@ -59,5 +68,10 @@ __attribute__((format(printf, 1, 2), noreturn)) void criterion_skip(const char *
 #define cr_expect_lt(a, b, ...)     CR_OP_(note, a, <, b, ##__VA_ARGS__)
 #define cr_expect_gt(a, b, ...)     CR_OP_(note, a, >, b, ##__VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...) CR_CHECK_(note, strcmp(a, b) == 0, #a " is " #b, ##__VA_ARGS__)
+#define cr_expect_str_neq(a, b, ...)                                                               \
+    CR_CHECK_(note, strcmp(a, b) != 0, #a " is not " #b, ##__VA_ARGS__)
+#define cr_expect_str_empty(a, ...) CR_CHECK_(note, !*(a), #a " is empty", ##__VA_ARGS__)
+#define cr_expect_leq(a, b, ...)    CR_OP_(note, a, <=, b, ##__VA_ARGS__)
+#define cr_expect_geq(a, b, ...)    CR_OP_(note, a, >=, b, ##__VA_ARGS__)
 #define cr_skip_test(...)           criterion_skip("" __VA_ARGS__)
 #define cr_log_info(...)            ((void)fprintf(stderr, "" __VA_ARGS__), (void)fputc('\n', stderr))
