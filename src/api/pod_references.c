@@ -1,76 +1,158 @@
 #include "api/pod_references.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "api/core_v1.h"
 #include "base/macros.h"
 
-enum what { SECRETS, CONFIG_MAPS };
+struct walk {
+    pod_reference_fn *fn;
+    void *arg;
+};
 
-static bool in_container(const struct core_v1_container *c, enum what what)
+static bool say(const struct walk *w, enum pod_reference kind, struct str name)
+{
+    return w->fn(kind, name, w->arg);
+}
+
+static bool in_container(const struct core_v1_container *c, const struct walk *w)
 {
     for (uint32_t i = 0; i < c->env_from.len; i++) {
         const struct core_v1_env_from_source *s = &c->env_from.items[i];
 
-        if (what == SECRETS ? s->secret_ref != NULL : s->config_map_ref != NULL)
-            return true;
+        if ((s->secret_ref &&
+             !say(w, POD_REFERENCE_SECRET, s->secret_ref->local_object_reference.name)) ||
+            (s->config_map_ref &&
+             !say(w, POD_REFERENCE_CONFIG_MAP, s->config_map_ref->local_object_reference.name)))
+            return false;
     }
     for (uint32_t i = 0; i < c->env.len; i++) {
         const struct core_v1_env_var_source *s = c->env.items[i].value_from;
 
-        if (s && (what == SECRETS ? s->secret_key_ref != NULL : s->config_map_key_ref != NULL))
-            return true;
+        if (!s)
+            continue;
+        if ((s->secret_key_ref &&
+             !say(w, POD_REFERENCE_SECRET, s->secret_key_ref->local_object_reference.name)) ||
+            (s->config_map_key_ref &&
+             !say(w, POD_REFERENCE_CONFIG_MAP, s->config_map_key_ref->local_object_reference.name)))
+            return false;
     }
-    return false;
+    return true;
 }
 
-/* Ephemeral containers are not of a new Pod, so not of a static one. */
-static bool in_containers(const struct core_v1_pod *pod, enum what what)
+/* An ephemeral container begins as a container does. */
+static bool in_containers(const struct core_v1_pod_spec *spec, const struct walk *w)
 {
-    for (uint32_t i = 0; i < pod->spec.init_containers.len; i++)
-        if (in_container(&pod->spec.init_containers.items[i], what))
-            return true;
-    for (uint32_t i = 0; i < pod->spec.containers.len; i++)
-        if (in_container(&pod->spec.containers.items[i], what))
-            return true;
-    return false;
+    for (uint32_t i = 0; i < spec->init_containers.len; i++)
+        if (!in_container(&spec->init_containers.items[i], w))
+            return false;
+    for (uint32_t i = 0; i < spec->containers.len; i++)
+        if (!in_container(&spec->containers.items[i], w))
+            return false;
+    for (uint32_t i = 0; i < spec->ephemeral_containers.len; i++) {
+        const struct core_v1_ephemeral_container_common *e =
+            &spec->ephemeral_containers.items[i].ephemeral_container_common;
+        struct core_v1_container c = { 0 };
+
+        memcpy(&c.env_from, &e->env_from, sizeof(c.env_from));
+        memcpy(&c.env, &e->env, sizeof(c.env));
+        if (!in_container(&c, w))
+            return false;
+    }
+    return true;
 }
 
-static bool in_volume(const struct core_v1_volume_source *v, enum what what)
+static bool in_projection(const struct core_v1_projected_volume_source *p, const struct walk *w)
 {
-    const struct core_v1_projected_volume_source *p = v->projected;
-
-    for (uint32_t i = 0; p && i < p->sources.len; i++) {
+    for (uint32_t i = 0; i < p->sources.len; i++) {
         const struct core_v1_volume_projection *s = &p->sources.items[i];
 
-        if (what == SECRETS ? s->secret != NULL : s->config_map != NULL)
-            return true;
+        if ((s->secret && !say(w, POD_REFERENCE_SECRET, s->secret->local_object_reference.name)) ||
+            (s->config_map &&
+             !say(w, POD_REFERENCE_CONFIG_MAP, s->config_map->local_object_reference.name)))
+            return false;
     }
-    if (what == CONFIG_MAPS)
-        return v->config_map;
-    return v->secret || v->azure_file || (v->cephfs && v->cephfs->secret_ref) ||
-           (v->cinder && v->cinder->secret_ref) || (v->flex_volume && v->flex_volume->secret_ref) ||
-           (v->rbd && v->rbd->secret_ref) || (v->scale_io && v->scale_io->secret_ref) ||
-           (v->iscsi && v->iscsi->secret_ref) || (v->storageos && v->storageos->secret_ref) ||
-           (v->csi && v->csi->node_publish_secret_ref);
+    return true;
 }
 
-static bool names(const struct core_v1_pod *pod, enum what what)
+/* The Secret that a volume of a kind named here alone is mounted with; unset: none. */
+static const struct str *secret_of(const struct core_v1_volume_source *v)
 {
+    const struct core_v1_local_object_reference *refs[] = {
+        v->cephfs ? v->cephfs->secret_ref : NULL,
+        v->cinder ? v->cinder->secret_ref : NULL,
+        v->flex_volume ? v->flex_volume->secret_ref : NULL,
+        v->rbd ? v->rbd->secret_ref : NULL,
+        v->scale_io ? v->scale_io->secret_ref : NULL,
+        v->iscsi ? v->iscsi->secret_ref : NULL,
+        v->storageos ? v->storageos->secret_ref : NULL,
+        v->csi ? v->csi->node_publish_secret_ref : NULL,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(refs); i++)
+        if (refs[i])
+            return &refs[i]->name;
+    if (v->azure_file)
+        return &v->azure_file->secret_name;
+    return v->secret ? &v->secret->secret_name : NULL;
+}
+
+static bool in_volume(const struct core_v1_volume_source *v, const struct walk *w)
+{
+    const struct str *secret = secret_of(v);
+
+    return (!v->projected || in_projection(v->projected, w)) &&
+           (!v->config_map ||
+            say(w, POD_REFERENCE_CONFIG_MAP, v->config_map->local_object_reference.name)) &&
+           (!v->persistent_volume_claim ||
+            say(w, POD_REFERENCE_CLAIM, v->persistent_volume_claim->claim_name)) &&
+           (!secret || say(w, POD_REFERENCE_SECRET, *secret));
+}
+
+void pod_references_each(const struct core_v1_pod *pod, pod_reference_fn *fn, void *arg)
+{
+    const struct walk w = { fn, arg };
+
     for (uint32_t i = 0; i < pod->spec.volumes.len; i++)
-        if (in_volume(&pod->spec.volumes.items[i].volume_source, what))
-            return true;
-    return in_containers(pod, what) || (what == SECRETS && pod->spec.image_pull_secrets.len);
+        if (!in_volume(&pod->spec.volumes.items[i].volume_source, &w))
+            return;
+    for (uint32_t i = 0; i < pod->spec.image_pull_secrets.len; i++)
+        if (!say(&w, POD_REFERENCE_SECRET, pod->spec.image_pull_secrets.items[i].name))
+            return;
+    (void)in_containers(&pod->spec, &w);
+}
+
+struct search {
+    enum pod_reference kind;
+    bool found;
+};
+
+static bool is_sought(enum pod_reference kind, struct str name, void *arg)
+{
+    struct search *s = arg;
+
+    (void)name;
+    s->found |= kind == s->kind;
+    return !s->found;
+}
+
+static bool names(const struct core_v1_pod *pod, enum pod_reference kind)
+{
+    struct search s = { .kind = kind };
+
+    pod_references_each(pod, is_sought, &s);
+    return s.found;
 }
 
 bool pod_references_secrets(const struct core_v1_pod *pod)
 {
-    return names(pod, SECRETS);
+    return names(pod, POD_REFERENCE_SECRET);
 }
 
 bool pod_references_config_maps(const struct core_v1_pod *pod)
 {
-    return names(pod, CONFIG_MAPS);
+    return names(pod, POD_REFERENCE_CONFIG_MAP);
 }
 
 bool pod_references_tokens(const struct core_v1_pod *pod)

@@ -12,6 +12,8 @@
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/authn/token_authn.h"
 #include "apiserver/authn/x509_authn.h"
+#include "apiserver/authz/bootstrap_policy.h"
+#include "apiserver/authz/node_graph.h"
 #include "apiserver/authz/rbac.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/extensions/extensions.h"
@@ -36,8 +38,8 @@ static const struct authenticator *const tls_authenticators[] = { &x509_authenti
                                                                   &token_authenticator, NULL };
 static const struct authenticator *const plain_authenticators[] = { &insecure_authenticator, NULL };
 static const struct authorizer *const authorizers[] = { &always_allow_paths_authorizer,
-                                                        &masters_authorizer, &rbac_authorizer,
-                                                        NULL };
+                                                        &masters_authorizer, &node_authorizer,
+                                                        &rbac_authorizer, NULL };
 
 struct run {
     struct apiserver server;
@@ -221,6 +223,7 @@ static void on_signal(int signum, void *arg)
     kept_objects_stop(run->kept);
     run->kept = NULL;
     rbac_stop(run->server.rbac);
+    node_graph_stop(run->server.node_graph);
     extensions_stop(run->server.extensions);
     LOG_INFO("stopping", KV("signal", signum));
     http_server_stop(run->http, STOP_GRACE_MS, stop_loops, run);
@@ -231,6 +234,7 @@ static void on_bootstrapped(void *arg, int result)
     struct run *run = arg;
     const struct apiserver_options *o = run->server.options;
     struct extensions *extensions = NULL;
+    struct node_graph *graph = NULL;
     struct rbac *rbac = NULL;
     struct err err;
 
@@ -240,6 +244,10 @@ static void on_bootstrapped(void *arg, int result)
         result = rbac_new(&run->server, run->loops[0], &rbac, &err);
     if (result >= 0) {
         run->server.rbac = rbac;
+        result = node_graph_new(&run->server, run->loops[0], &graph, &err);
+    }
+    if (result >= 0) {
+        run->server.node_graph = graph;
         result = extensions_new(&run->server, run->loops[0], &extensions, &err);
     }
     if (result < 0) {
@@ -269,6 +277,7 @@ static int start(struct run *run, struct err *err)
                              str_from_cstr(o->node_port_range ? o->node_port_range : "30000-32767"),
                              &run->server.service_ranges, err);
 
+    bootstrap_role_rules(&run->arena, "system:node", &run->server.node_rules);
     run->server.admission = run->admission;
     if (r >= 0)
         r = admission_select(str_from_cstr(o->disable_admission_plugins), run->admission, err);
@@ -320,6 +329,7 @@ static void close_all(struct run *run)
     tls_context_free(run->server.kubelet_tls);
     tls_context_free(run->server.proxy_tls);
     rbac_free(run->server.rbac);
+    node_graph_free(run->server.node_graph);
     extensions_free(run->server.extensions);
     registry_done(&run->server.registry);
     service_account_keys_done(&run->server.service_account_keys);

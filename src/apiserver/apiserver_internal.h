@@ -9,6 +9,7 @@
 #include "apiserver/authn/authenticator.h"
 #include "apiserver/authn/service_account_token.h"
 #include "apiserver/authz/authorizer.h"
+#include "apiserver/authz/rbac_policy.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/registry/service_allocation.h"
 
@@ -16,6 +17,7 @@ struct apiserver_options;
 struct clock;
 struct extensions;
 struct metrics;
+struct node_graph;
 struct rbac;
 struct store;
 struct tls_context;
@@ -32,6 +34,8 @@ struct apiserver {
     struct service_account_keys service_account_keys;
     const struct authenticator *const *authenticators; /* NULL-terminated; the first that knows */
     struct rbac *_Atomic rbac;                         /* NULL: not yet */
+    struct node_graph *_Atomic node_graph;             /* NULL: not yet */
+    struct rbac_rules node_rules;                      /* what every node may */
     struct extensions *_Atomic extensions;             /* NULL: not yet */
     const struct authorizer *const *authorizers;       /* NULL-terminated; the first opinion */
     const struct admission_plugin *const *admission;   /* NULL-terminated, in order */

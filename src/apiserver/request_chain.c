@@ -110,7 +110,7 @@ static enum stage_result stage_in_flight(struct api_request *r)
     return STAGE_NEXT;
 }
 
-static struct status denied(struct api_request *r, struct str reason)
+static struct status denied(struct api_request *r, struct str name, struct str reason)
 {
     const struct request_info *i = &r->info;
     struct arena *a = r->arena;
@@ -127,7 +127,7 @@ static struct status denied(struct api_request *r, struct str reason)
     if (i->namespace.len)
         where = arena_printf(a, "in the namespace \"%.*s\"", STR_ARG(i->namespace));
     return status_forbidden(
-        a, gr_of(r), i->name,
+        a, gr_of(r), name,
         "User \"%.*s\" cannot %.*s resource \"%.*s\" in API group \"%.*s\" %.*s%.*s",
         STR_ARG(r->user.name), STR_ARG(i->verb_text), STR_ARG(what), STR_ARG(i->group),
         STR_ARG(where), STR_ARG(tail));
@@ -140,7 +140,7 @@ static enum stage_result stage_authorize(struct api_request *r)
 
     if (authz_check(r->server, &a, &reason) == AUTHORIZER_ALLOW)
         return STAGE_NEXT;
-    return refuse(r, denied(r, reason));
+    return refuse(r, denied(r, a.name, reason));
 }
 
 static enum stage_result stage_endpoint(struct api_request *r)

@@ -225,19 +225,23 @@ static X509_REQ *read_request(struct str pem)
     return bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
 }
 
-bool x509_request_has_organization(struct str pem, struct str organization)
+bool x509_request_has(struct str pem, enum x509_name name, struct str value)
 {
+    static const int nids[] = {
+        [X509_COMMON_NAME] = NID_commonName, [X509_ORGANIZATION] = NID_organizationName
+    };
     CLEANUP(X509_REQ_free) X509_REQ *req = read_request(pem);
     X509_NAME *subject = req ? X509_REQ_get_subject_name(req) : NULL;
     int at = -1;
     bool found = false;
 
-    while (subject && (at = X509_NAME_get_index_by_NID(subject, NID_organizationName, at)) >= 0) {
+    while (subject && (at = X509_NAME_get_index_by_NID(subject, nids[name], at)) >= 0) {
         const ASN1_STRING *text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-
-        found |= str_eq(
+        bool is_it = str_eq(
             str_n((const char *)ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text)),
-            organization);
+            value);
+
+        found = name == X509_COMMON_NAME ? is_it : found || is_it; /* the last name counts */
     }
     ERR_clear_error();
     return found;

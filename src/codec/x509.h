@@ -47,7 +47,9 @@ struct x509_info {
 int x509_read(struct str certificate_pem, struct x509_info *ret, struct err *err);
 /* A certificate request (PKCS #10, PEM) that parses and is signed by its own key. */
 int x509_check_request(struct str request_pem, struct err *err);
-bool x509_request_has_organization(struct str request_pem, struct str organization);
+/* Its subject: the (last) common name, or one of the organizations. */
+enum x509_name { X509_COMMON_NAME, X509_ORGANIZATION };
+bool x509_request_has(struct str request_pem, enum x509_name name, struct str value);
 /* The public half of a private key, both PEM. */
 int x509_public_key(struct arena *a, struct str private_pem, struct str *ret_public,
                     struct err *err);

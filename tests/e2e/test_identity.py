@@ -326,8 +326,9 @@ def conf_context(server, name):
      ["/api/v1/configmaps", "/api/v1/secrets"]),
     ("dns.conf", "system:serviceaccount:kube-system:kube-dns",
      ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"], ["/api/v1/secrets"]),
-    ("kubelet-n7.conf", "system:node:n7", ["/api/v1/nodes", "/api/v1/pods", "/api/v1/services"],
-     ["/apis/apps/v1/deployments"]),
+    ("kubelet-n7.conf", "system:node:n7",
+     ["/api/v1/nodes?fieldSelector=metadata.name%3Dn7", "/api/v1/pods?fieldSelector=spec.nodeName%3Dn7", "/api/v1/services"],
+     ["/apis/apps/v1/deployments", "/api/v1/nodes", "/api/v1/pods"]),
 ])
 def test_components_have_users_of_their_own(server, conf, user, may, may_not):
     made = pintle("pki", "node", server.dir, "--secure-port", server.port, "--node-name", "n7",

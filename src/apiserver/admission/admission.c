@@ -9,6 +9,7 @@ const struct admission_plugin *const admission_plugins[] = {
     &namespace_lifecycle_plugin,
     &limit_range_plugin,
     &service_account_plugin,
+    &node_restriction_plugin,
     &priority_plugin,
     &default_toleration_plugin,
     &default_storage_class_plugin,

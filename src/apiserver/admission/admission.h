@@ -50,6 +50,8 @@ enum { ADMISSION_PLUGINS_MAX = 32 };
  * name that is none. */
 struct err;
 int admission_select(struct str disabled, const struct admission_plugin **ret, struct err *err);
+/* A node writes what is its own. */
+extern const struct admission_plugin node_restriction_plugin;
 /* Nobody grants what they do not hold. */
 extern const struct admission_plugin rbac_escalation_plugin;
 /* Counts on the quotas of the namespace: the last, when everything else has agreed. */

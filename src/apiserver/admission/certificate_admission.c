@@ -36,7 +36,8 @@ static bool forbid(const struct admission_call *call, struct status *ret, struct
 static bool may(const struct admission_call *call, struct str verb, struct str signer)
 {
     struct api_request *r = call->request;
-    struct authz_attributes a = { .user = &r->user,
+    struct authz_attributes a = { .arena = r->arena,
+                                  .user = &r->user,
                                   .is_resource = true,
                                   .verb = verb,
                                   .group = GROUP,
@@ -99,7 +100,7 @@ static bool subject_validate(const struct admission_call *call, struct status *r
 
     if (!is_request(call, ADMISSION_CREATE, STR("")) ||
         !str_eq(csr->spec.signer_name, STR("kubernetes.io/kube-apiserver-client")) ||
-        !x509_request_has_organization(csr->spec.request, STR("system:masters")))
+        !x509_request_has(csr->spec.request, X509_ORGANIZATION, STR("system:masters")))
         return true;
     return forbid(call, ret,
                   STR("use of kubernetes.io/kube-apiserver-client signer with system:masters group "

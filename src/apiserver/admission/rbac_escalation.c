@@ -82,6 +82,7 @@ static bool may(const struct admission_call *call, const char *verb, const char 
                 struct str name)
 {
     struct authz_attributes a = {
+        .arena = call->request->arena,
         .user = &call->request->user,
         .is_resource = true,
         .verb = str_from_cstr(verb),

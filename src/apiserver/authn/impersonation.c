@@ -83,6 +83,7 @@ static bool may(struct api_request *r, struct authz_attributes a, struct status 
     struct arena *arena = r->arena;
     struct str where = STR("at the cluster scope");
 
+    a.arena = arena;
     a.user = &r->user;
     a.is_resource = true;
     a.verb = STR("impersonate");

@@ -1,5 +1,10 @@
 #include "apiserver/authz/bootstrap_policy.h"
 
+#include <string.h>
+
+#include "api/rbac_v1.h"
+#include "api/schema.h"
+#include "apiserver/authz/rbac_policy.h"
 #include "apiserver/bootstrap.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -146,4 +151,34 @@ size_t bootstrap_policy_objects(struct arena *a, struct bootstrap_object *ret)
             .json = binding_json(a, row),
         };
     return n;
+}
+
+static void split(struct arena *a, void *to, const char *words)
+{
+    struct str rest = str_from_cstr(words), word;
+    struct schema_strings list = { 0 };
+
+    list.items = ARENA_NEW_ARRAY(a, struct str, rest.len + 1);
+    while (words && str_next(&rest, ',', &word))
+        list.items[list.len++] = str_eq(word, STR("''")) ? STR("") : word;
+    memcpy(to, &list, sizeof(list));
+}
+
+void bootstrap_role_rules(struct arena *a, const char *name, struct rbac_rules *ret)
+{
+    struct rbac_v1_policy_rule *items =
+        ARENA_NEW_ARRAY(a, struct rbac_v1_policy_rule, bootstrap_policy_count());
+    size_t n = 0;
+
+    for (const struct bootstrap_role *row = bootstrap_roles; row->name; row++) {
+        if (row->namespace || !str_eq(str_from_cstr(row->name), str_from_cstr(name)))
+            continue;
+        split(a, &items[n].verbs, row->verbs);
+        split(a, &items[n].api_groups, row->groups);
+        split(a, &items[n].resources, row->resources);
+        split(a, &items[n].resource_names, row->names);
+        split(a, &items[n].non_resource_urls, row->urls);
+        n++;
+    }
+    *ret = (struct rbac_rules){ items, n };
 }

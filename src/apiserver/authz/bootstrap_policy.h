@@ -27,6 +27,10 @@ struct bootstrap_binding {
 extern const struct bootstrap_role bootstrap_roles[]; /* end with a row without name */
 extern const struct bootstrap_binding bootstrap_bindings[];
 
+/* The rules of one of the roles, as they are at first. */
+struct rbac_rules;
+void bootstrap_role_rules(struct arena *a, const char *name, struct rbac_rules *ret);
+
 size_t bootstrap_policy_count(void); /* at most so many objects */
 /* Into ret, with texts from the arena; returns how many. */
 size_t bootstrap_policy_objects(struct arena *a, struct bootstrap_object *ret);

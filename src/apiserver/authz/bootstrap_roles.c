@@ -1,9 +1,8 @@
-/* Upstream's default roles and bindings, as rows. Four differences: the controller manager is one
+/* Upstream's default roles and bindings, as rows. Differences: the controller manager is one
  * user here, so that what upstream binds to the account of each controller is bound to it, too;
- * system:node is bound to the group of nodes, because there is no node authorizer; system:kube-dns
- * may read what our DNS reads (upstream's has a role of its own) and keeps its own Service;
- * system:pod-ports lets our proxy see hostPorts, which upstream leaves to a network plugin; rules
- * of features that are off are left out.
+ * system:kube-dns may read what our DNS reads (upstream's has a role of its own) and keeps its own
+ * Service; system:pod-ports lets our proxy see hostPorts, which upstream leaves to a network
+ * plugin; rules of features that are off are left out.
  */
 #include "apiserver/authz/bootstrap_policy.h"
 
@@ -677,7 +676,7 @@ const struct bootstrap_binding bootstrap_bindings[] = {
     { NULL, "system:kube-scheduler", "ClusterRole:system:kube-scheduler",
       "User:system:kube-scheduler" },
     { NULL, "system:monitoring", "ClusterRole:system:monitoring", "Group:system:monitoring" },
-    { NULL, "system:node", "ClusterRole:system:node", "Group:system:nodes" },
+    { NULL, "system:node", "ClusterRole:system:node", NULL },
     { NULL, "system:node-proxier", "ClusterRole:system:node-proxier", "User:system:kube-proxy" },
     { NULL, "system:pod-ports", "ClusterRole:system:pod-ports", "User:system:kube-proxy" },
     { NULL, "system:public-info-viewer", "ClusterRole:system:public-info-viewer",

@@ -1,11 +1,36 @@
+#include "api/field_selector.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/authz/authorizer.h"
+#include "base/err.h"
 #include "base/macros.h"
+
+/* One object that is listed or watched by its name is that object, as upstream has it. */
+static struct str selected_name(const struct api_request *r, struct str selector)
+{
+    struct field_selector s;
+    struct str name;
+    struct err err;
+
+    if (!selector.len || field_selector_parse(r->arena, selector, &s, &err) < 0 ||
+        !field_selector_requires(&s, STR("metadata.name"), &name) || str_find(name, '/') >= 0)
+        return STR("");
+    return name;
+}
+
+static bool has_selector(const struct request_info *i)
+{
+    return i->is_resource && (i->verb == REQUEST_VERB_LIST || i->verb == REQUEST_VERB_WATCH ||
+                              i->verb == REQUEST_VERB_DELETECOLLECTION);
+}
 
 struct authz_attributes authz_attributes_of(const struct api_request *r)
 {
+    struct str selector =
+        has_selector(&r->info) ? request_info_param(&r->info, STR("fieldSelector")) : STR_NULL;
+
     return (struct authz_attributes){
+        .arena = r->arena,
         .user = &r->user,
         .is_resource = r->info.is_resource,
         .verb = r->info.verb_text,
@@ -13,7 +38,8 @@ struct authz_attributes authz_attributes_of(const struct api_request *r)
         .resource = r->info.resource,
         .subresource = r->info.subresource,
         .namespace = r->info.namespace,
-        .name = r->info.name,
+        .name = r->info.name.len ? r->info.name : selected_name(r, selector),
+        .field_selector = selector,
         .path = r->info.path,
     };
 }
@@ -21,9 +47,15 @@ struct authz_attributes authz_attributes_of(const struct api_request *r)
 enum authorizer_answer authz_check(struct apiserver *s, const struct authz_attributes *a,
                                    struct str *ret_reason)
 {
-    for (const struct authorizer *const *i = s->authorizers; *i; i++) {
-        enum authorizer_answer answer = (*i)->authorize(s, a, ret_reason);
+    struct str reasons = STR("");
 
+    for (const struct authorizer *const *i = s->authorizers; *i; i++) {
+        struct str reason = STR("");
+        enum authorizer_answer answer = (*i)->authorize(s, a, &reason);
+
+        if (reason.len)
+            reasons = reason;
+        *ret_reason = answer == AUTHORIZER_NO_OPINION ? reasons : reason;
         if (answer != AUTHORIZER_NO_OPINION)
             return answer;
     }

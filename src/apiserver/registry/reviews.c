@@ -16,6 +16,7 @@
 #include "apiserver/registry/system_fields.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/vec.h"
@@ -125,16 +126,36 @@ static struct str or_empty(struct str s)
     return s.p ? s : STR("");
 }
 
+/* The selector as text, whichever way it is given; what cannot be said so narrows nothing. */
+static struct str selector_text(struct arena *a,
+                                const struct authorization_v1_field_selector_attributes *s)
+{
+    struct buf b;
+
+    if (!s || s->raw_selector.len)
+        return s ? s->raw_selector : STR("");
+    buf_init_arena(&b, a, 128);
+    for (uint32_t i = 0; i < s->requirements.len; i++) {
+        const struct meta_v1_field_selector_requirement *q = &s->requirements.items[i];
+
+        if (q->values.len == 1 && str_eq(q->operator, STR("In")))
+            buf_printf(&b, "%s%.*s=%.*s", b.len ? "," : "", STR_ARG(q->key),
+                       STR_ARG(q->values.items[0]));
+    }
+    return buf_str(&b);
+}
+
 static struct authz_attributes
-attributes_of(const struct user_info *user,
+attributes_of(struct arena *a, const struct user_info *user,
               const struct authorization_v1_resource_attributes *resource,
               const struct authorization_v1_non_resource_attributes *path)
 {
     if (!resource)
-        return (struct authz_attributes){ .user = user,
-                                          .verb = or_empty(path->verb),
-                                          .path = or_empty(path->path) };
+        return (struct authz_attributes){
+            .arena = a, .user = user, .verb = or_empty(path->verb), .path = or_empty(path->path)
+        };
     return (struct authz_attributes){
+        .arena = a,
         .user = user,
         .is_resource = true,
         .verb = or_empty(resource->verb),
@@ -143,6 +164,7 @@ attributes_of(const struct user_info *user,
         .subresource = or_empty(resource->subresource),
         .namespace = or_empty(resource->namespace),
         .name = or_empty(resource->name),
+        .field_selector = selector_text(a, resource->field_selector),
     };
 }
 
@@ -174,7 +196,7 @@ void self_subject_access_review_create(struct api_request *r)
                "exactly one of nonResourceAttributes or resourceAttributes must be specified");
         return;
     }
-    a = attributes_of(&r->user, review->spec.resource_attributes,
+    a = attributes_of(r->arena, &r->user, review->spec.resource_attributes,
                       review->spec.non_resource_attributes);
     answer(r, &a, body, &review->status);
 }
@@ -205,7 +227,7 @@ void subject_access_review_create(struct api_request *r)
                                .uid = spec->uid,
                                .groups = spec->groups.items,
                                .n_groups = spec->groups.len };
-    a = attributes_of(&user, spec->resource_attributes, spec->non_resource_attributes);
+    a = attributes_of(r->arena, &user, spec->resource_attributes, spec->non_resource_attributes);
     if (r->info.namespace.len && (!a.is_resource || !str_eq(a.namespace, r->info.namespace))) {
         refuse(r, "spec.resourceAttributes.namespace", "must match metadata.namespace");
         return;

@@ -138,6 +138,18 @@ static bool bind_to(struct token_request *t)
     return false;
 }
 
+static bool admit(struct token_request *t, struct object body)
+{
+    const struct admission_call call = { .request = t->r,
+                                         .snapshot = t->reader.snapshot,
+                                         .operation = ADMISSION_CREATE,
+                                         .namespace = t->token.namespace,
+                                         .name = t->r->info.name,
+                                         .object = body };
+
+    return admission_mutate(&call, &t->refused) && admission_validate(&call, &t->refused);
+}
+
 static bool issue(struct token_request *t, struct object account)
 {
     const struct service_account_keys *keys = &t->r->server->service_account_keys;
@@ -197,8 +209,8 @@ void token_request_create(struct api_request *r)
         return;
     }
     t.reader = (struct stored_reader){ &r->server->registry, &snapshot, r->arena };
-    ok = check_spec(&t) && read_object(&t, "serviceaccounts", r->info.name, &account) &&
-         issue(&t, account);
+    ok = admit(&t, body) && check_spec(&t) &&
+         read_object(&t, "serviceaccounts", r->info.name, &account) && issue(&t, account);
     store_snapshot_end(&snapshot);
     if (ok)
         object_response_send(r, 201, body);
