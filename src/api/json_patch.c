@@ -49,8 +49,9 @@ int json_patch_decode(struct arena *a, struct str json, struct json_patch *ret, 
         return r;
     if (root.type != VALUE_ARRAY)
         return err_set(err, ERR_SYNTAX,
-                       "json: cannot unmarshal %s into Go value of type jsonpatch.Patch",
-                       root.type == VALUE_OBJECT ? "object" : "value");
+                       "error decoding patch: json: cannot unmarshal %s into Go value of type "
+                       "[]handlers.jsonPatchOp",
+                       value_type_name(&root));
     if (root.len > JSON_PATCH_MAX_OPS)
         return err_set(err, ERR_TOO_LARGE,
                        "The allowed maximum operations in a JSON patch is %d, got %u",
@@ -62,8 +63,9 @@ int json_patch_decode(struct arena *a, struct str json, struct json_patch *ret, 
 
         if (item->type != VALUE_OBJECT)
             return err_set(err, ERR_SYNTAX,
-                           "json: cannot unmarshal value into Go value of type "
-                           "jsonpatch.Operation");
+                           "error decoding patch: json: cannot unmarshal %s into Go value of "
+                           "type handlers.jsonPatchOp",
+                           value_type_name(item));
         if (!take_string(item, STR("op"), &op->name))
             op->name = STR("unknown");
         op->type = type_of(op->name);
@@ -218,20 +220,25 @@ static struct value *find(struct run *run, struct str pointer)
     return parent ? child(run, parent, last) : NULL;
 }
 
+/* The value at pointer; of a member that its object lacks, null. NULL: there is no such place. */
+static const struct value *look(struct run *run, struct str pointer)
+{
+    static const struct value null = { .type = VALUE_NULL };
+    const struct value *v = find(run, pointer), *parent;
+    struct str last;
+
+    if (v)
+        return v;
+    parent = find_parent(run, pointer, &last);
+    return parent && parent->type == VALUE_OBJECT ? &null : NULL;
+}
+
 static int op_test(struct run *run, const struct json_patch_op *op)
 {
     static const struct value null = { .type = VALUE_NULL };
-    const struct value *want = op->has_value ? &op->value : &null, *have;
-    struct str last;
+    const struct value *want = op->has_value ? &op->value : &null;
+    const struct value *have = look(run, op->path);
 
-    have = find(run, op->path);
-    if (!have) {
-        const struct value *parent = find_parent(run, op->path, &last);
-
-        if (!parent)
-            return refuse(run->err, op, "missing path");
-        have = parent->type == VALUE_OBJECT ? &null : NULL;
-    }
     if (!have || !value_equal(have, want))
         return refuse(run->err, op, "testing value failed");
     return 0;
@@ -258,7 +265,7 @@ static size_t count_bytes(const struct value *v, size_t limit)
 
 static int op_copy(struct run *run, const struct json_patch_op *op)
 {
-    const struct value *from = find(run, op->from);
+    const struct value *from = look(run, op->from);
     size_t left = JSON_PATCH_MAX_COPY_BYTES - run->copied, n;
 
     if (!from)
@@ -295,6 +302,8 @@ static int op_replace(struct run *run, const struct json_patch_op *op)
 {
     struct value *at = find(run, op->path);
 
+    if (!at && look(run, op->path)) /* as upstream's library: a member that is not there is added */
+        return op_add(run, op, value_copy(run->arena, &op->value));
     if (!at)
         return refuse(run->err, op, "missing value");
     *at = value_copy(run->arena, &op->value);

@@ -238,7 +238,13 @@ static int parse_values(struct parser *p, struct label_requirement *r)
     advance(p);
     if (p->token != TOKEN_NAME && p->token != TOKEN_COMMA && p->token != TOKEN_CLOSE)
         return found(p, "',', ')' or identifier");
-    ret = p->token == TOKEN_CLOSE ? 0 : parse_value_list(p, r);
+    if (p->token == TOKEN_CLOSE) { /* "()" is the empty value */
+        r->values = ARENA_NEW(p->arena, struct str);
+        r->values[r->n_values++] = STR("");
+        advance(p);
+        return 0;
+    }
+    ret = parse_value_list(p, r);
     if (ret < 0)
         return ret;
     advance(p);

@@ -12,8 +12,13 @@ int merge_patch_decode(struct arena *a, struct str json, struct value *ret, stru
 
     if (r < 0)
         return r;
-    if (v.type != VALUE_OBJECT)
+    if (v.type == VALUE_NULL)
         return err_set(err, ERR_SYNTAX, "Invalid JSON Patch");
+    if (v.type != VALUE_OBJECT)
+        return err_set(err, ERR_SYNTAX,
+                       "error decoding patch: json: cannot unmarshal %s into Go value of type "
+                       "map[string]interface {}",
+                       value_type_name(&v));
     *ret = v;
     return 0;
 }

@@ -703,6 +703,26 @@ int object_json_decode(struct arena *a, const struct schema *s, const struct sch
     return 0;
 }
 
+#define GVK_STRUCT                                                                                 \
+    "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "               \
+    "\"json:\\\"kind,omitempty\\\"\" }"
+
+/* null names nothing; all else is of the wrong type, or no JSON. */
+static int not_an_object(struct json_reader *r, struct str *ret_api_version, struct str *ret_kind)
+{
+    char c = json_peek(r);
+    int x = json_skip(r, NULL);
+
+    if (x < 0)
+        return x;
+    if (c != 'n')
+        return err_set(r->err, ERR_SYNTAX,
+                       "json: cannot unmarshal %s into Go value of type " GVK_STRUCT,
+                       json_kind_name(c));
+    *ret_api_version = *ret_kind = STR_NULL;
+    return 0;
+}
+
 int object_json_peek_gvk(struct arena *a, struct str json, struct str *ret_api_version,
                          struct str *ret_kind, struct err *err)
 {
@@ -711,14 +731,18 @@ int object_json_peek_gvk(struct arena *a, struct str json, struct str *ret_api_v
     int x;
 
     json_reader_init(&r, a, json, err);
-    if (json_peek(&r) != '{')
-        return json_unexpected(&r, "looking for beginning of object");
+    if (r.p == r.end || json_peek(&r) != '{')
+        return not_an_object(&r, ret_api_version, ret_kind);
     r.p++;
     for (bool first = true; (x = json_object_next(&r, first, &key)) > 0; first = false) {
         bool is_kind = str_eq(key, STR("kind")), wanted = is_kind || str_eq(key, STR("apiVersion"));
 
         if (wanted && json_peek(&r) == '"')
             x = json_string(&r, is_kind ? &kind : &api_version);
+        else if (wanted && json_peek(&r) != 'n')
+            return err_set(err, ERR_SYNTAX,
+                           "json: cannot unmarshal %s into Go struct field .%s of type string",
+                           json_kind_name(json_peek(&r)), is_kind ? "kind" : "apiVersion");
         else
             x = json_skip(&r, NULL);
         if (x < 0)

@@ -23,8 +23,12 @@ int strategic_merge_decode(struct arena *a, struct str json, struct value *ret, 
 
     if (value_parse(a, json, &v, NULL, err) < 0)
         return err->code;
+    if (v.type == VALUE_NULL)
+        v = value_object();
     if (v.type != VALUE_OBJECT)
-        return err_set(err, ERR_SYNTAX, "invalid JSON document");
+        return err_set(err, ERR_SYNTAX,
+                       "json: cannot unmarshal %s into Go value of type map[string]interface {}",
+                       value_type_name(&v));
     *ret = v;
     return 0;
 }

@@ -189,7 +189,13 @@ void api_respond_media(struct api_request *r, int code, enum media media, struct
 
 void api_respond_text(struct api_request *r, int code, struct str body)
 {
+    api_request_header(r, STR("x-content-type-options"), STR("nosniff"));
     api_respond(r, code, STR("text/plain; charset=utf-8"), body);
+}
+
+void api_respond_no_page(struct api_request *r)
+{
+    api_respond_text(r, 404, STR("404 page not found\n"));
 }
 
 void api_respond_status(struct api_request *r, const struct status *s)
@@ -238,9 +244,9 @@ void api_respond_printed(struct api_request *r, int code, struct buf *b)
         buf_init_arena(&pretty, r->arena, b->len * 2);
         object_json_indent(&pretty, buf_str(b));
         b = &pretty;
-    }
-    if (media == MEDIA_JSON)
+    } else if (media == MEDIA_JSON) {
         buf_append_char(b, '\n');
+    }
     api_respond_media(r, code, media, buf_str(b));
 }
 

@@ -101,7 +101,10 @@ void api_respond(struct api_request *r, int code, struct str content_type, struc
 /* The same with the body left as it is: it bears its own Content-Encoding, or none pays. */
 void api_respond_plain(struct api_request *r, int code, struct str content_type, struct str body);
 void api_respond_media(struct api_request *r, int code, enum media media, struct str body);
-void api_respond_text(struct api_request *r, int code, struct str body); /* text/plain */
+/* text/plain, which no client is to guess about */
+void api_respond_text(struct api_request *r, int code, struct str body);
+/* 404 as for a path that nobody knows: a line of text. */
+void api_respond_no_page(struct api_request *r);
 /* b holds protobuf where that is the medium that the client wants, and compact JSON otherwise,
  * which becomes YAML, is indented or goes out as it is. b lies in the arena and is used up. */
 void api_respond_printed(struct api_request *r, int code, struct buf *b);

@@ -83,7 +83,8 @@ static void verbs(struct buf *b, unsigned set)
 }
 
 /* Base64 of the first eight bytes of SHA-256 over GROUP/VERSION/KIND as stored: clients may tell by
- * it whether two versions are stored alike. */
+ * it whether two versions are stored alike. Upstream says v1beta1 of definitions, which nobody can
+ * read any more. */
 static void storage_version_hash(struct buf *b, const struct resource *r)
 {
     const struct schema *s = &schema_builtin;
@@ -97,7 +98,10 @@ static void storage_version_hash(struct buf *b, const struct resource *r)
                    STR_ARG(r->custom->definition->storage->row.version), STR_ARG(r->kind));
     else
         buf_printf(&text, "%s/%s/%s", schema_cstr(s, r->storage_type->group),
-                   schema_cstr(s, r->storage_type->version), schema_cstr(s, r->storage_type->name));
+                   str_eq(r->kind, STR("CustomResourceDefinition"))
+                       ? "v1beta1"
+                       : schema_cstr(s, r->storage_type->version),
+                   schema_cstr(s, r->storage_type->name));
     digest_sha256(buf_str(&text), digest);
     buf_append_lit(b, ",\"storageVersionHash\":\"");
     base64_encode(b, str_n((const char *)digest, 8));
@@ -198,9 +202,11 @@ struct str discovery_print_resources(struct arena *a, const struct extension_tab
         !extension_table_has_group_version(t, group, version))
         return STR_NULL;
     buf_init_arena(&b, a, 16384);
-    buf_append_lit(&b, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"");
-    if (group.len)
-        buf_printf(&b, "%.*s/", STR_ARG(group));
+    buf_append_lit(&b, "{\"kind\":\"APIResourceList\",");
+    if (group.len) /* the oldest group's document never said so */
+        buf_printf(&b, "\"apiVersion\":\"v1\",\"groupVersion\":\"%.*s/", STR_ARG(group));
+    else
+        buf_append_lit(&b, "\"groupVersion\":\"");
     buf_printf(&b, "%.*s\",\"resources\":[", STR_ARG(version));
     while ((r = next_row(&served, group, version, &at))) {
         if (!first)
@@ -311,8 +317,11 @@ struct str discovery_print_group(struct arena *a, const struct extension_table *
 
 /* --- the aggregated form --- */
 
-static void print_response_kind(struct buf *b, struct kind_name k)
+/* Of a built-in resource its own group and version go without saying. */
+static void print_response_kind(struct buf *b, const struct resource *r, struct kind_name k)
 {
+    if (!r->custom && str_eq(k.group, r->group) && str_eq(k.version, r->version))
+        k.group = k.version = STR("");
     buf_append_lit(b, "\"responseKind\":{");
     member(b, "group", k.group);
     buf_append_char(b, ',');
@@ -331,7 +340,7 @@ static void print_aggregated_subresources(struct buf *b, const struct resource *
         buf_append_str(b, i ? STR(",{") : STR("{"));
         member(b, "subresource", r->subresources[i].name);
         buf_append_char(b, ',');
-        print_response_kind(b, kind_of(r, r->subresources[i].type));
+        print_response_kind(b, r, kind_of(r, r->subresources[i].type));
         verbs(b, r->subresources[i].verbs);
         buf_append_char(b, '}');
     }
@@ -343,7 +352,7 @@ static void print_aggregated_resource(struct buf *b, const struct resource *r)
     buf_append_char(b, '{');
     member(b, "resource", r->name);
     buf_append_char(b, ',');
-    print_response_kind(b, kind_of(r, r->type));
+    print_response_kind(b, r, kind_of(r, r->type));
     member(b, "scope", resource_is_namespaced(r) ? STR("Namespaced") : STR("Cluster"));
     buf_append_char(b, ',');
     member(b, "singularResource", r->singular);

@@ -34,12 +34,19 @@ static struct str etag_of(struct arena *a, struct str json)
 }
 
 /* The aggregated form bears an ETag, by which clients keep it. */
-static void respond_aggregated(struct api_request *r, bool is_core)
+static void respond_aggregated(struct api_request *r, bool is_core, enum media media)
 {
     struct str json = discovery_print_aggregated(r->arena, extensions_of(r), is_core),
                etag = etag_of(r->arena, json);
-    struct str type = STR("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+    struct str type =
+        arena_printf(r->arena, "%.*s;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+                     STR_ARG(media_text(media)));
+    struct err err;
 
+    if (media == MEDIA_YAML)
+        (void)yaml_from_json(r->arena, json, &json, &err); /* our own */
+    r->cacheable = true;
+    api_request_header(r, STR("Cache-Control"), STR("public"));
     api_request_header(r, STR("ETag"), etag);
     api_request_header(r, STR("Vary"), STR("Accept"));
     if (str_eq(http_request_header(r->http, STR("if-none-match")), etag))
@@ -59,7 +66,6 @@ static void respond_document(struct api_request *r, struct document d, enum medi
 
     if (media == MEDIA_JSON && r->pretty) {
         object_json_indent(&out, str_trim(d.json));
-        buf_append_char(&out, '\n');
         d.json = buf_str(&out);
     } else if (media == MEDIA_PROTOBUF) {
         (void)object_json_decode(r->arena, &schema_builtin, t, d.json, &o, NULL,
@@ -72,29 +78,47 @@ static void respond_document(struct api_request *r, struct document d, enum medi
     api_respond_media(r, 200, media, d.json);
 }
 
-static void respond(struct api_request *r, struct document d, bool can_aggregate, bool is_core)
+/* 406. Documents of group versions, and /api, are behind upstream's router; the others are not. */
+static void refuse_answer(struct api_request *r, bool routed)
 {
-    struct negotiation_offer offer = { .media = MEDIA_OBJECTS };
+    struct str accept = http_request_header(r->http, STR("accept"));
+    struct str list = media_list(r->arena, MEDIA_OBJECTS, false);
+    struct status s =
+        routed && !negotiation_names(accept, MEDIA_OBJECTS)
+            ? status_unrouted(r->arena, STATUS_NOT_ACCEPTABLE,
+                              "406: Not Acceptable\n\nAvailable representations: %.*s",
+                              STR_ARG(list))
+            : status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
+                           "only the following media types are accepted: %.*s", STR_ARG(list));
+
+    r->pretty = true;
+    api_respond_status(r, &s);
+}
+
+static void respond(struct api_request *r, struct document d, bool can_aggregate, bool is_core,
+                    bool routed)
+{
+    static const struct negotiation_offer plain = { .media = MEDIA_OBJECTS };
+    static const struct negotiation_offer aggregated = {
+        .media = MEDIA_BIT(JSON) | MEDIA_BIT(YAML), .as = MEDIA_AS_BIT(MEDIA_AS_GROUP_DISCOVERY)
+    };
+    struct str accept = http_request_header(r->http, STR("accept"));
     struct negotiation got;
     struct status s;
 
-    if (!str_eq(r->info.method, STR("GET")) && !str_eq(r->info.method, STR("HEAD"))) {
-        s = status_plain(r->arena, STATUS_METHOD_NOT_ALLOWED,
-                         "the server does not allow this method on the requested resource");
+    if (routed && !str_eq(r->info.method, STR("GET"))) {
+        s = status_unrouted(r->arena, STATUS_METHOD_NOT_ALLOWED,
+                            "the server does not allow this method on the requested resource");
         api_respond_status(r, &s);
         return;
     }
-    offer.as = can_aggregate ? MEDIA_AS_BIT(MEDIA_AS_GROUP_DISCOVERY) : 0;
-    if (negotiation_output(http_request_header(r->http, STR("accept")), &offer, &got) < 0) {
-        s = status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
-                         "only the following media types are accepted: %.*s",
-                         STR_ARG(media_list(r->arena, MEDIA_OBJECTS)));
-        api_respond_status(r, &s);
-    } else if (got.as == MEDIA_AS_GROUP_DISCOVERY) {
-        respond_aggregated(r, is_core);
-    } else {
+    /* Whoever names the aggregated form anywhere gets it. */
+    if (can_aggregate && negotiation_asks_for(accept, &aggregated, MEDIA_AS_GROUP_DISCOVERY, &got))
+        respond_aggregated(r, is_core, got.media);
+    else if (negotiation_output(accept, &plain, &got) < 0)
+        refuse_answer(r, routed);
+    else
         respond_document(r, d, got.media);
-    }
 }
 
 /* The parts of a path: at most three are of interest. */
@@ -136,6 +160,7 @@ bool discovery_handle(struct api_request *r)
                                "APIResourceList" };
     if (!d.json.p)
         return false;
-    respond(r, d, n == 1, core);
+    respond(r, d, n == 1, core,
+            core || (n == 3 && resource_find_group_version(parts[1], parts[2])));
     return true;
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/version.h"
+#include "http/http_server.h"
 #include "store/store.h"
 
 enum { LIVE = 1, READY = 2 };
@@ -149,7 +150,8 @@ bool health_handle(struct api_request *r)
 {
     struct str path = str_tail(r->info.path, 1), root, rest;
 
-    (void)str_cut(path, '/', &root, &rest); /* no slash: all checks */
+    if (str_cut(path, '/', &root, &rest) && !rest.len)
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
         if (!str_eq(root, roots[i].path))
             continue;
@@ -163,8 +165,23 @@ bool health_handle(struct api_request *r)
 
 bool version_handle(struct api_request *r)
 {
+    struct status s;
+
     if (!str_eq(r->info.path, STR("/version")) && !str_eq(r->info.path, STR("/version/")))
         return false;
+    if (!str_eq(r->info.method, STR("GET"))) {
+        s = status_unrouted(r->arena, STATUS_METHOD_NOT_ALLOWED,
+                            "the server does not allow this method on the requested resource");
+        api_respond_status(r, &s);
+        return true;
+    }
+    if (!negotiation_names(http_request_header(r->http, STR("accept")), MEDIA_BIT(JSON))) {
+        r->pretty = true;
+        s = status_unrouted(r->arena, STATUS_NOT_ACCEPTABLE,
+                            "406: Not Acceptable\n\nAvailable representations: application/json");
+        api_respond_status(r, &s);
+        return true;
+    }
     api_respond(r, 200, STR("application/json"),
                 STR("{\n  \"major\": \"" VERSION_MAJOR "\",\n  \"minor\": \"" VERSION_MINOR "\",\n"
                     "  \"emulationMajor\": \"" VERSION_MAJOR "\",\n"

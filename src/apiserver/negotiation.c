@@ -18,7 +18,7 @@ struct str media_text(enum media m)
     return media_texts[m];
 }
 
-struct str media_list(struct arena *a, unsigned media)
+struct str media_list(struct arena *a, unsigned media, bool streams)
 {
     struct buf b;
 
@@ -29,6 +29,8 @@ struct str media_list(struct arena *a, unsigned media)
         if (b.len)
             buf_append_lit(&b, ", ");
         buf_append_str(&b, media_texts[m]);
+        if (streams)
+            buf_append_lit(&b, ";stream=watch");
     }
     return buf_str(&b);
 }
@@ -138,7 +140,7 @@ static size_t parse_accept(struct str accept, struct clause clauses[MAX_CLAUSES]
         struct clause c = parse_clause(part);
         size_t at = n;
 
-        if (!c.type.len || c.q == 0)
+        if (!c.type.len)
             continue;
         for (; at > 0 && goes_before(&c, &clauses[at - 1]); at--)
             clauses[at] = clauses[at - 1];
@@ -203,6 +205,46 @@ static bool apply_params(const struct clause *c, const struct negotiation_offer 
             ret->pretty = str_eq(value, STR("1"));
     }
     return !as.len || convert(offer, as, group, version, ret);
+}
+
+bool negotiation_names(struct str header, unsigned media)
+{
+    struct str clause, params, one;
+
+    if (!header.len)
+        return true;
+    while (str_next(&header, ',', &clause)) {
+        (void)str_cut(clause, ';', &one, &params);
+        one = str_trim(one);
+        if (str_eq(one, STR("*/*")))
+            return true;
+        for (unsigned m = 0; m < MEDIA_MAX; m++)
+            if ((media & (1U << m)) && str_eq(one, media_texts[m]))
+                return true;
+    }
+    return false;
+}
+
+bool negotiation_asks_for(struct str accept, const struct negotiation_offer *offer,
+                          enum media_as as, struct negotiation *ret)
+{
+    struct clause clauses[MAX_CLAUSES];
+    size_t n = parse_accept(accept, clauses);
+
+    for (size_t i = 0; i < n; i++) {
+        struct negotiation got = { .media = offer->fallback };
+
+        if (!apply_params(&clauses[i], offer, &got) || got.as != as)
+            continue;
+        for (unsigned m = 0; m < MEDIA_MAX; m++) {
+            if (!(offer->media & (1U << m)) || !matches(&clauses[i], (enum media)m))
+                continue;
+            got.media = (enum media)m;
+            *ret = got;
+            return true;
+        }
+    }
+    return false;
 }
 
 int negotiation_output(struct str accept, const struct negotiation_offer *offer,

@@ -31,6 +31,7 @@ enum media {
 #define MEDIA_BIT(name) (1U << MEDIA_##name)
 enum {
     MEDIA_OBJECTS = MEDIA_BIT(JSON) | MEDIA_BIT(YAML) | MEDIA_BIT(PROTOBUF),
+    MEDIA_STREAMS = MEDIA_BIT(JSON) | MEDIA_BIT(PROTOBUF),
     MEDIA_PATCHES = MEDIA_BIT(JSON_PATCH) | MEDIA_BIT(MERGE_PATCH) |
                     MEDIA_BIT(STRATEGIC_MERGE_PATCH) | MEDIA_BIT(APPLY_PATCH),
 };
@@ -65,8 +66,15 @@ int negotiation_output(struct str accept, const struct negotiation_offer *offer,
 /* The body's form among `accepted`; unset is JSON where that is among them. ERR_UNSUPPORTED: 415.
  */
 int negotiation_input(struct str content_type, unsigned accepted, enum media *ret);
+/* Does a header name one of the types, or all types? As upstream's router reads it, before anything
+ * else: parameters and quality aside. Unset says yes. */
+bool negotiation_names(struct str header, unsigned media);
+/* Is there a clause that asks for this kind of answer, anywhere in the header? */
+bool negotiation_asks_for(struct str accept, const struct negotiation_offer *offer,
+                          enum media_as as, struct negotiation *ret);
 bool negotiation_accepts_gzip(struct str accept_encoding);
 
 struct str media_text(enum media m);
 struct arena;
-struct str media_list(struct arena *a, unsigned media); /* "application/json, application/yaml" */
+/* "application/json, application/yaml"; of streams each with ";stream=watch". */
+struct str media_list(struct arena *a, unsigned media, bool streams);

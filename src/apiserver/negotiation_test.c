@@ -95,6 +95,6 @@ Test(negotiation, gzip_and_lists)
     cr_assert(negotiation_accepts_gzip(STR("deflate, gzip;q=0.5")));
     cr_assert_not(negotiation_accepts_gzip(STR("gzip;q=0")));
     cr_assert_not(negotiation_accepts_gzip(STR_NULL));
-    cr_assert(str_eq(media_list(&a, MEDIA_BIT(JSON) | MEDIA_BIT(YAML)),
+    cr_assert(str_eq(media_list(&a, MEDIA_BIT(JSON) | MEDIA_BIT(YAML), false),
                      STR("application/json, application/yaml")));
 }

@@ -46,8 +46,9 @@ static void respond_index(struct api_request *r)
     custom = openapi_publication_v3(r, &n);
     for (size_t i = 0; i < n; i++)
         print_entry(&b, &first, custom[i].path, custom[i].hash);
-    buf_append_lit(&b, "}}\n");
-    api_respond(r, 200, STR("application/json"), buf_str(&b));
+    buf_append_lit(&b, "}}");
+    /* Upstream names no type here, so that its HTTP library guesses one. */
+    api_respond(r, 200, STR("text/plain; charset=utf-8"), buf_str(&b));
 }
 
 /* d->gzip NULL: the text is there as it is. */

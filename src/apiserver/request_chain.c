@@ -44,6 +44,30 @@ static enum stage_result refuse(struct api_request *r, struct status s)
     return STAGE_DONE;
 }
 
+/* A path that nobody registered. */
+static enum stage_result refuse_path(struct api_request *r)
+{
+    api_respond_no_page(r);
+    return STAGE_DONE;
+}
+
+/* A resource that a registered group version does not have, or not under that path. */
+static enum stage_result refuse_resource(struct api_request *r)
+{
+    if (r->resource ? r->resource->custom != NULL
+                    : !resource_find_group_version(r->info.group, r->info.version))
+        return refuse_path(r);
+    return refuse(r, status_plain(r->arena, STATUS_NOT_FOUND,
+                                  "the server could not find the requested resource"));
+}
+
+static enum stage_result refuse_method(struct api_request *r)
+{
+    return refuse(
+        r, status_unrouted(r->arena, STATUS_METHOD_NOT_ALLOWED,
+                           "the server does not allow this method on the requested resource"));
+}
+
 static struct group_resource gr_of(const struct api_request *r)
 {
     return (struct group_resource){ r->info.group, r->info.resource };
@@ -51,7 +75,7 @@ static struct group_resource gr_of(const struct api_request *r)
 
 static enum stage_result stage_request_info(struct api_request *r)
 {
-    struct str agent = http_request_header(r->http, STR("user-agent"));
+    struct str agent = http_request_header(r->http, STR("user-agent")), pretty;
     struct err err;
     int rc;
 
@@ -59,8 +83,9 @@ static enum stage_result stage_request_info(struct api_request *r)
                             http_request_query(r->http), &r->info, &err);
     if (rc < 0)
         return refuse(r, status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text));
-    r->pretty = request_info_bool(&r->info, STR("pretty"));
-    if (!request_info_param(&r->info, STR("pretty")).p)
+    pretty = request_info_param(&r->info, STR("pretty"));
+    r->pretty = request_info_is_true(pretty);
+    if (!pretty.len)
         r->pretty = str_has_prefix(agent, STR("curl")) || str_has_prefix(agent, STR("Wget")) ||
                     str_has_prefix(agent, STR("Mozilla/5.0"));
     return STAGE_NEXT;
@@ -150,8 +175,7 @@ static enum stage_result stage_endpoint(struct api_request *r)
     for (endpoint_fn *const *f = endpoints; *f; f++)
         if ((*f)(r))
             return STAGE_DONE;
-    return refuse(r, status_plain(r->arena, STATUS_NOT_FOUND,
-                                  "the server could not find the requested resource"));
+    return refuse_path(r);
 }
 
 /* Which verbs of the API a request's verb is, as resource rows say them. */
@@ -218,56 +242,84 @@ static void warn_deprecated(struct api_request *r)
             api_request_warn(r, "%s", rows[i].text);
 }
 
+/* What a custom resource has at that path, but not for that method. */
+static enum stage_result refuse_verb(struct api_request *r)
+{
+    if (!r->resource->custom)
+        return refuse_method(r);
+    if (!r->info.name.len)
+        return refuse(r, status_plain(r->arena, STATUS_BAD_REQUEST, "name must be provided"));
+    return refuse(r, status_method_not_allowed(r->arena, gr_of(r), r->info.verb_text));
+}
+
+static enum stage_result refuse_subresource(struct api_request *r)
+{
+    return r->resource->custom ? refuse(r, status_not_found(r->arena, gr_of(r), r->info.name))
+                               : refuse_resource(r);
+}
+
+/* Upstream registers no HEAD but for what is passed on to others; what answers for custom resources
+ * takes it as GET. */
+static bool is_head_of_builtin(const struct api_request *r)
+{
+    return str_eq(r->info.method, STR("HEAD")) && !r->resource->custom &&
+           !(r->special && r->special->connect && str_eq(r->info.subresource, STR("proxy")));
+}
+
 static enum stage_result stage_resource(struct api_request *r)
 {
     const struct request_info *i = &r->info;
-    struct status none = status_plain(r->arena, STATUS_NOT_FOUND,
-                                      "the server could not find the requested resource");
     unsigned verbs;
 
     r->resource = resource_find(i->group, i->version, i->resource);
     if (!r->resource)
         r->resource = extension_table_find(extensions_of(r), i->group, i->version, i->resource);
     if (!r->resource)
-        return refuse(r, none);
+        return refuse_resource(r);
     /* A scope that does not fit is another path, which nobody registered. */
     if (resource_is_namespaced(r->resource)) {
-        if (!i->namespace.len && (i->name.len || i->verb == REQUEST_VERB_DELETECOLLECTION))
-            return refuse(r, none);
-        if (!i->namespace.len && i->verb == REQUEST_VERB_CREATE)
-            return refuse(r, status_method_not_allowed(r->arena, gr_of(r), STR("")));
+        if (!i->namespace.len && i->name.len)
+            return refuse_resource(r);
+        if (!i->namespace.len && i->verb > REQUEST_VERB_WATCH)
+            return r->resource->custom ? refuse_path(r) : refuse_method(r);
     } else if (i->namespace.len && !str_eq(i->resource, STR("namespaces"))) {
-        return refuse(r, none);
+        return refuse_resource(r);
     }
     verbs = r->resource->verbs;
     if (i->subresource.len) {
         r->subresource = resource_subresource(r->resource, i->subresource);
         if (!r->subresource)
-            return refuse(r, none);
+            return refuse_subresource(r);
         r->special = subresource_find(r);
         if ((!r->special && !is_part(r)) || (i->rest.len && !r->subresource->connect))
-            return refuse(r, none);
+            return refuse_subresource(r);
         verbs = r->subresource->verbs;
     } else if (!resource_is_stored(r->resource)) {
         r->special = subresource_find(r);
         if (!r->special)
-            return refuse(r, none);
+            return refuse_resource(r);
     }
-    warn_deprecated(r);
+    if (is_head_of_builtin(r))
+        return refuse_method(r);
     if (is_options_of_proxy(r))
         return STAGE_NEXT;
     if (!(verbs & row_verbs[i->verb]) ||
         (i->name.len && !i->subresource.len && i->verb == REQUEST_VERB_CREATE) ||
         (!i->name.len && (i->verb == REQUEST_VERB_UPDATE || i->verb == REQUEST_VERB_PATCH)))
-        return refuse(r, status_method_not_allowed(r->arena, gr_of(r), STR("")));
+        return refuse_verb(r);
+    warn_deprecated(r);
     return r->resource->custom ? check_custom(r) : STAGE_NEXT;
 }
 
 /* Streams and tunnels take the connection as it is: their bodies are not objects. */
 static enum stage_result stage_connect(struct api_request *r)
 {
+    static const struct negotiation_offer errors = { .media = MEDIA_OBJECTS };
+
     if (!r->special || !r->special->connect)
         return STAGE_NEXT;
+    (void)negotiation_output(http_request_header(r->http, STR("accept")), &errors,
+                             &r->accept); /* JSON where none fits */
     r->special->connect(r);
     return STAGE_DONE;
 }
@@ -286,6 +338,46 @@ static int negotiate_answer(struct api_request *r, struct negotiation_offer *off
     return negotiation_output(accept, offer, &r->accept);
 }
 
+/* 406 by whoever answers: the Status itself takes a form that the client does read, if it reads
+ * any.
+ */
+static enum stage_result refuse_answer(struct api_request *r, unsigned media, bool stream)
+{
+    static const struct negotiation_offer errors = { .media = MEDIA_OBJECTS };
+
+    r->accept = (struct negotiation){ .media = MEDIA_JSON };
+    if (negotiation_output(http_request_header(r->http, STR("accept")), &errors, &r->accept) < 0)
+        r->pretty = true;
+    return refuse(r, status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
+                                  "only the following media types are accepted: %.*s",
+                                  STR_ARG(media_list(r->arena, media, stream))));
+}
+
+/* Upstream's router matches types before anything looks at them; it knows no custom resources. */
+static bool is_routed(struct api_request *r, struct status *ret)
+{
+    struct str accept = http_request_header(r->http, STR("accept"));
+    struct str type = http_request_header(r->http, STR("content-type"));
+    bool lists = r->info.verb == REQUEST_VERB_LIST || r->info.verb == REQUEST_VERB_WATCH;
+
+    if (r->resource->custom)
+        return true;
+    if (r->info.verb == REQUEST_VERB_PATCH &&
+        (!type.len || !negotiation_names(type, MEDIA_PATCHES))) {
+        *ret =
+            status_unrouted(r->arena, STATUS_UNSUPPORTED_MEDIA_TYPE, "415: Unsupported Media Type");
+        return false;
+    }
+    if (negotiation_names(accept, MEDIA_OBJECTS))
+        return true;
+    r->pretty = true; /* there is no form that the client reads */
+    *ret = status_unrouted(r->arena, STATUS_NOT_ACCEPTABLE,
+                           "406: Not Acceptable\n\nAvailable representations: %.*s%s%.*s",
+                           STR_ARG(media_list(r->arena, MEDIA_OBJECTS, false)), lists ? ", " : "",
+                           STR_ARG(lists ? media_list(r->arena, MEDIA_STREAMS, true) : STR_NULL));
+    return false;
+}
+
 static enum stage_result stage_negotiate(struct api_request *r)
 {
     bool collection = r->info.verb == REQUEST_VERB_LIST;
@@ -302,21 +394,20 @@ static enum stage_result stage_negotiate(struct api_request *r)
     unsigned bodies = r->info.verb == REQUEST_VERB_PATCH ? MEDIA_PATCHES : MEDIA_OBJECTS;
     struct str type = http_request_header(r->http, STR("content-type"));
     struct str include = request_info_param(&r->info, STR("includeObject"));
+    struct status s;
 
+    if (!is_routed(r, &s))
+        return refuse(r, s);
     if (offer.stream)
-        offer.media = MEDIA_BIT(JSON) | MEDIA_BIT(PROTOBUF);
+        offer.media = MEDIA_STREAMS;
     if (r->resource->custom)
         bodies &= ~(unsigned)(r->info.verb == REQUEST_VERB_DELETE ||
                                       r->info.verb == REQUEST_VERB_DELETECOLLECTION ||
                                       (r->special && r->special->projection)
                                   ? 0
                                   : MEDIA_BIT(PROTOBUF) | MEDIA_BIT(STRATEGIC_MERGE_PATCH));
-    if (negotiate_answer(r, &offer) < 0) {
-        r->accept = (struct negotiation){ .media = MEDIA_JSON };
-        return refuse(r, status_plain(r->arena, STATUS_NOT_ACCEPTABLE,
-                                      "only the following media types are accepted: %.*s",
-                                      STR_ARG(media_list(r->arena, offer.media))));
-    }
+    if (negotiate_answer(r, &offer) < 0)
+        return refuse_answer(r, offer.stream ? MEDIA_STREAMS : MEDIA_OBJECTS, offer.stream);
     r->pretty |= r->accept.pretty;
     if (r->special &&
         !r->special->read) /* of another kind: the resource's columns are not for it */
@@ -331,7 +422,7 @@ static enum stage_result stage_negotiate(struct api_request *r)
         return refuse(r, status_plain(r->arena, STATUS_UNSUPPORTED_MEDIA_TYPE,
                                       "the body of the request was in an unknown format - accepted "
                                       "media types include: %.*s",
-                                      STR_ARG(media_list(r->arena, bodies))));
+                                      STR_ARG(media_list(r->arena, bodies, false))));
     return STAGE_NEXT;
 }
 

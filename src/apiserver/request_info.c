@@ -233,15 +233,38 @@ bool request_info_bool(const struct request_info *info, struct str name)
     return v.p && !str_eq_nocase(v, STR("false")) && !str_eq(v, STR("0"));
 }
 
+bool request_info_is_true(struct str value)
+{
+    static const struct str texts[] = { STR_INIT("1"),    STR_INIT("t"),    STR_INIT("T"),
+                                        STR_INIT("true"), STR_INIT("TRUE"), STR_INIT("True") };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (str_eq(value, texts[i]))
+            return true;
+    return false;
+}
+
+/* Digits enough, but too many of them. */
+static bool is_integer(struct str v)
+{
+    size_t i = v.len && (v.p[0] == '-' || v.p[0] == '+') ? 1 : 0, begin = i;
+
+    for (; i < v.len; i++)
+        if (v.p[i] < '0' || v.p[i] > '9')
+            return false;
+    return i > begin;
+}
+
 int request_info_int(const struct request_info *info, struct str name, int64_t *ret,
                      struct err *err)
 {
     struct str v = request_info_param(info, name);
 
-    if (!v.p || !v.len)
+    if (!v.p)
         return 0;
     if (!str_to_i64(v, ret))
-        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%.*s\": invalid syntax",
-                       (int)MIN(v.len, (size_t)100), v.p);
+        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%.*s\": %s",
+                       (int)MIN(v.len, (size_t)100), v.p,
+                       is_integer(v) ? "value out of range" : "invalid syntax");
     return 1;
 }

@@ -61,6 +61,8 @@ int request_info_parse(struct arena *a, struct str method, struct str path, stru
 struct str request_info_param(const struct request_info *info, struct str name);
 /* Upstream's reading of booleans: absent, "false" (any case) and "0" are false, all else true. */
 bool request_info_bool(const struct request_info *info, struct str name);
+/* As strconv.ParseBool reads it: "1", "t", "T", "true", "TRUE", "True". */
+bool request_info_is_true(struct str value);
 /* 0: absent (*ret untouched), 1: read, ERR_INVALID with upstream's words. */
 int request_info_int(const struct request_info *info, struct str name, int64_t *ret,
                      struct err *err);

@@ -146,15 +146,23 @@ struct status status_invalid(struct arena *a, struct str group, struct str kind,
     return s;
 }
 
+struct status status_unrouted(struct arena *a, enum status_reason reason, const char *fmt, ...)
+{
+    struct status s = { .reason = reason, .has_details = true };
+    va_list ap;
+
+    va_start(ap, fmt);
+    s.message = vtext(a, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
 struct status status_method_not_allowed(struct arena *a, struct group_resource gr, struct str verb)
 {
     struct status s = about(STATUS_METHOD_NOT_ALLOWED, gr, STR(""));
 
-    if (verb.len)
-        s.message = arena_printf(a, "%.*s is not supported on resources of kind \"%.*s\"",
-                                 STR_ARG(verb), STR_ARG(group_resource_text(a, gr)));
-    else
-        s.message = STR("the server does not allow this method on the requested resource");
+    s.message = arena_printf(a, "%.*s is not supported on resources of kind \"%.*s\"",
+                             STR_ARG(verb), STR_ARG(group_resource_text(a, gr)));
     return s;
 }
 
@@ -241,7 +249,8 @@ struct object status_object(struct arena *a, const struct status *s)
     st->status = success ? STR("Success") : STR("Failure");
     st->message = s->message;
     st->reason = reasons[s->reason].text;
-    if (s->kind.len || s->name.len || s->n_causes || s->retry_after_s || s->uid.len)
+    if (s->has_details || s->kind.len || s->name.len || s->n_causes || s->retry_after_s ||
+        s->uid.len)
         st->details = details_of(a, s);
     if (!success)
         st->code = reasons[s->reason].code;

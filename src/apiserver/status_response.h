@@ -3,6 +3,7 @@
  * a value; its texts live in the request's arena. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,7 @@ struct status {
     const struct status_cause *causes;
     size_t n_causes;
     int retry_after_s;
+    bool has_details; /* shown even when empty */
     /* metadata.continue of an expired list */
     struct str continue_token;
 };
@@ -93,6 +95,10 @@ struct status status_forbidden(struct arena *a, struct group_resource gr, struct
                                const char *fmt, ...) PRINTF_LIKE(4, 5);
 struct status status_invalid(struct arena *a, struct str group, struct str kind, struct str name,
                              const struct field_errors *errs);
+/* What upstream's router refuses, which knows paths and no resources: details are there, and empty.
+ */
+struct status status_unrouted(struct arena *a, enum status_reason reason, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 struct status status_method_not_allowed(struct arena *a, struct group_resource gr, struct str verb);
 struct status status_internal(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 struct status status_future_revision(struct arena *a, uint64_t asked, uint64_t current);

@@ -44,8 +44,10 @@ static void print_char(char *to, size_t size, unsigned char c)
         (void)snprintf(to, size, "'\\x%02x'", c);
     else if (c < 0x80)
         (void)snprintf(to, size, "'%c'", c);
-    else
+    else if (c < 0xa1 || c == 0xad)
         (void)snprintf(to, size, "'\\u%04x'", c);
+    else /* a byte is taken for the character of that number */
+        (void)snprintf(to, size, "'%c%c'", 0xc0 | c >> 6, 0x80 | (c & 0x3f));
 }
 
 int json_unexpected(struct json_reader *r, const char *wanted)
@@ -55,8 +57,16 @@ int json_unexpected(struct json_reader *r, const char *wanted)
     if (r->p >= r->end)
         return err_set(r->err, ERR_SYNTAX, "unexpected end of JSON input");
     print_char(shown, sizeof(shown), (unsigned char)*r->p);
-    return err_set(r->err, ERR_SYNTAX, "invalid character %s %s (offset %td)", shown, wanted,
-                   r->p - r->begin);
+    return err_set(r->err, ERR_SYNTAX, "invalid character %s %s", shown, wanted);
+}
+
+static int in_literal(struct json_reader *r, struct str word, size_t at)
+{
+    char wanted[48];
+
+    (void)snprintf(wanted, sizeof(wanted), "in literal %.*s (expecting '%c')", STR_ARG(word),
+                   word.p[at]);
+    return json_unexpected(r, wanted);
 }
 
 int json_literal(struct json_reader *r, struct str word)
@@ -64,7 +74,7 @@ int json_literal(struct json_reader *r, struct str word)
     (void)json_peek(r); /* over white space */
     for (size_t i = 0; i < word.len; i++, r->p++) {
         if (r->p >= r->end || *r->p != word.p[i])
-            return json_unexpected(r, "in literal");
+            return in_literal(r, word, i);
     }
     return 0;
 }

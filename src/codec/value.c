@@ -364,7 +364,75 @@ int value_parse(struct arena *a, struct str json, struct value *ret, struct str 
     return 0;
 }
 
+const char *value_type_name(const struct value *v)
+{
+    static const char *const names[] = {
+        [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",     [VALUE_INT] = "number",
+        [VALUE_DOUBLE] = "number", [VALUE_STRING] = "string", [VALUE_ARRAY] = "array",
+        [VALUE_OBJECT] = "object",
+    };
+
+    return names[v->type];
+}
+
 /* --- writing --- */
+
+static int by_key(const void *a, const void *b)
+{
+    return str_cmp(((const struct value_member *)a)->key, ((const struct value_member *)b)->key);
+}
+
+void value_sort_members(struct value *v)
+{
+    if (v->type == VALUE_OBJECT && v->len)
+        qsort(v->members, v->len, sizeof(*v->members), by_key);
+}
+
+static void print_go_object(struct buf *b, const struct value *v)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct value sorted = *v;
+
+    sorted.members = ARENA_NEW_ARRAY(&a, struct value_member, v->len + 1);
+    for (uint32_t i = 0; i < v->len; i++)
+        sorted.members[i] = v->members[i];
+    value_sort_members(&sorted);
+    buf_append_lit(b, "map[");
+    for (uint32_t i = 0; i < v->len; i++) {
+        if (i)
+            buf_append_char(b, ' ');
+        buf_append_str(b, sorted.members[i].key);
+        buf_append_char(b, ':');
+        value_print_go(b, &sorted.members[i].v);
+    }
+    buf_append_char(b, ']');
+}
+
+void value_print_go(struct buf *b, const struct value *v)
+{
+    switch (v->type) {
+    case VALUE_NULL:
+        buf_append_lit(b, "<nil>");
+        break;
+    case VALUE_STRING:
+        buf_append_str(b, v->s);
+        break;
+    case VALUE_ARRAY:
+        buf_append_char(b, '[');
+        for (uint32_t i = 0; i < v->len; i++) {
+            if (i)
+                buf_append_char(b, ' ');
+            value_print_go(b, &v->items[i]);
+        }
+        buf_append_char(b, ']');
+        break;
+    case VALUE_OBJECT:
+        print_go_object(b, v);
+        break;
+    default:
+        value_print(b, v);
+    }
+}
 
 void value_print(struct buf *b, const struct value *v)
 {

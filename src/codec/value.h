@@ -57,6 +57,13 @@ int value_parse(struct arena *a, struct str json, struct value *ret, struct str 
 /* Appends compact JSON: < > & as \u003c \u003e \u0026, as Go's encoder writes it. */
 void value_print(struct buf *b, const struct value *v);
 
+/* By name, as Go's encoder writes maps. */
+void value_sort_members(struct value *v);
+/* "object", "array", "string", "number", "bool", "null": as Go's decoder calls them. */
+const char *value_type_name(const struct value *v);
+/* Appends it as Go's %v shows a decoded document: map[a:1 b:[x y]], members in order of name. */
+void value_print_go(struct buf *b, const struct value *v);
+
 bool value_equal(const struct value *a,
                  const struct value *b); /* 1 and 1.0 differ, order of members not */
 struct value value_copy(struct arena *a, const struct value *v); /* deep, strings shared */

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "codec/json_writer.h"
 #include "codec/yaml.h"
 
 enum { SUMMARY_BYTES = 30 };
@@ -69,13 +70,17 @@ static struct str body_api_version(struct api_request *r)
                      : body_version(r);
 }
 
-/* The first bytes in hexadecimal, as upstream shows what it could not read. */
+/* The first bytes, as upstream shows what it could not read: in hexadecimal what is no JSON. */
 static struct str summary(struct arena *a, struct str body)
 {
     struct buf b = { 0 };
 
     if (!body.len)
         return STR("<empty>");
+    if (body.p[0] == '{')
+        return body.len <= SUMMARY_BYTES
+                   ? body
+                   : arena_printf(a, "%.*s ...", STR_ARG(str_sub(body, 0, SUMMARY_BYTES)));
     buf_init_arena(&b, a, SUMMARY_BYTES * 2 + 4);
     for (size_t i = 0; i < body.len && i < SUMMARY_BYTES; i++)
         buf_printf(&b, "%02x", (unsigned char)body.p[i]);
@@ -91,14 +96,23 @@ static struct status unrecognized(struct api_request *r, const char *why)
                         STR_ARG(body_kind(r)), why, STR_ARG(summary(r->arena, r->body)));
 }
 
-static struct status undecodable(struct api_request *r, struct str kind, const char *why)
+/* What is wrong with a body is the client's; what a patch made of an object, the patch's. */
+static struct status refused(struct api_request *r, const struct body_patch *patch,
+                             struct str version, struct str kind, const char *why)
 {
-    return status_plain(r->arena, STATUS_BAD_REQUEST,
-                        "%.*s in version \"%.*s\" cannot be handled as a %.*s: %s", STR_ARG(kind),
-                        STR_ARG(body_version(r)), STR_ARG(body_kind(r)), why);
+    struct field_path p = field_path_member(NULL, STR("patch"));
+    struct field_errors errs;
+
+    if (!patch)
+        return status_plain(r->arena, STATUS_BAD_REQUEST,
+                            "%.*s in version \"%.*s\" cannot be handled as a %.*s: %s",
+                            STR_ARG(kind), STR_ARG(version), STR_ARG(body_kind(r)), why);
+    field_errors_init(&errs, r->arena);
+    field_errors_add_text(&errs, &p, FIELD_ERROR_INVALID, patch->shown, "%s", why);
+    return status_invalid(r->arena, STR(""), STR(""), STR(""), &errs);
 }
 
-static struct status wrong_kind(struct api_request *r, struct str kind)
+static struct status wrong_kind(struct api_request *r, struct object o, struct str kind)
 {
     struct field_path p = field_path_member(NULL, STR("kind"));
     struct field_errors errs;
@@ -106,58 +120,94 @@ static struct status wrong_kind(struct api_request *r, struct str kind)
     field_errors_init(&errs, r->arena);
     field_errors_add_text(&errs, &p, FIELD_ERROR_INVALID, kind, "must be %.*s",
                           STR_ARG(body_kind(r)));
-    return status_invalid(r->arena, body_group(r), body_kind(r), r->info.name, &errs);
+    return status_invalid(r->arena, body_group(r), kind, object_meta(o)->name, &errs);
 }
 
-/* kind and apiVersion must be the endpoint's; where they are missing it stands for them. */
-static bool check_gvk(struct api_request *r, struct str api_version, struct str kind,
-                      struct status *st)
+/* "apps" of "apps/v1"; of the oldest group "core": where upstream's types live. */
+static struct str package_of(struct str group)
 {
-    struct str wanted = body_api_version(r);
+    struct str head, rest;
 
-    if (api_version.len && !str_eq(api_version, wanted)) {
+    (void)str_cut(group, '.', &head, &rest);
+    return group.len ? head : STR("core");
+}
+
+/* What a kind of another version, or another kind, is refused with. */
+static struct status wrong_type(struct api_request *r, const struct body_patch *patch,
+                                struct str api_version, struct str kind)
+{
+    struct arena *a = r->arena;
+    struct str group = STR(""), version = api_version, why, wanted = body_api_version(r);
+
+    if (str_find(api_version, '/') >= 0)
+        (void)str_cut(api_version, '/', &group, &version);
+    if (!resource_find_kind(group, version, kind))
+        why = arena_printf(a,
+                           "no kind \"%.*s\" is registered for version \"%.*s\" in scheme "
+                           "\"pkg/api/legacyscheme/scheme.go:30\"",
+                           STR_ARG(kind), STR_ARG(api_version));
+    else if (str_eq(kind, body_kind(r)) && str_eq(group, body_group(r)))
+        return status_plain(a, STATUS_BAD_REQUEST,
+                            "the API version in the data (%.*s) does not match the expected API "
+                            "version (%.*s)",
+                            STR_ARG(api_version), STR_ARG(wanted));
+    else
+        why = arena_printf(a, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion",
+                           STR_ARG(version), STR_ARG(kind), STR_ARG(package_of(body_group(r))),
+                           STR_ARG(body_kind(r)));
+    return refused(r, patch, version, kind, str_cstr(a, why));
+}
+
+/* kind and apiVersion must be the endpoint's; where they are missing it stands for them. Custom
+ * resources must say their kind, and are asked for the right one later. */
+static bool check_gvk(struct api_request *r, const struct body_patch *patch, struct str api_version,
+                      struct str kind, struct status *st)
+{
+    struct str wanted = body_api_version(r), group, rest;
+
+    if (custom_row(r) && !kind.len) {
+        struct str why = arena_printf(r->arena, "Object 'Kind' is missing in '%.*s'",
+                                      STR_ARG(str_trim(r->body)));
+
+        *st = unrecognized(r, str_cstr(r->arena, why));
+        return false;
+    }
+    if (str_cut(api_version, '/', &group, &rest) && str_find(rest, '/') >= 0) {
+        struct str why =
+            arena_printf(r->arena, "unexpected GroupVersion string: %.*s", STR_ARG(api_version));
+
+        *st = unrecognized(r, str_cstr(r->arena, why));
+        return false;
+    }
+    if (!api_version.len)
+        api_version = wanted;
+    if (str_eq(api_version, wanted) && (!kind.len || str_eq(kind, body_kind(r)) || custom_row(r)))
+        return true;
+    if (custom_row(r))
         *st = status_plain(r->arena, STATUS_BAD_REQUEST,
                            "the API version in the data (%.*s) does not match the expected API "
                            "version (%.*s)",
                            STR_ARG(api_version), STR_ARG(wanted));
-        return false;
-    }
-    if (!kind.len || str_eq(kind, body_kind(r)))
-        return true;
-    if (custom_row(r)) {
-        *st = wrong_kind(r, kind);
-        return false;
-    }
-    if (resource_find_kind(body_group(r), body_version(r), kind)) {
-        struct str why = arena_printf(
-            r->arena, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion",
-            STR_ARG(body_version(r)), STR_ARG(kind),
-            STR_ARG(body_group(r).len ? body_group(r) : STR("core")), STR_ARG(body_kind(r)));
-
-        *st = undecodable(r, kind, str_cstr(r->arena, why));
-        return false;
-    }
-    *st = undecodable(
-        r, kind,
-        str_cstr(r->arena, arena_printf(r->arena,
-                                        "no kind \"%.*s\" is registered for version \"%.*s\" "
-                                        "in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
-                                        STR_ARG(kind), STR_ARG(wanted))));
+    else
+        *st = wrong_type(r, patch, api_version, kind.len ? kind : body_kind(r));
     return false;
 }
 
 /* Strict: 400 with all of them; Warn: a warning each. */
-static bool report_strict(struct api_request *r, const struct object_json_strict *strict,
-                          struct status *st)
+static bool report_strict(struct api_request *r, const struct body_patch *patch,
+                          const struct object_json_strict *strict, struct status *st)
 {
+    struct str first = patch ? patch->complaint : STR_NULL;
     struct buf b = { 0 };
 
-    if (!strict->len)
+    if (!strict->len && !first.len)
         return true;
     switch (body_field_validation(r)) {
     case FIELD_VALIDATION_IGNORE:
         return true;
     case FIELD_VALIDATION_WARN:
+        if (first.len)
+            api_request_warn(r, "%.*s", STR_ARG(first));
         for (size_t i = 0; i < strict->len; i++)
             api_request_warn(r, "%.*s", STR_ARG(strict->items[i]));
         return true;
@@ -166,12 +216,13 @@ static bool report_strict(struct api_request *r, const struct object_json_strict
     }
     buf_init_arena(&b, r->arena, 256);
     buf_append_lit(&b, "strict decoding error: ");
+    buf_append_str(&b, first);
     for (size_t i = 0; i < strict->len; i++) {
-        if (i)
+        if (i || first.len)
             buf_append_lit(&b, ", ");
         buf_append_str(&b, strict->items[i]);
     }
-    *st = undecodable(r, body_kind(r), buf_cstr(&b));
+    *st = refused(r, patch, body_version(r), body_kind(r), buf_cstr(&b));
     return false;
 }
 
@@ -223,8 +274,8 @@ static int settle(struct api_request *r, struct object o, struct object_json_str
     return rc;
 }
 
-static bool decode_json(struct api_request *r, struct str json, struct object *ret,
-                        struct status *st)
+static bool decode_json(struct api_request *r, const struct body_patch *patch, struct str json,
+                        struct object *ret, struct status *st)
 {
     struct object_json_strict strict = { 0 };
     struct str api_version, kind;
@@ -237,8 +288,10 @@ static bool decode_json(struct api_request *r, struct str json, struct object *r
         *st = unrecognized(r, err.text);
         return false;
     }
-    if (!check_gvk(r, api_version, kind, st))
+    if (!check_gvk(r, patch, api_version, kind, st))
         return false;
+    if (str_eq(str_trim(json), STR("null")))
+        json = STR("{}");
     rc = object_json_decode(r->arena, &schema_builtin, body_type(r), json, ret, &strict, &err);
     if (rc >= 0 && custom_row(r))
         rc = settle(r, *ret, &strict, &err);
@@ -246,11 +299,20 @@ static bool decode_json(struct api_request *r, struct str json, struct object *r
         *st = status_plain(r->arena, STATUS_TOO_LARGE, "Request entity too large: %s", err.text);
         return false;
     }
-    if (rc < 0) {
-        *st = undecodable(r, body_kind(r), err.text);
+    if (rc == ERR_SYNTAX && !patch) { /* upstream reads all of it to find the kind */
+        err_wrap(&err, "couldn't get version/kind; json parse error");
+        *st = unrecognized(r, err.text);
         return false;
     }
-    return report_strict(r, &strict, st);
+    if (rc < 0) {
+        *st = refused(r, patch, body_version(r), body_kind(r), err.text);
+        return false;
+    }
+    if (custom_row(r) && !str_eq(kind, body_kind(r))) {
+        *st = wrong_kind(r, *ret, kind);
+        return false;
+    }
+    return report_strict(r, patch, &strict, st);
 }
 
 static bool decode_protobuf(struct api_request *r, struct object *ret, struct status *st)
@@ -263,11 +325,11 @@ static bool decode_protobuf(struct api_request *r, struct object *ret, struct st
         *st = unrecognized(r, err.text);
         return false;
     }
-    if (!check_gvk(r, env.api_version, env.kind, st))
+    if (!check_gvk(r, NULL, env.api_version, env.kind, st))
         return false;
     rc = object_pb_decode(r->arena, &schema_builtin, body_type(r), env.raw, ret, &err);
     if (rc < 0) {
-        *st = undecodable(r, body_kind(r), err.text);
+        *st = refused(r, NULL, body_version(r), body_kind(r), err.text);
         return false;
     }
     return true;
@@ -294,22 +356,39 @@ bool body_decode(struct api_request *r, struct object *ret, struct status *ret_s
     if (r->body_media == MEDIA_PROTOBUF)
         ok = decode_protobuf(r, ret, ret_status);
     else
-        ok = decode_json(r, json, ret, ret_status);
+        ok = decode_json(r, NULL, json, ret, ret_status);
     if (ok)
         complete(r, *ret);
     return ok;
 }
 
-bool body_decode_patched(struct api_request *r, struct str json, struct object *ret,
-                         struct status *ret_status)
+bool body_decode_patched(struct api_request *r, const struct body_patch *patch, struct str json,
+                         struct object *ret, struct status *ret_status)
 {
-    if (!decode_json(r, json, ret, ret_status))
+    if (!decode_json(r, patch, json, ret, ret_status))
         return false;
     complete(r, *ret);
     return true;
 }
 
 /* --- options --- */
+
+/* 'Unsupported value: ["x"]': the list as it was given. */
+static void add_bad_dry_run(struct api_request *r, const struct str *values, size_t n,
+                            struct field_errors *errs)
+{
+    struct field_path p = field_path_member(NULL, STR("dryRun"));
+    struct buf b = { 0 };
+
+    buf_init_arena(&b, r->arena, 64);
+    for (size_t i = 0; i < n; i++) {
+        buf_append_char(&b, i ? ',' : '[');
+        json_write_string(&b, values[i]);
+    }
+    buf_append_char(&b, ']');
+    field_errors_add_raw(errs, &p, FIELD_ERROR_NOT_SUPPORTED, buf_str(&b),
+                         "supported values: \"All\"");
+}
 
 static bool *bool_copy(struct arena *a, bool b)
 {
@@ -341,31 +420,73 @@ static bool options_from_query(struct api_request *r, struct meta_v1_delete_opti
     return true;
 }
 
+/* Of whatever group, but no other kind. */
+static int check_options_kind(struct str api_version, struct str kind, struct err *err)
+{
+    if (!kind.len || str_eq(kind, STR("DeleteOptions")))
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "no kind \"%.*s\" is registered for version \"%.*s\" in scheme "
+                   "\"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\"",
+                   (int)MIN(kind.len, (size_t)100), kind.p, (int)MIN(api_version.len, (size_t)100),
+                   api_version.p);
+}
+
+static int decode_delete_options_json(struct api_request *r, const struct schema_type *t,
+                                      struct str json, struct object *ret, struct err *err)
+{
+    struct str api_version, kind;
+    int rc;
+
+    if (str_eq(str_trim(json), STR("null")))
+        json = STR("{}");
+    rc = object_json_peek_gvk(r->arena, json, &api_version, &kind, err);
+    if (rc < 0) {
+        err_wrap(err, "couldn't get version/kind; json parse error");
+        return rc;
+    }
+    rc = check_options_kind(api_version, kind, err);
+    return rc < 0 ? rc : object_json_decode(r->arena, &schema_builtin, t, json, ret, NULL, err);
+}
+
 static int decode_delete_options(struct api_request *r, struct object *ret, struct err *err)
 {
     const struct schema_type *t =
         schema_find_type(&schema_builtin, STR("meta.k8s.io"), STR("v1"), STR("DeleteOptions"));
     struct object_pb_envelope env;
     struct str json = r->body;
-    int rc;
+    int rc = 0;
 
     if (r->body_media == MEDIA_PROTOBUF) {
         rc = object_pb_open(r->body, &env, err);
+        if (rc >= 0)
+            rc = check_options_kind(env.api_version, env.kind, err);
         return rc < 0 ? rc : object_pb_decode(r->arena, &schema_builtin, t, env.raw, ret, err);
     }
-    if (r->body_media == MEDIA_YAML) {
+    if (r->body_media == MEDIA_YAML)
         rc = yaml_to_json(r->arena, r->body, false, API_REQUEST_BODY_LIMIT, &json, err);
-        if (rc < 0)
-            return rc;
-    }
-    return object_json_decode(r->arena, &schema_builtin, t, json, ret, NULL, err);
+    return rc < 0 ? rc : decode_delete_options_json(r, t, json, ret, err);
+}
+
+/* dryRun in a body; the query's has been looked at. */
+static void check_dry_run(struct api_request *r, const struct meta_v1_delete_options *o,
+                          struct field_errors *errs)
+{
+    const struct str *items = o->dry_run.items;
+    bool all = true;
+
+    for (uint32_t i = 0; i < o->dry_run.len; i++)
+        all &= str_eq(items[i], STR("All"));
+    r->dry_run |= o->dry_run.len != 0;
+    if (!all)
+        add_bad_dry_run(r, items, o->dry_run.len, errs);
 }
 
 bool body_decode_delete_options(struct api_request *r, struct meta_v1_delete_options *ret,
                                 struct status *ret_status)
 {
     static const struct str policies[] = { STR_INIT("Foreground"), STR_INIT("Background"),
-                                           STR_INIT("Orphan") };
+                                           STR_INIT("Orphan"), STR_INIT("nil") };
     struct field_path p = field_path_member(NULL, STR("propagationPolicy"));
     struct field_errors errs;
     struct object o;
@@ -382,11 +503,9 @@ bool body_decode_delete_options(struct api_request *r, struct meta_v1_delete_opt
     } else {
         *ret = *(struct meta_v1_delete_options *)o.data;
     }
-    for (uint32_t i = 0; i < ret->dry_run.len; i++)
-        r->dry_run |= str_eq(ret->dry_run.items[i], STR("All"));
     field_errors_init(&errs, r->arena);
     known = !ret->propagation_policy.len;
-    for (size_t i = 0; i < ARRAY_LEN(policies); i++)
+    for (size_t i = 0; i + 1 < ARRAY_LEN(policies); i++)
         known |= str_eq(ret->propagation_policy, policies[i]);
     if (ret->propagation_policy.len && ret->orphan_dependents)
         field_errors_add_text(&errs, &p, FIELD_ERROR_INVALID, ret->propagation_policy,
@@ -394,6 +513,7 @@ bool body_decode_delete_options(struct api_request *r, struct meta_v1_delete_opt
     if (!known)
         field_errors_add_unsupported(&errs, &p, ret->propagation_policy, policies,
                                      ARRAY_LEN(policies));
+    check_dry_run(r, ret, &errs);
     if (!errs.len)
         return true;
     *ret_status =
@@ -417,39 +537,63 @@ static void check_apply_options(struct api_request *r, struct str manager,
     }
 }
 
-bool body_check_options(struct api_request *r, const char *kind, struct status *ret_status)
+/* dryRun, as often as it is given. */
+static void check_query_dry_run(struct api_request *r, struct field_errors *errs)
 {
-    static const struct str dry[] = { STR_INIT("All") };
-    static const struct str validations[] = { STR_INIT("Ignore"), STR_INIT("Strict"),
-                                              STR_INIT("Warn") };
-    struct str fv = request_info_param(&r->info, STR("fieldValidation"));
-    struct str manager = request_info_param(&r->info, STR("fieldManager"));
-    struct field_path p_dry = field_path_member(NULL, STR("dryRun"));
-    struct field_path p_fv = field_path_member(NULL, STR("fieldValidation"));
-    struct field_path p_manager = field_path_member(NULL, STR("fieldManager"));
-    struct field_errors errs;
-    bool known = !fv.len;
+    struct str values[REQUEST_INFO_MAX_PARAMS];
+    size_t n = 0;
+    bool all = true;
 
-    field_errors_init(&errs, r->arena);
     for (size_t i = 0; i < r->info.n_params; i++) {
         if (!str_eq(r->info.params[i].name, STR("dryRun")))
             continue;
-        r->dry_run = true;
-        if (!str_eq(r->info.params[i].value, STR("All")))
-            field_errors_add_unsupported(&errs, &p_dry, r->info.params[i].value, dry, 1);
+        values[n++] = r->info.params[i].value;
+        all &= str_eq(r->info.params[i].value, STR("All"));
     }
+    r->dry_run = n != 0;
+    if (!all)
+        add_bad_dry_run(r, values, n, errs);
+}
+
+static void check_manager(struct str manager, struct field_errors *errs)
+{
+    struct field_path p = field_path_member(NULL, STR("fieldManager"));
+
+    if (manager.len > MANAGED_FIELDS_MANAGER_MAX) {
+        field_errors_add(errs, &p, FIELD_ERROR_TOO_LONG, "may not be more than %d bytes",
+                         MANAGED_FIELDS_MANAGER_MAX);
+        return;
+    }
+    for (size_t i = 0; i < manager.len; i++)
+        if (!managed_fields_name_is_printable(str_sub(manager, i, i + 1))) {
+            field_errors_add_text(errs, &p, FIELD_ERROR_INVALID, manager,
+                                  "invalid character U+%04X (at position %zu)",
+                                  (unsigned char)manager.p[i], i);
+            return;
+        }
+}
+
+bool body_check_options(struct api_request *r, const char *kind, struct status *ret_status)
+{
+    static const struct str validations[] = { STR_INIT(""), STR_INIT("Ignore"), STR_INIT("Strict"),
+                                              STR_INIT("Warn") };
+    bool deletes = r->info.verb >= REQUEST_VERB_DELETE;
+    struct str fv = request_info_param(&r->info, STR("fieldValidation"));
+    struct str manager = request_info_param(&r->info, STR("fieldManager"));
+    struct field_path p_fv = field_path_member(NULL, STR("fieldValidation"));
+    struct field_errors errs;
+    bool known = false;
+
+    field_errors_init(&errs, r->arena);
+    check_query_dry_run(r, &errs);
     for (size_t i = 0; i < ARRAY_LEN(validations); i++)
         known |= str_eq(fv, validations[i]);
-    if (!known)
+    if (!known && !deletes)
         field_errors_add_unsupported(&errs, &p_fv, fv, validations, ARRAY_LEN(validations));
     if (r->info.verb == REQUEST_VERB_PATCH)
         check_apply_options(r, manager, &errs);
-    if (manager.len > MANAGED_FIELDS_MANAGER_MAX)
-        field_errors_add(&errs, &p_manager, FIELD_ERROR_TOO_LONG, "may not be more than %d bytes",
-                         MANAGED_FIELDS_MANAGER_MAX);
-    else if (!managed_fields_name_is_printable(manager))
-        field_errors_add_text(&errs, &p_manager, FIELD_ERROR_INVALID, manager,
-                              "should only contain printable characters");
+    if (!deletes)
+        check_manager(manager, &errs);
     if (!errs.len)
         return true;
     *ret_status = status_invalid(r->arena, STR("meta.k8s.io"), str_from_cstr(kind), STR(""), &errs);

@@ -17,9 +17,15 @@ enum field_validation body_field_validation(const struct api_request *r);
 const struct schema_type *body_type(const struct api_request *r);
 /* An object of the resource's type (or the subresource's). False: *ret_status is 400. */
 bool body_decode(struct api_request *r, struct object *ret, struct status *ret_status);
-/* JSON that a patch made, of the resource's version. */
-bool body_decode_patched(struct api_request *r, struct str json, struct object *ret,
-                         struct status *ret_status);
+/* A patch, for those that it must be shown to. */
+struct body_patch {
+    struct str shown; /* as errors about what it made quote it */
+    struct str
+        complaint; /* what is wrong with the patch itself, for who reads strictly; or unset */
+};
+/* JSON that a patch made, of the resource's version. *ret_status is 422 about the patch. */
+bool body_decode_patched(struct api_request *r, const struct body_patch *patch, struct str json,
+                         struct object *ret, struct status *ret_status);
 /* DeleteOptions from the body, or from the query where there is none. *ret_status: 400. */
 struct meta_v1_delete_options;
 bool body_decode_delete_options(struct api_request *r, struct meta_v1_delete_options *ret,

@@ -28,6 +28,22 @@ struct str continue_token_print(struct arena *a, const struct continue_token *t)
     return buf_str(&out);
 }
 
+/* Where Go's decoder stops: at what is no sextet, or at the one that stands alone at the end. */
+static size_t bad_at(struct str text)
+{
+    static const struct str extra = STR_INIT("-_");
+    size_t i = 0;
+
+    for (; i < text.len; i++) {
+        char c = text.p[i];
+
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              str_find(extra, c) >= 0))
+            return i;
+    }
+    return i ? i - 1 : 0;
+}
+
 int continue_token_parse(struct arena *a, struct str text, struct continue_token *ret,
                          struct err *err)
 {
@@ -35,7 +51,9 @@ int continue_token_parse(struct arena *a, struct str text, struct continue_token
     struct str json, start;
 
     if (text.len > MAX_TOKEN_BYTES || !base64_decode_url(a, text, &json))
-        return err_set(err, ERR_INVALID, "continue key is not valid: illegal base64 data");
+        return err_set(err, ERR_INVALID,
+                       "continue key is not valid: illegal base64 data at input byte %zu",
+                       bad_at(text));
     if (value_parse(a, json, &v, NULL, err) < 0)
         return err_set(err, ERR_INVALID, "continue key is not valid: not a JSON object");
     if (!str_eq(value_get_str(&v, STR("v")), STR("meta.k8s.io/v1")))

@@ -3,6 +3,7 @@
 #include "api/field_error.h"
 #include "api/resource.h"
 #include "apiserver/api_request.h"
+#include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/continue_token.h"
 #include "apiserver/registry/selectable_fields.h"
 #include "apiserver/registry/stored_object.h"
@@ -55,27 +56,40 @@ static void narrow(struct api_request *r, struct list_options *o)
         }
 }
 
-static bool parse_revision(struct api_request *r, struct list_options *o, struct status *st)
+struct status list_options_bad_revision(struct arena *a, struct str rv, bool listing)
+{
+    struct str shown = str_sub(rv, 0, MIN(rv.len, (size_t)100));
+
+    return status_plain(a, listing ? STATUS_BAD_REQUEST : STATUS_UNKNOWN,
+                        "%sresourceVersion: Invalid value: \"%.*s\": strconv.ParseUint: parsing "
+                        "\"%.*s\": invalid syntax",
+                        listing ? "invalid resource version: " : "", STR_ARG(shown),
+                        STR_ARG(shown));
+}
+
+static bool parse_revision(struct api_request *r, struct list_options *o, bool watch,
+                           struct status *st)
 {
     struct str rv = request_info_param(&r->info, STR("resourceVersion"));
+
+    if (!rv.len)
+        return true;
+    if (!str_to_u64(rv, &o->revision)) {
+        *st = list_options_bad_revision(r->arena, rv, !watch);
+        return false;
+    }
+    o->has_revision = true;
+    return true;
+}
+
+static void parse_match(struct api_request *r, struct list_options *o)
+{
     struct str match = request_info_param(&r->info, STR("resourceVersionMatch"));
 
-    if (rv.len) {
-        if (!str_to_u64(rv, &o->revision)) {
-            *st = status_plain(r->arena, STATUS_BAD_REQUEST,
-                               "invalid resource version: \"%.*s\": strconv.ParseUint: parsing "
-                               "\"%.*s\": invalid syntax",
-                               (int)MIN(rv.len, (size_t)100), rv.p, (int)MIN(rv.len, (size_t)100),
-                               rv.p);
-            return false;
-        }
-        o->has_revision = true;
-    }
     if (str_eq(match, STR("NotOlderThan")))
         o->match = REVISION_MATCH_NOT_OLDER;
     else if (str_eq(match, STR("Exact")))
         o->match = REVISION_MATCH_EXACT;
-    return true;
 }
 
 static struct field_path path_of(const char *name)
@@ -83,60 +97,82 @@ static struct field_path path_of(const char *name)
     return field_path_member(NULL, str_from_cstr(name));
 }
 
-/* What resourceVersionMatch and sendInitialEvents may be combined with. */
-static void check_match(struct api_request *r, const struct list_options *o, bool watch,
-                        struct field_errors *errs)
+static void forbid(struct field_errors *errs, const char *field, const char *why)
 {
-    static const struct str supported[] = { STR_INIT("Exact"), STR_INIT("NotOlderThan") };
-    struct str match = request_info_param(&r->info, STR("resourceVersionMatch"));
-    struct field_path p_match = path_of("resourceVersionMatch");
-    struct field_path p_initial = path_of("sendInitialEvents");
+    struct field_path p = path_of(field);
 
-    if (!watch && o->has_send_initial_events)
-        field_errors_add(errs, &p_initial, FIELD_ERROR_FORBIDDEN,
-                         "sendInitialEvents is forbidden for list");
-    if (watch && o->has_send_initial_events && o->match != REVISION_MATCH_NOT_OLDER)
-        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
-                         "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-    if (!match.len)
-        return;
-    if (o->match == REVISION_MATCH_UNSET) {
-        field_errors_add_unsupported(errs, &p_match, match, supported, ARRAY_LEN(supported));
-        return;
-    }
-    if (watch) {
-        if (!o->has_send_initial_events)
-            field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
-                             "resourceVersionMatch is forbidden for watch unless sendInitialEvents "
-                             "is provided");
-        return;
-    }
-    if (!o->has_revision)
-        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
-                         "resourceVersionMatch is forbidden unless resourceVersion is provided");
-    if (o->has_continue)
-        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
-                         "resourceVersionMatch is forbidden when continue is provided");
-    if (o->has_revision && o->match == REVISION_MATCH_EXACT && o->revision == 0)
-        field_errors_add(errs, &p_match, FIELD_ERROR_FORBIDDEN,
-                         "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+    field_errors_add(errs, &p, FIELD_ERROR_FORBIDDEN, "%s", why);
+}
+
+#define WITH_CONTINUE "resourceVersionMatch is forbidden when continue is provided"
+
+/* What resourceVersionMatch and sendInitialEvents may be combined with. */
+static void check_list_match(struct api_request *r, const struct list_options *o,
+                             struct field_errors *errs)
+{
+    static const struct str supported[] = { STR_INIT("Exact"), STR_INIT("NotOlderThan"),
+                                            STR_INIT("") };
+    struct str match = request_info_param(&r->info, STR("resourceVersionMatch"));
+    struct str rv = request_info_param(&r->info, STR("resourceVersion"));
+    struct field_path p = path_of("resourceVersionMatch");
+
+    if (match.len && !rv.len)
+        forbid(errs, "resourceVersionMatch",
+               "resourceVersionMatch is forbidden unless resourceVersion is provided");
+    if (match.len && o->has_continue)
+        forbid(errs, "resourceVersionMatch", WITH_CONTINUE);
+    if (match.len && o->match == REVISION_MATCH_UNSET)
+        field_errors_add_unsupported(errs, &p, match, supported, ARRAY_LEN(supported));
+    if (o->match == REVISION_MATCH_EXACT && str_eq(rv, STR("0")))
+        forbid(errs, "resourceVersionMatch",
+               "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+    if (o->has_send_initial_events)
+        forbid(errs, "sendInitialEvents", "sendInitialEvents is forbidden for list");
+}
+
+/* A watch that begins with what is there is one that sends initial events, not older than then. */
+static bool is_legacy_initial(const struct api_request *r, const struct list_options *o)
+{
+    struct str rv = request_info_param(&r->info, STR("resourceVersion"));
+
+    return !o->has_send_initial_events && (!rv.len || str_eq(rv, STR("0"))) &&
+           !request_info_param(&r->info, STR("resourceVersionMatch")).len;
+}
+
+static void check_watch_match(struct api_request *r, const struct list_options *o,
+                              struct field_errors *errs)
+{
+    static const struct str supported[] = { STR_INIT("NotOlderThan") };
+    struct str match = request_info_param(&r->info, STR("resourceVersionMatch"));
+    struct field_path p = path_of("resourceVersionMatch");
+
+    if (o->has_send_initial_events && o->match != REVISION_MATCH_NOT_OLDER)
+        forbid(errs, "resourceVersionMatch",
+               "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    if (match.len && !o->has_send_initial_events)
+        forbid(errs, "resourceVersionMatch",
+               "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    if (match.len && o->match != REVISION_MATCH_NOT_OLDER)
+        field_errors_add_unsupported(errs, &p, match, supported, ARRAY_LEN(supported));
+    if (o->has_continue && (match.len || is_legacy_initial(r, o)))
+        forbid(errs, "resourceVersionMatch", WITH_CONTINUE);
 }
 
 static bool parse_continue(struct api_request *r, struct list_options *o, struct status *st)
 {
     struct str text = request_info_param(&r->info, STR("continue"));
+    struct str rv = request_info_param(&r->info, STR("resourceVersion"));
     struct continue_token t;
     struct err err;
 
     if (!text.len)
         return true;
-    o->has_continue = true;
-    if (o->has_revision && o->revision) {
-        *st = bad(r, "specifying resource version is not allowed when using continue");
-        return false;
-    }
     if (continue_token_parse(r->arena, text, &t, &err) < 0) {
         *st = status_plain(r->arena, STATUS_BAD_REQUEST, "invalid continue token: %s", err.text);
+        return false;
+    }
+    if (rv.len && !str_eq(rv, STR("0"))) {
+        *st = bad(r, "specifying resource version is not allowed when using continue");
         return false;
     }
     o->continue_revision = t.revision < 0 ? 0 : (uint64_t)t.revision;
@@ -153,9 +189,10 @@ bool list_options_parse(struct api_request *r, bool watch, struct list_options *
     struct err err;
 
     *o = (struct list_options){ .row = r->resource };
-    if (!parse_selectors(r, o, ret_status) || !parse_revision(r, o, ret_status))
+    if (!parse_selectors(r, o, ret_status))
         return false;
     narrow(r, o);
+    parse_match(r, o);
     if (request_info_int(&r->info, STR("limit"), &limit, &err) < 0 ||
         request_info_int(&r->info, STR("timeoutSeconds"), &o->timeout_s, &err) < 0) {
         *ret_status = status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err.text);
@@ -167,13 +204,36 @@ bool list_options_parse(struct api_request *r, bool watch, struct list_options *
     o->send_initial_events = request_info_bool(&r->info, STR("sendInitialEvents"));
     field_errors_init(&errs, r->arena);
     o->has_continue = request_info_param(&r->info, STR("continue")).len != 0;
-    check_match(r, o, watch, &errs);
+    if (watch)
+        check_watch_match(r, o, &errs);
+    else
+        check_list_match(r, o, &errs);
     if (errs.len) {
         *ret_status =
             status_invalid(r->arena, STR("meta.k8s.io"), STR("ListOptions"), STR(""), &errs);
         return false;
     }
-    return watch || parse_continue(r, o, ret_status);
+    if ((!watch && !parse_continue(r, o, ret_status)) || !parse_revision(r, o, watch, ret_status))
+        return false;
+    /* What any revision may answer is answered whole, as upstream's cache does. */
+    if (!watch && o->has_revision && !o->revision)
+        o->limit = 0;
+    return true;
+}
+
+struct store_range list_options_range(struct api_request *r, const struct list_options *o)
+{
+    struct store_range range = {
+        .resource = registry_store_id(&r->server->registry, r->resource),
+        .prefix = o->prefix,
+        .after = o->after,
+        .index_field = o->index_field,
+        .index_value = o->index_value,
+    };
+
+    if (o->name.len && (o->prefix.len || !resource_is_namespaced(r->resource)))
+        range.prefix = arena_printf(r->arena, "%.*s%.*s", STR_ARG(o->prefix), STR_ARG(o->name));
+    return range;
 }
 
 static bool lookup_label(void *arg, struct str key, struct str *ret_value)
@@ -205,7 +265,8 @@ bool list_options_match(const struct list_options *o, const struct store_object 
     CLEANUP(arena_done) struct arena scratch = { 0 };
     struct lookup l = { &scratch, o->row, so };
 
-    return (label_selector_is_empty(&o->labels) ||
+    return (!o->name.len || str_eq(stored_object_name(so), o->name)) &&
+           (label_selector_is_empty(&o->labels) ||
             label_selector_match(&o->labels, lookup_label, &copy)) &&
            (field_selector_is_empty(&o->fields) ||
             field_selector_match(&o->fields, lookup_field, &l));

@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 struct api_request;
+struct arena;
 struct resource;
 struct status;
 
@@ -40,4 +41,8 @@ struct list_options {
 /* False: *ret_status says why (400, 422). */
 bool list_options_parse(struct api_request *r, bool watch, struct list_options *ret,
                         struct status *ret_status);
+/* Where the objects are that may match, from the beginning or from o->after. */
+struct store_range list_options_range(struct api_request *r, const struct list_options *o);
+/* A resourceVersion that is no number, as lists (400) and as reads and watches (500) say so. */
+struct status list_options_bad_revision(struct arena *a, struct str rv, bool listing);
 bool list_options_match(const struct list_options *o, const struct store_object *so);

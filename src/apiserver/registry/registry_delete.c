@@ -14,9 +14,10 @@
 #define FOREGROUND "foregroundDeletion"
 #define ORPHAN     "orphan"
 
-static struct group_resource gr_of(const struct write *w)
+/* Upstream names the kind here, not the resource. */
+static struct group_resource kind_of(const struct write *w)
 {
-    return (struct group_resource){ w->r->resource->group, w->r->resource->name };
+    return (struct group_resource){ w->r->resource->group, w->r->resource->kind };
 }
 
 static bool check_preconditions(struct write *w, const struct meta_v1_delete_options *opts)
@@ -28,7 +29,7 @@ static bool check_preconditions(struct write *w, const struct meta_v1_delete_opt
         return true;
     if (p->uid.len && !str_eq(p->uid, meta->uid)) {
         w->refused = status_conflict(
-            w->r->arena, gr_of(w), w->name,
+            w->r->arena, kind_of(w), w->name,
             "the UID in the precondition (%.*s) does not match the UID in record (%.*s). The "
             "object might have been deleted and then recreated",
             STR_ARG(p->uid), STR_ARG(meta->uid));
@@ -36,7 +37,7 @@ static bool check_preconditions(struct write *w, const struct meta_v1_delete_opt
     }
     if (p->resource_version.len && !str_eq(p->resource_version, meta->resource_version)) {
         w->refused = status_conflict(
-            w->r->arena, gr_of(w), w->name,
+            w->r->arena, kind_of(w), w->name,
             "the ResourceVersion in the precondition (%.*s) does not match the ResourceVersion in "
             "record (%.*s). The object might have been modified",
             STR_ARG(p->resource_version), STR_ARG(meta->resource_version));

@@ -32,13 +32,7 @@ struct collection {
 static bool gather(struct api_request *r, struct collection *c, const struct list_options *o,
                    struct status *st)
 {
-    struct store_range range = {
-        .resource = registry_store_id(&r->server->registry, r->resource),
-        .prefix = o->prefix,
-        .after = o->after,
-        .index_field = o->index_field,
-        .index_value = o->index_value,
-    };
+    struct store_range range = list_options_range(r, o);
     struct target **end = &c->next;
     struct store_snapshot snap;
     struct store_cursor *cursor;

@@ -2,6 +2,7 @@
 #include "api/resource.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/registry/list_options.h"
 #include "apiserver/registry/object_response.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/registry/stored_object.h"
@@ -52,8 +53,7 @@ void registry_get(struct api_request *r)
     int rc;
 
     if (rv.len && !str_to_u64(rv, &wanted)) {
-        s = status_plain(r->arena, STATUS_BAD_REQUEST, "invalid resource version: \"%.*s\"",
-                         (int)MIN(rv.len, (size_t)100), rv.p);
+        s = list_options_bad_revision(r->arena, rv, false);
         api_respond_status(r, &s);
         return;
     }

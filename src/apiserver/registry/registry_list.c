@@ -67,6 +67,8 @@ static bool choose_revision(struct list_call *l, const struct store_snapshot *sn
     l->meta.revision = snap->revision;
     if (o->has_revision && o->revision > snap->revision) {
         *st = status_future_revision(l->r->arena, o->revision, snap->revision);
+        if (o->match == REVISION_MATCH_EXACT) /* waiting helps only those who ask for no less */
+            st->retry_after_s = 0;
         return false;
     }
     if (o->has_continue && o->continue_revision)
@@ -237,15 +239,6 @@ static void answer(struct list_call *l, struct store_snapshot *snap)
     }
 }
 
-static void narrow_to_name(struct list_call *l)
-{
-    const struct resource *row = l->r->resource;
-
-    if (l->o.name.len && (l->o.prefix.len || !resource_is_namespaced(row)))
-        l->range.prefix =
-            arena_printf(l->r->arena, "%.*s%.*s", STR_ARG(l->o.prefix), STR_ARG(l->o.name));
-}
-
 void registry_list(struct api_request *r)
 {
     struct list_call *l = ARENA_NEW(r->arena, struct list_call);
@@ -261,14 +254,7 @@ void registry_list(struct api_request *r)
         return;
     }
     l->left = l->o.limit ? l->o.limit : UINT64_MAX;
-    l->range = (struct store_range){
-        .resource = registry_store_id(&r->server->registry, r->resource),
-        .prefix = l->o.prefix,
-        .after = l->o.after,
-        .index_field = l->o.index_field,
-        .index_value = l->o.index_value,
-    };
-    narrow_to_name(l);
+    l->range = list_options_range(r, &l->o);
     rc = store_snapshot_begin(r->server->store, &snap, &err);
     if (rc < 0) {
         s = status_of_store(r->arena, rc, &err);

@@ -21,7 +21,8 @@
 struct patch {
     struct write write;
     struct json_patch json;
-    struct value tree; /* merge and strategic */
+    struct value tree;    /* merge and strategic */
+    struct str complaint; /* body_patch */
 };
 
 static int decode(struct api_request *r, struct patch *p, struct err *err)
@@ -34,6 +35,21 @@ static int decode(struct api_request *r, struct patch *p, struct err *err)
     default:
         return strategic_merge_decode(r->arena, r->body, &p->tree, err);
     }
+}
+
+/* Members that the patch gives twice are wrong for who reads strictly. */
+static void find_duplicate(struct api_request *r, struct patch *p)
+{
+    struct str path = STR_NULL;
+    struct value ignored;
+    struct err err;
+
+    if (body_field_validation(r) == FIELD_VALIDATION_IGNORE ||
+        value_parse(r->arena, r->body, &ignored, &path, &err) < 0 || !path.len)
+        return;
+    p->complaint =
+        arena_printf(r->arena, "%sduplicate field \"%.*s\"",
+                     r->body_media == MEDIA_JSON_PATCH ? "json patch " : "", STR_ARG(path));
 }
 
 static int apply(struct api_request *r, struct patch *p, struct value *doc, struct err *err)
@@ -50,15 +66,12 @@ static int apply(struct api_request *r, struct patch *p, struct value *doc, stru
 
 static struct status failed(struct api_request *r, int code, const struct err *err)
 {
-    struct status s;
-
     switch (code) {
     case ERR_SYNTAX:
     case ERR_TOO_DEEP:
         return status_plain(r->arena, STATUS_BAD_REQUEST, "%s", err->text);
     case ERR_INVALID:
-        s = status_plain(r->arena, STATUS_INVALID, "%s", JSON_PATCH_FAILED_MESSAGE);
-        return s;
+        return status_unrouted(r->arena, STATUS_INVALID, "%s", JSON_PATCH_FAILED_MESSAGE);
     case ERR_TOO_LARGE:
         return status_plain(r->arena, STATUS_TOO_LARGE, "%s", err->text);
     default:
@@ -71,7 +84,8 @@ static enum write_decision patch_decide(struct write *w)
     struct patch *p = w->arg;
     struct api_request *r = w->r;
     const struct projection *projection = r->special ? r->special->projection : NULL;
-    struct buf before = { 0 }, after = { 0 };
+    struct buf before = { 0 }, after = { 0 }, shown = { 0 };
+    struct body_patch about = { .complaint = p->complaint };
     struct object updated;
     struct value doc;
     struct err err;
@@ -87,8 +101,16 @@ static enum write_decision patch_decide(struct write *w)
         return WRITE_REFUSED;
     }
     buf_init_arena(&after, r->arena, before.len + 256);
+    value_sort_members(&doc); /* the order of what is complained about is upstream's */
     value_print(&after, &doc);
-    if (!body_decode_patched(r, buf_str(&after), &updated, &w->refused))
+    about.shown = buf_str(&after);
+    if (r->body_media == MEDIA_STRATEGIC_MERGE_PATCH) {
+        buf_init_arena(&shown, r->arena, r->body.len + 16);
+        value_print_go(&shown, &p->tree);
+        about.shown = buf_str(&shown);
+    }
+    if (!body_decode_patched(r, &about, buf_str(&after), &updated, &w->refused) ||
+        !update_core_check_name(r, object_meta(updated), &w->refused))
         return WRITE_REFUSED;
     return update_core_view(w, updated);
 }
@@ -119,6 +141,7 @@ void registry_patch(struct api_request *r)
         api_respond_status(r, &s);
         return;
     }
+    find_duplicate(r, p);
     p->write = (struct write){
         .r = r,
         .namespace = r->info.namespace,

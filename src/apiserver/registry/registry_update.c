@@ -1,4 +1,6 @@
 /* PUT: replaces an object whose resourceVersion, when the client gives one, is still the newest. */
+#include <string.h>
+
 #include "api/field_error.h"
 #include "api/meta_v1.h"
 #include "api/resource.h"
@@ -19,6 +21,21 @@ static struct group_resource gr_of(const struct write *w)
     return (struct group_resource){ w->r->resource->group, w->r->resource->name };
 }
 
+/* In the words of upstream's storage, which names its key: without a prefix where nothing is yet.
+ */
+static void refuse_uid(struct write *w, const char *prefix, struct str wanted, struct str have)
+{
+    struct str key = str_tail(w->r->resource->storage_prefix, strlen("/registry/"));
+
+    w->refused = status_conflict(
+        w->r->arena, gr_of(w), w->name,
+        "StorageError: invalid object, Code: 4, Key: %s%.*s%.*s%s%.*s, ResourceVersion: 0, "
+        "AdditionalErrorMsg: Precondition failed: UID in precondition: %.*s, UID in object meta: "
+        "%.*s",
+        prefix, STR_ARG(key), STR_ARG(w->namespace), w->namespace.len ? "/" : "", STR_ARG(w->name),
+        STR_ARG(wanted), STR_ARG(have));
+}
+
 /* resourceVersion and uid, where the client names them, are those of the stored object. */
 static bool check_preconditions(struct write *w, const struct meta_v1_object_meta *meta)
 {
@@ -27,12 +44,17 @@ static bool check_preconditions(struct write *w, const struct meta_v1_object_met
     struct field_path m = field_path_member(NULL, STR("metadata"));
     struct field_path p = field_path_member(&m, STR("resourceVersion"));
     struct field_errors errs;
+    uint64_t ignored;
 
-    if (meta->uid.len && !str_eq(meta->uid, old->uid)) {
-        w->refused = status_conflict(
-            r->arena, gr_of(w), w->name,
-            "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
-            STR_ARG(meta->uid), STR_ARG(old->uid));
+    /* What a patch makes of it is a change that validation refuses. */
+    if (meta->uid.len && !str_eq(meta->uid, old->uid) && r->info.verb == REQUEST_VERB_UPDATE) {
+        refuse_uid(w, "/registry/", meta->uid, old->uid);
+        return false;
+    }
+    if (meta->resource_version.len && !str_to_u64(meta->resource_version, &ignored)) {
+        w->refused = status_plain(
+            r->arena, STATUS_UNKNOWN, "strconv.ParseUint: parsing \"%.*s\": invalid syntax",
+            (int)MIN(meta->resource_version.len, (size_t)100), meta->resource_version.p);
         return false;
     }
     if (meta->resource_version.len && !str_eq(meta->resource_version, STR("0"))) {
@@ -79,10 +101,7 @@ static enum write_decision create_by_put(struct write *w, struct object o)
         return WRITE_REFUSED;
     }
     if (meta->uid.len) {
-        w->refused =
-            status_conflict(r->arena, gr_of(w), w->name,
-                            "Precondition failed: UID in precondition: %.*s, UID in object meta: ",
-                            STR_ARG(meta->uid));
+        refuse_uid(w, "/", meta->uid, STR(""));
         return WRITE_REFUSED;
     }
     system_fields_on_create(r, meta);
@@ -181,15 +200,19 @@ bool update_core_check_name(struct api_request *r, struct meta_v1_object_meta *m
                             STR_ARG(meta->name), STR_ARG(r->info.name));
         return false;
     }
-    if (resource_is_namespaced(r->resource) && meta->namespace.len &&
-        !str_eq(meta->namespace, r->info.namespace)) {
-        *ret = status_plain(r->arena, STATUS_BAD_REQUEST,
-                            "the namespace of the object (%.*s) does not match the namespace on "
-                            "the request (%.*s)",
-                            STR_ARG(meta->namespace), STR_ARG(r->info.namespace));
-        return false;
-    }
     return system_fields_check_namespace(r, meta, ret);
+}
+
+/* What replaces an object must say its name. */
+static bool check_named(struct api_request *r, struct meta_v1_object_meta *meta, struct status *ret)
+{
+    if (meta->name.len)
+        return update_core_check_name(r, meta, ret);
+    *ret = status_plain(r->arena, STATUS_BAD_REQUEST,
+                        "the name of the object (%.*s based on URL) was undeterminable: name must "
+                        "be provided",
+                        STR_ARG(r->info.name));
+    return false;
 }
 
 void registry_update(struct api_request *r)
@@ -199,7 +222,7 @@ void registry_update(struct api_request *r)
     struct status s;
 
     if (!body_check_options(r, "UpdateOptions", &s) || !body_decode(r, body, &s) ||
-        !update_core_check_name(r, object_meta(*body), &s)) {
+        !check_named(r, object_meta(*body), &s)) {
         api_respond_status(r, &s);
         return;
     }

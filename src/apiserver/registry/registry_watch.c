@@ -268,7 +268,7 @@ static int watch_pull(struct http_source *s, struct buf *out, size_t hint_bytes)
     struct watch *w = CONTAINER_OF(s, struct watch, source);
     int rc;
 
-    if (w->finished)
+    if (w->finished || (w->initial && w->ended))
         return HTTP_SOURCE_END;
     if (w->initial) {
         rc = pull_initial(w, out);
@@ -314,12 +314,13 @@ static void start_timers(struct watch *w)
 {
     int64_t seconds = w->o.timeout_s;
 
-    if (seconds <= 0)
+    if (!seconds)
         seconds = TIMEOUT_MIN_S + (int64_t)(random_u64() % TIMEOUT_MIN_S);
     seconds = MIN(seconds, (int64_t)TIMEOUT_MAX_S);
     loop_timer_init(&w->end, w->r->loop, on_end);
     loop_timer_init(&w->bookmark, w->r->loop, on_bookmark);
-    loop_timer_start(&w->end, seconds * 1000);
+    w->ended = seconds < 0; /* over before it began */
+    loop_timer_start(&w->end, MAX(seconds, (int64_t)0) * 1000);
     if (w->o.bookmarks)
         loop_timer_start(&w->bookmark, BOOKMARK_MS);
 }
@@ -378,12 +379,7 @@ void registry_watch(struct api_request *r)
         api_respond_status(r, &s);
         return;
     }
-    w->range = (struct store_range){
-        .resource = registry_store_id(&r->server->registry, r->resource),
-        .prefix = w->o.prefix,
-        .index_field = w->o.index_field,
-        .index_value = w->o.index_value,
-    };
+    w->range = list_options_range(r, &w->o);
     if (!choose_start(w, &s)) {
         api_respond_status(r, &s);
         return;
