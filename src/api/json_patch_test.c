@@ -74,8 +74,10 @@ Test(json_patch, refuses)
         int code;
         const char *text; /* beginning */
     } cases[] = {
-        { "{}", ERR_SYNTAX, "json: cannot unmarshal object into Go value of type jsonpatch.Patch" },
-        { "[1]", ERR_SYNTAX, "json: cannot unmarshal" },
+        { "{}", ERR_SYNTAX,
+          "error decoding patch: json: cannot unmarshal object into Go value of type "
+          "[]handlers.jsonPatchOp" },
+        { "[1]", ERR_SYNTAX, "error decoding patch: json: cannot unmarshal number" },
         { "[{\"op\":\"fly\",\"path\":\"/a\"}]", ERR_INVALID, "Unexpected kind: fly" },
         { "[{\"path\":\"/a\"}]", ERR_INVALID, "Unexpected kind: unknown" },
         { "[{\"op\":\"add\",\"value\":1}]", ERR_INVALID, "add operation does not apply" },
@@ -89,10 +91,13 @@ Test(json_patch, refuses)
         { "[{\"op\":\"remove\",\"path\":\"/x\"}]", ERR_INVALID, "remove operation" },
         { "[{\"op\":\"remove\",\"path\":\"\"}]", ERR_INVALID, "remove operation" },
         { "[{\"op\":\"remove\",\"path\":\"/l/2\"}]", ERR_INVALID, "remove operation" },
-        { "[{\"op\":\"replace\",\"path\":\"/x\",\"value\":1}]", ERR_INVALID, "replace operation" },
+        { "[{\"op\":\"replace\",\"path\":\"/x/y\",\"value\":1}]", ERR_INVALID,
+          "replace operation" },
+        { "[{\"op\":\"replace\",\"path\":\"/l/2\",\"value\":1}]", ERR_INVALID,
+          "replace operation" },
         { "[{\"op\":\"move\",\"path\":\"/x\"}]", ERR_INVALID, "move operation" },
         { "[{\"op\":\"move\",\"from\":\"/o\",\"path\":\"/o/i\"}]", ERR_INVALID, "move operation" },
-        { "[{\"op\":\"copy\",\"from\":\"/x\",\"path\":\"/o\"}]", ERR_INVALID, "copy operation" },
+        { "[{\"op\":\"copy\",\"from\":\"/x/y\",\"path\":\"/o\"}]", ERR_INVALID, "copy operation" },
         { "[{\"op\":\"test\",\"path\":\"/s\",\"value\":\"u\"}]", ERR_INVALID, "test operation" },
         { "[{\"op\":\"test\",\"path\":\"/l/7\",\"value\":null}]", ERR_INVALID, "test operation" },
     };

@@ -48,7 +48,9 @@ Test(merge_patch, must_be_an_object)
     struct err err = { 0 };
 
     cr_expect_eq(merge_patch_decode(&a, STR("[1]"), &v, &err), ERR_SYNTAX);
-    cr_expect_str_eq(err.text, "Invalid JSON Patch");
+    cr_expect_str_eq(err.text,
+                     "error decoding patch: json: cannot unmarshal array into Go value of type "
+                     "map[string]interface {}");
     cr_expect_eq(merge_patch_decode(&a, STR("{"), &v, &err), ERR_SYNTAX);
 }
 

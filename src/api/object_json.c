@@ -264,6 +264,15 @@ static int decode_quantity(struct decoder *d, const struct schema_field *f, void
     return 0;
 }
 
+/* Where Go's layout stops first. */
+static bool begins_with_year(struct str text)
+{
+    for (size_t i = 0; i < 4; i++)
+        if (i >= text.len || text.p[i] < '0' || text.p[i] > '9')
+            return false;
+    return true;
+}
+
 static int decode_time(struct decoder *d, const struct schema_field *f, void *to)
 {
     struct ktime t = { .set = true };
@@ -275,9 +284,9 @@ static int decode_time(struct decoder *d, const struct schema_field *f, void *to
     if (!time_text_parse(text, &t.sec, &t.nsec))
         return err_set(
             d->r.err, ERR_INVALID,
-            "parsing time \"%.*s\" as \"2006-01-02T15:04:05%sZ07:00\": cannot parse \"%.*s\"",
+            "parsing time \"%.*s\" as \"2006-01-02T15:04:05%sZ07:00\": cannot parse \"%.*s\"%s",
             (int)MIN(text.len, 100), text.p, f->kind == SCHEMA_KIND_MICRO_TIME ? ".000000" : "",
-            (int)MIN(text.len, 100), text.p);
+            (int)MIN(text.len, 100), text.p, begins_with_year(text) ? "" : " as \"2006\"");
     t.nsec = f->kind == SCHEMA_KIND_TIME ? 0 : t.nsec / 1000 * 1000;
     *(struct ktime *)to = t;
     return 0;

@@ -491,7 +491,9 @@ int object_pb_open(struct str bytes, struct object_pb_envelope *ret, struct err 
     int x;
 
     if (!object_pb_has_magic(bytes))
-        return err_set(err, ERR_SYNTAX, "provided data does not appear to be a protobuf message");
+        return err_set(err, ERR_SYNTAX,
+                       "provided data does not appear to be a protobuf message, expected prefix "
+                       "[107 56 115 0]");
     if (bytes.len == 4)
         return err_set(err, ERR_SYNTAX, "empty body");
     pb_reader_init(&r, str_tail(bytes, 4), err);

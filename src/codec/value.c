@@ -191,12 +191,42 @@ bool value_equal(const struct value *a, const struct value *b)
  * alone would take any number, because it finds duplicates by hash. */
 enum { MAX_MEMBERS = 20000, SCANNED_MEMBERS = 16 };
 
+/* Where the reader is: the members and elements that it is inside of. */
+struct step {
+    const struct step *up;
+    struct str key; /* unset: element `index` */
+    size_t index;
+};
+
 struct parse {
     struct json_reader r;
+    const struct step *at;
     struct str *ret_duplicate;
 };
 
 static int parse_value(struct parse *p, struct value *ret, int depth);
+
+static void print_step(struct buf *b, const struct step *s)
+{
+    if (s->up)
+        print_step(b, s->up);
+    if (!s->key.p)
+        buf_printf(b, "[%zu]", s->index);
+    else
+        buf_printf(b, "%s%.*s", b->len ? "." : "", STR_ARG(s->key));
+}
+
+static void note_duplicate(struct parse *p, struct str key)
+{
+    struct step here = { .up = p->at, .key = key };
+    struct buf b = { 0 };
+
+    if (!p->ret_duplicate || p->ret_duplicate->p)
+        return;
+    buf_init_arena(&b, p->r.arena, 64);
+    print_step(&b, &here);
+    *p->ret_duplicate = buf_str(&b);
+}
 
 /* Where the members of a big object are, by hash: open addressing, place + 1 in each slot. */
 struct member_table {
@@ -239,10 +269,10 @@ static struct value *member_place(struct parse *p, struct member_table *t, struc
         slot = find_slot(t, v, key);
         at = *slot ? &v->members[*slot - 1].v : NULL;
     }
-    if (at && p->ret_duplicate && !p->ret_duplicate->p)
-        *p->ret_duplicate = key;
-    if (at)
+    if (at) {
+        note_duplicate(p, key);
         return at;
+    }
     at = append_member(p->r.arena, v, key);
     if (slot)
         *slot = v->len;
@@ -252,6 +282,7 @@ static struct value *member_place(struct parse *p, struct member_table *t, struc
 static int parse_object(struct parse *p, struct value *ret, int depth)
 {
     struct member_table table = { 0 };
+    struct step here = { .up = p->at };
     struct str key;
     int x;
 
@@ -262,7 +293,10 @@ static int parse_object(struct parse *p, struct value *ret, int depth)
 
         if (ret->len > MAX_MEMBERS || arena_is_over(p->r.arena))
             return err_set(p->r.err, ERR_TOO_LARGE, "JSON object is too large");
+        here.key = key;
+        p->at = &here;
         x = parse_value(p, at, depth + 1);
+        p->at = here.up;
         if (x < 0)
             return x;
     }
@@ -271,6 +305,7 @@ static int parse_object(struct parse *p, struct value *ret, int depth)
 
 static int parse_array(struct parse *p, struct value *ret, int depth)
 {
+    struct step here = { .up = p->at };
     int x;
 
     *ret = value_array();
@@ -278,7 +313,10 @@ static int parse_array(struct parse *p, struct value *ret, int depth)
     for (bool first = true; (x = json_array_next(&p->r, first)) > 0; first = false) {
         struct value item;
 
+        here.index = ret->len;
+        p->at = &here;
         x = parse_value(p, &item, depth + 1);
+        p->at = here.up;
         if (x < 0)
             return x;
         (void)value_push(p->r.arena, ret, item);

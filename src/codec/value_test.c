@@ -72,7 +72,22 @@ Test(value, tells_the_first_duplicate)
 
     cr_assert_eq(
         value_parse(&a, STR("{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"a\":3}"), &v, &duplicate, &err), 0);
-    cr_assert(str_eq(duplicate, STR("c")));
+    cr_assert(str_eq(duplicate, STR("b.c")));
+    cr_assert_eq(value_parse(&a, STR("[{},{\"a\":[{\"b\":1,\"b\":2}]}]"), &v, &duplicate, &err), 0);
+    cr_assert(str_eq(duplicate, STR("[1].a[0].b")));
+}
+
+Test(value, prints_as_go_shows_documents)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    CLEANUP(buf_done) struct buf b = { 0 };
+    struct value v;
+    struct err err;
+
+    cr_assert_eq(value_parse(&a, STR("{\"b\":[1,\"x\",null],\"a\":{\"c\":true}}"), &v, NULL, &err),
+                 0);
+    value_print_go(&b, &v);
+    cr_assert_str_eq(buf_cstr(&b), "map[a:map[c:true] b:[1 x <nil>]]");
 }
 
 static struct str nested(struct arena *a, int depth)

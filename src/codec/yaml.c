@@ -340,9 +340,14 @@ static int load(struct walk *w, struct str yaml)
         r = begin(&parser, yaml, w->err);
     if (r < 0)
         return r;
-    if (!yaml_parser_load(&parser, &w->doc))
-        r = err_set(w->err, ERR_SYNTAX, "yaml: line %zu: %s", parser.problem_mark.line + 1,
-                    parser.problem ? parser.problem : "could not parse");
+    if (!yaml_parser_load(&parser, &w->doc)) {
+        const char *problem = parser.problem ? parser.problem : "could not parse";
+        size_t line = parser.problem_mark.line;
+
+        /* Go's reader, which this one's words are, leaves the first line unsaid. */
+        r = line ? err_set(w->err, ERR_SYNTAX, "yaml: line %zu: %s", line + 1, problem)
+                 : err_set(w->err, ERR_SYNTAX, "yaml: %s", problem);
+    }
     yaml_parser_delete(&parser);
     return r;
 }
