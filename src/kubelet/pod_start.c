@@ -1,5 +1,6 @@
-/* Starting one container: its image (there, or pulled), its environment and mounts, create, start,
- * postStart. Whatever fails leaves a reason in the slot and the time of the next try. */
+/* Starting one container: its image and those that it mounts (there, or pulled), its environment
+ * and mounts, create, start, postStart. Whatever fails leaves a reason in the slot and the time of
+ * the next try. */
 #include "api/core_v1.h"
 #include "base/mem.h"
 #include "client/api_object.h"
@@ -14,6 +15,10 @@ enum {
     PULL_AUTHS = 8,
 };
 
+struct wanted_image {
+    struct str name, pull_policy;
+};
+
 struct pod_start {
     struct pod_worker *worker;
     struct pod_slot *slot;
@@ -24,6 +29,8 @@ struct pod_start {
     struct probe_action *hook;
     struct str id;
     struct runtime_image image;
+    struct wanted_image *wanted; /* its own first, then those of volumes */
+    size_t n_wanted, at;
     int64_t pull_began_ms;
     struct runtime_auth auths[PULL_AUTHS]; /* tried in turn */
     size_t n_auths, auth;
@@ -205,14 +212,22 @@ static void create(struct pod_start *s)
                                                    &config, on_created, s);
 }
 
-/* --- the image --- */
+/* --- the images --- */
+
+static void look_for_image(struct pod_start *s);
 
 static void take_image(struct pod_start *s, const struct runtime_image *image)
 {
-    s->image = (struct runtime_image){ .has_uid = image->has_uid,
-                                       .uid = image->uid,
-                                       .username = str_dup(&s->arena, image->username),
-                                       .size_bytes = image->size_bytes };
+    if (s->at == 0)
+        s->image = (struct runtime_image){ .has_uid = image->has_uid,
+                                           .uid = image->uid,
+                                           .username = str_dup(&s->arena, image->username),
+                                           .size_bytes = image->size_bytes };
+    s->auth = 0;
+    if (++s->at < s->n_wanted) {
+        look_for_image(s);
+        return;
+    }
     s->slot->pull_backoff_ms = 0;
     create(s);
 }
@@ -221,6 +236,7 @@ static void on_image_after_pull(const struct runtime_result *res, void *arg)
 {
     struct pod_start *s = arg;
     const struct core_v1_container *c = s->container.spec;
+    const struct wanted_image *image = &s->wanted[s->at];
     int64_t took_ms = loop_now_ms(s->worker->k->loop) - s->pull_began_ms;
 
     s->call = NULL;
@@ -231,7 +247,7 @@ static void on_image_after_pull(const struct runtime_result *res, void *arg)
     pod_worker_event(s->worker, c->name, "Normal", "Pulled",
                      "Successfully pulled image \"%.*s\" in %lldms (%lldms including waiting). "
                      "Image size: %llu bytes.",
-                     STR_ARG(c->image), (long long)took_ms, (long long)took_ms,
+                     STR_ARG(image->name), (long long)took_ms, (long long)took_ms,
                      (unsigned long long)res->images[0].size_bytes);
     s->worker->pulled_ms += took_ms;
     node_agent_look_at_images(s->worker->k->node_agent);
@@ -245,11 +261,13 @@ static void on_pulled(const struct runtime_result *res, void *arg)
     struct pod_start *s = arg;
     struct pod_worker *w = s->worker;
     const struct core_v1_container *c = s->container.spec;
+    const struct wanted_image *image = &s->wanted[s->at];
     struct pod_slot *slot = s->slot;
 
     s->call = NULL;
     if (res->code >= 0) {
-        s->call = w->k->runtime->ops->image_status(w->k->runtime, c->image, on_image_after_pull, s);
+        s->call =
+            w->k->runtime->ops->image_status(w->k->runtime, image->name, on_image_after_pull, s);
         return;
     }
     if (++s->auth < s->n_auths) { /* another secret may know better */
@@ -260,7 +278,7 @@ static void on_pulled(const struct runtime_result *res, void *arg)
                                 ? MIN(slot->pull_backoff_ms * 2, (int64_t)PULL_BACKOFF_MAX_MS)
                                 : PULL_BACKOFF_MS;
     pod_worker_event(w, c->name, "Warning", "Failed", "Failed to pull image \"%.*s\": %s",
-                     STR_ARG(c->image), res->err->text);
+                     STR_ARG(image->name), res->err->text);
     pod_worker_event(w, c->name, "Warning", "Failed", "Error: ErrImagePull");
     fail(s, "ErrImagePull", str_from_cstr(res->err->text), slot->pull_backoff_ms);
 }
@@ -269,7 +287,7 @@ static void pull_once(struct pod_start *s)
 {
     struct runtime *rt = s->worker->k->runtime;
 
-    s->call = rt->ops->pull_image(rt, s->container.spec->image,
+    s->call = rt->ops->pull_image(rt, s->wanted[s->at].name,
                                   s->auth < s->n_auths ? &s->auths[s->auth] : NULL, on_pulled, s);
 }
 
@@ -277,12 +295,14 @@ static void pull(struct pod_start *s)
 {
     struct pod_worker *w = s->worker;
     const struct core_v1_container *c = s->container.spec;
+    const struct wanted_image *image = &s->wanted[s->at];
 
-    if (pod_pull_auths(&s->arena, w, c->image, s->auths, PULL_AUTHS, &s->n_auths) == ERR_AGAIN) {
+    if (pod_pull_auths(&s->arena, w, image->name, s->auths, PULL_AUTHS, &s->n_auths) == ERR_AGAIN) {
         wait_for_objects(s);
         return;
     }
-    pod_worker_event(w, c->name, "Normal", "Pulling", "Pulling image \"%.*s\"", STR_ARG(c->image));
+    pod_worker_event(w, c->name, "Normal", "Pulling", "Pulling image \"%.*s\"",
+                     STR_ARG(image->name));
     s->pull_began_ms = loop_now_ms(w->k->loop);
     pull_once(s);
 }
@@ -291,18 +311,20 @@ static void on_image(const struct runtime_result *res, void *arg)
 {
     struct pod_start *s = arg;
     const struct core_v1_container *c = s->container.spec;
+    const struct wanted_image *image = &s->wanted[s->at];
     bool is_there = res->code == 0 && res->n_images;
 
     s->call = NULL;
-    if (is_there && !str_eq(c->image_pull_policy, STR("Always"))) {
+    if (is_there && !str_eq(image->pull_policy, STR("Always"))) {
         pod_worker_event(s->worker, c->name, "Normal", "Pulled",
-                         "Container image \"%.*s\" already present on machine", STR_ARG(c->image));
+                         "Container image \"%.*s\" already present on machine",
+                         STR_ARG(image->name));
         take_image(s, &res->images[0]);
-    } else if (str_eq(c->image_pull_policy, STR("Never"))) {
+    } else if (str_eq(image->pull_policy, STR("Never"))) {
         struct str text = arena_printf(&s->arena,
                                        "Container image \"%.*s\" is not present with pull policy "
                                        "of Never",
-                                       STR_ARG(c->image));
+                                       STR_ARG(image->name));
 
         pod_worker_event(s->worker, c->name, "Warning", "ErrImageNeverPull", "%.*s", STR_ARG(text));
         pod_worker_event(s->worker, c->name, "Warning", "Failed", "Error: ErrImageNeverPull");
@@ -314,7 +336,7 @@ static void on_image(const struct runtime_result *res, void *arg)
 
 static bool has_valid_image(struct pod_start *s)
 {
-    struct str image = s->container.spec->image, text;
+    struct str image = s->wanted[s->at].name, text;
     struct image_reference r;
     struct err err;
 
@@ -332,6 +354,33 @@ static bool has_valid_image(struct pod_start *s)
     return false;
 }
 
+static void look_for_image(struct pod_start *s)
+{
+    struct runtime *rt = s->worker->k->runtime;
+
+    if (has_valid_image(s))
+        s->call = rt->ops->image_status(rt, s->wanted[s->at].name, on_image, s);
+}
+
+static void want_images(struct pod_start *s)
+{
+    const struct core_v1_container *c = s->container.spec;
+    const struct core_v1_pod_spec *spec = &API_OBJECT(s->pod, struct core_v1_pod)->spec;
+
+    s->wanted = ARENA_NEW_ARRAY(&s->arena, struct wanted_image, 1 + spec->volumes.len);
+    s->wanted[s->n_wanted++] = (struct wanted_image){ c->image, c->image_pull_policy };
+    for (uint32_t i = 0; i < spec->volumes.len; i++) {
+        const struct core_v1_volume *v = &spec->volumes.items[i];
+        bool is_mounted = false;
+
+        for (uint32_t k = 0; v->volume_source.image && k < c->volume_mounts.len; k++)
+            is_mounted |= str_eq(c->volume_mounts.items[k].name, v->name);
+        if (is_mounted)
+            s->wanted[s->n_wanted++] = (struct wanted_image){ v->volume_source.image->reference,
+                                                              v->volume_source.image->pull_policy };
+    }
+}
+
 /* While a pull is backed off the reason says so, as upstream's does. */
 void pod_start_begin(struct pod_worker *w, const struct pod_container *c)
 {
@@ -342,7 +391,6 @@ void pod_start_begin(struct pod_worker *w, const struct pod_container *c)
     s->pod = api_object_ref(w->pod);
     s->container = *c;
     w->start = s;
-    if (!has_valid_image(s))
-        return;
-    s->call = w->k->runtime->ops->image_status(w->k->runtime, c->spec->image, on_image, s);
+    want_images(s);
+    look_for_image(s);
 }

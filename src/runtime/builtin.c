@@ -452,10 +452,13 @@ static struct runtime_call *pull_image(struct runtime *rt, struct str image,
 
 static bool is_image_used(const struct builtin *b, const struct image *image)
 {
-    LIST_FOREACH(n, &b->containers)
-        if (str_eq(CONTAINER_OF(n, struct builtin_container, link)->status.image_id,
-                   image->info.id))
+    LIST_FOREACH(n, &b->containers) {
+        const struct builtin_container *c = CONTAINER_OF(n, struct builtin_container, link);
+
+        if (str_eq(c->status.image_id, image->info.id) ||
+            str_contains(c->image_volumes, image->info.id))
             return true;
+    }
     return false;
 }
 

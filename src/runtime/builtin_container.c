@@ -340,6 +340,7 @@ static void remove_now(struct builtin_container *c)
     CLEANUP(arena_done) struct arena a = { 0 };
     struct err ignored;
 
+    builtin_unmount_images(c);
     (void)umount2(path_of(&a, c, "/rootfs"),
                   MNT_DETACH | UMOUNT_NOFOLLOW); /* perhaps not mounted */
     (void)runtime_files_remove(AT_FDCWD, path_of(&a, c, ""), &ignored);
@@ -349,6 +350,8 @@ static int create(struct runtime_call *call, struct builtin_sandbox *s,
                   const struct runtime_container_config *config, struct err *err)
 {
     struct builtin *b = s->b;
+    struct runtime_container_config with_images = *config;
+    struct runtime_mount *mounts;
     const struct image *image;
     struct builtin_container *c;
     CLEANUP(arena_done) struct arena a = { 0 };
@@ -365,7 +368,11 @@ static int create(struct runtime_call *call, struct builtin_sandbox *s,
     if (r == 0)
         r = runtime_files_make_directory(path_of(&a, c, "/persist"), 0700, err);
     if (r == 0)
-        r = write_spec(c, config, image, err);
+        r = builtin_mount_images(c, &a, config, &mounts, err);
+    if (r == 0) {
+        with_images.mounts = mounts;
+        r = write_spec(c, &with_images, image, err);
+    }
     if (r == 0)
         r = make_log(c, err);
     if (r == 0)
@@ -499,6 +506,7 @@ int builtin_drop_container(struct runtime_call *call, struct builtin_container *
         call->container = c;
         c->refs++;
     }
+    builtin_unmount_images(c);
     if (umount2(rootfs, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
         return err_errno(err, errno, "unmount '%s'", rootfs);
     return command_start(

@@ -57,6 +57,7 @@ struct builtin_container {
     struct runtime_container_status status;
     struct builtin_sandbox *sandbox; /* NULL: it is gone */
     struct str sandbox_id, cgroup_path, stop_signal;
+    struct str image_volumes; /* ids of images that it mounts, by commas */
     bool tty, has_stdin, stdin_once;
     bool is_starting; /* conmon has been asked */
     bool is_gone;
@@ -174,6 +175,12 @@ int builtin_drop_container(struct runtime_call *call, struct builtin_container *
 /* --- builtin_rootfs.c --- */
 int builtin_mount_rootfs(struct builtin *b, const struct image *image, struct str container_id,
                          struct err *err);
+/* Mounts those of config's mounts that are images, below the container's directory, and gives them
+ * with their host_path, in a. */
+int builtin_mount_images(struct builtin_container *c, struct arena *a,
+                         const struct runtime_container_config *config, struct runtime_mount **ret,
+                         struct err *err);
+void builtin_unmount_images(const struct builtin_container *c);
 int builtin_resolve_user(struct arena *a, const char *rootfs, const struct image *image,
                          const struct runtime_security *security, struct oci_user *ret,
                          struct err *err);

@@ -1,6 +1,9 @@
-/* A container's root: an overlay of its image's layers, and who in it the container runs as. */
+/* A container's root: an overlay of its image's layers, images that it mounts besides, and who in
+ * it the container runs as. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -30,36 +33,132 @@ static void mount_overlay(void *arg)
         m->result = -errno;
 }
 
+/* Without writable the layers alone, which are two at least for overlayfs. */
+static int mount_layers(const struct builtin *b, const struct image *image, const char *target,
+                        const char *writable, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    CLEANUP(buf_done) struct buf options = { 0 };
+    const char *empty = builtin_path(&a, b->state, "empty", STR_NULL, "");
+    struct mounting m = {
+        .target = target,
+        .layers_directory = arena_printf(&a, "%s/layers", image_store_directory(b->images)).p,
+    };
+
+    buf_append_lit(&options, "lowerdir=");
+    for (size_t i = image->layers.len; i-- > 0;)
+        buf_printf(&options, "%.*s%s", STR_ARG(image->layers.items[i]), i ? ":" : "");
+    if (image->layers.len < (writable[0] ? 1 : 2))
+        buf_printf(&options, "%s%s", image->layers.len ? ":" : "", empty);
+    buf_printf(&options, "%s", writable);
+    if (options.len >= ROOTFS_OPTIONS_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "an image of %zu layers", image->layers.len);
+    m.options = buf_cstr(&options);
+    thread_join(thread_start("overlay", mount_overlay, &m));
+    return m.result < 0 ? err_errno(err, -m.result, "mount the layers of an image") : 0;
+}
+
 int builtin_mount_rootfs(struct builtin *b, const struct image *image, struct str container_id,
                          struct err *err)
 {
     static const char *const parts[] = { "/upper", "/work", "/rootfs" };
     CLEANUP(arena_done) struct arena a = { 0 };
-    CLEANUP(buf_done) struct buf options = { 0 };
-    struct mounting m = { 0 };
+    const char *paths[ARRAY_LEN(parts)];
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        int r = runtime_files_make_directory(
-            builtin_path(&a, b->root, "containers", container_id, parts[i]), 0755, err);
+        int r;
 
+        paths[i] = builtin_path(&a, b->root, "containers", container_id, parts[i]);
+        r = runtime_files_make_directory(paths[i], 0755, err);
         if (r < 0)
             return r;
     }
-    m.target = builtin_path(&a, b->root, "containers", container_id, "/rootfs");
-    m.layers_directory = arena_printf(&a, "%s/layers", image_store_directory(b->images)).p;
-    buf_append_lit(&options, "lowerdir=");
-    for (size_t i = image->layers.len; i-- > 0;)
-        buf_printf(&options, "%.*s%s", STR_ARG(image->layers.items[i]), i ? ":" : "");
-    if (image->layers.len == 0)
-        buf_append_str(&options, str_from_cstr(builtin_path(&a, b->state, "empty", STR_NULL, "")));
-    buf_printf(&options, ",upperdir=%s,workdir=%s",
-               builtin_path(&a, b->root, "containers", container_id, "/upper"),
-               builtin_path(&a, b->root, "containers", container_id, "/work"));
-    if (options.len >= ROOTFS_OPTIONS_BYTES)
-        return err_set(err, ERR_TOO_LARGE, "an image of %zu layers", image->layers.len);
-    m.options = buf_cstr(&options);
-    thread_join(thread_start("overlay", mount_overlay, &m));
-    return m.result < 0 ? err_errno(err, -m.result, "mount the root of the container") : 0;
+    return mount_layers(b, image, paths[2],
+                        arena_printf(&a, ",upperdir=%s,workdir=%s", paths[0], paths[1]).p, err);
+}
+
+/* --- images as volumes --- */
+
+/* Where the sub path leads within the mounted image; it must be there. */
+static int resolve_sub_path(struct arena *a, const char *root, struct str sub, struct str *ret,
+                            struct err *err)
+{
+    const struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+                                  .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+    int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+    char self[64], real[PATH_MAX];
+    ssize_t n = -1;
+
+    if (root_fd < 0)
+        return err_errno(err, errno, "open '%s'", root);
+    fd = (int)syscall(SYS_openat2, root_fd, str_cstr(a, sub), &how, sizeof(how));
+    (void)close(root_fd);
+    if (fd >= 0) {
+        (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+        n = readlink(self, real, sizeof(real));
+        (void)close(fd);
+    }
+    if (n < 0 || (size_t)n == sizeof(real))
+        return err_set(err, ERR_NOT_FOUND, "the image has no '%.*s' to mount", STR_ARG(sub));
+    *ret = str_dup(a, str_n(real, (size_t)n));
+    return 0;
+}
+
+static int mount_image(struct builtin_container *c, struct arena *a, size_t i,
+                       struct runtime_mount *m, struct buf *ids, struct err *err)
+{
+    const struct image *image = image_store_find(c->b->images, m->image);
+    const char *target = builtin_path(a, c->b->root, "containers", c->status.id,
+                                      arena_printf(a, "/images/%zu", i).p);
+    int r;
+
+    if (!image)
+        return err_set(err, ERR_NOT_FOUND, "image '%.*s' not found",
+                       STR_ARG(str_sub(m->image, 0, 512)));
+    r = runtime_files_make_directory(target, 0755, err);
+    if (r == 0)
+        r = mount_layers(c->b, image, target, "", err);
+    if (r < 0)
+        return r;
+    buf_printf(ids, "%s%.*s", ids->len ? "," : "", STR_ARG(image->info.id));
+    m->host_path = str_from_cstr(target);
+    m->readonly = true;
+    return m->image_sub_path.len
+               ? resolve_sub_path(a, target, m->image_sub_path, &m->host_path, err)
+               : 0;
+}
+
+int builtin_mount_images(struct builtin_container *c, struct arena *a,
+                         const struct runtime_container_config *config, struct runtime_mount **ret,
+                         struct err *err)
+{
+    struct runtime_mount *mounts = ARENA_NEW_ARRAY(a, struct runtime_mount, config->n_mounts);
+    struct buf ids = { .arena = a };
+    int r = 0;
+
+    for (size_t i = 0; i < config->n_mounts && r == 0; i++) {
+        mounts[i] = config->mounts[i];
+        if (mounts[i].image.len)
+            r = mount_image(c, a, i, &mounts[i], &ids, err);
+    }
+    c->image_volumes = str_dup(&c->arena, buf_str(&ids));
+    *ret = mounts;
+    return r;
+}
+
+void builtin_unmount_images(const struct builtin_container *c)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const char *path = builtin_path(&a, c->b->root, "containers", c->status.id, "/images");
+    DIR *d = opendir(path); /* most have none */
+    const struct dirent *e;
+
+    while (d && (e = readdir(d)))
+        if (e->d_name[0] != '.')
+            (void)umount2(arena_printf(&a, "%s/%s", path, e->d_name).p,
+                          MNT_DETACH | UMOUNT_NOFOLLOW);
+    if (d)
+        (void)closedir(d);
 }
 
 /* A file of the image, whatever links it holds; unset when it is not there. */

@@ -192,6 +192,7 @@ int builtin_save_container(const struct builtin_container *c, struct err *err)
     put_str(&b, "image", st->image);
     put_str(&b, "imageRef", st->image_ref);
     put_str(&b, "imageID", st->image_id);
+    put_str(&b, "imageVolumes", c->image_volumes);
     put_map(&b, "labels", &st->labels);
     put_map(&b, "annotations", &st->annotations);
     put_str(&b, "logPath", st->log_path);
@@ -405,6 +406,7 @@ static int load_container(struct builtin *b, struct str id, struct err *err)
     c->sandbox_id = c->status.sandbox_id;
     c->cgroup_path = get_str(&v, "cgroup");
     c->stop_signal = get_str(&v, "stopSignal");
+    c->image_volumes = get_str(&v, "imageVolumes");
     c->tty = get_int(&v, "tty") != 0;
     c->has_stdin = get_int(&v, "stdin") != 0;
     c->stdin_once = get_int(&v, "stdinOnce") != 0;

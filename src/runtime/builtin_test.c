@@ -532,3 +532,65 @@ Test(builtin, after_another_boot_nothing_runs)
     remove_all();
     leave();
 }
+
+static bool is_anything_mounted(const char *part)
+{
+    char line[8192];
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    bool found = false;
+
+    cr_assert(f);
+    while (fgets(line, sizeof(line), f))
+        found |= strstr(line, part) != NULL;
+    (void)fclose(f);
+    return found;
+}
+
+Test(builtin, an_image_is_a_volume)
+{
+    struct runtime_mount mounts[] = {
+        { .container_path = STR_INIT("/v"), .image = STR_INIT("data") },
+        { .container_path = STR_INIT("/p"),
+          .image = STR_INIT("data"),
+          .image_sub_path = STR_INIT("etc/passwd") },
+    };
+    struct runtime_container_config config = { .mounts = mounts, .n_mounts = 2 };
+
+    enter();
+    write_text(
+        ROOT "/store/images/2.json",
+        "{\"id\":\"sha256:2222222222222222222222222222222222222222222222222222222222222222\","
+        "\"tags\":[\"docker.io/library/data:latest\"],\"size\":1000,\"layers\":[\"" LAYER
+        "\"],\"config\":{}}");
+    run_sandbox((struct runtime_sandbox_config){ 0 });
+    create(
+        "head -n 1 /v/etc/passwd; wc -l </p; touch /v/x || echo no; /v/bin/busybox true || echo no",
+        config);
+    CALL(remove_image, STR("data"));
+    cr_expect_eq(got.code, ERR_CONFLICT);
+    rt->ops->free(rt);
+    new_runtime();
+    CALL(remove_image, STR("data"));
+    cr_expect_eq(got.code, ERR_CONFLICT, "the record tells");
+    CALL_OK(start_container, container_id);
+    await_exit();
+    cr_expect(strstr(log_text(), " stdout F root:x:0:0:root:/root:/bin/sh\n"), "%s", log_text());
+    cr_expect(strstr(log_text(), " stdout F 2\n"), "%s", log_text());
+    cr_expect(strstr(strstr(log_text(), " stdout F no\n") + 1, " stdout F no\n"), "%s", log_text());
+    cr_expect(is_anything_mounted("/images/0 "));
+    CALL_OK(remove_container, container_id);
+    cr_expect_not(is_anything_mounted("/images/"));
+
+    mounts[1].image_sub_path = STR("etc/nothing");
+    config.name = STR("d");
+    config.image = STR("busybox");
+    CALL(create_container, sandbox_id, &config);
+    cr_expect_eq(got.code, ERR_NOT_FOUND);
+    cr_expect_str_eq(got.text, "the image has no 'etc/nothing' to mount");
+    cr_expect_not(is_anything_mounted("/images/"));
+    mounts[1].image_sub_path = STR("../../../../../../etc/hostname"); /* the node has it */
+    CALL(create_container, sandbox_id, &config);
+    cr_expect_eq(got.code, ERR_NOT_FOUND);
+    remove_all();
+    leave();
+}

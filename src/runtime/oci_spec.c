@@ -231,13 +231,14 @@ static void print_mounts(struct buf *b, const struct oci_spec *s)
     print_own_mounts(b, s);
     for (size_t i = 0; i < s->config->n_mounts; i++) {
         const struct runtime_mount *m = &s->config->mounts[i];
-        char options[64];
+        char options[96];
 
-        (void)snprintf(options, sizeof(options), "\"rbind\",\"%s\",\"%s\"",
+        (void)snprintf(options, sizeof(options), "\"rbind\",\"%s\",\"%s\"%s",
                        propagation[m->propagation],
                        m->recursive_readonly ? "rro"
                        : m->readonly         ? "ro"
-                                             : "rw");
+                                             : "rw",
+                       m->image.len ? ",\"noexec\",\"nosuid\",\"nodev\"" : "");
         print_bind(b, m->host_path, m->container_path, options);
     }
     buf_append_lit(b, "],");

@@ -75,6 +75,8 @@ enum runtime_propagation { RUNTIME_PRIVATE, RUNTIME_HOST_TO_CONTAINER, RUNTIME_B
 struct runtime_mount {
     struct str container_path;
     struct str host_path; /* must exist */
+    struct str image;     /* set: instead, the files of this image (by name or id), read-only */
+    struct str image_sub_path; /* of these; must exist */
     bool readonly;
     bool recursive_readonly;
     enum runtime_propagation propagation;

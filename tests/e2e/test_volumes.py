@@ -228,6 +228,43 @@ def test_an_ephemeral_claim_of_another_is_refused(raw, node, names, claim, scrat
     await_object(raw, f"{PODS}/{name}", has_phase("Succeeded"))
 
 
+# --- images ---
+
+@pytest.fixture(scope="module")
+def data_image(node):
+    node.load("data:1", files=[("data.json", b'{"a": 1}\n', 0o644), ("run.sh", b"#!/bin/sh\necho ran\n", 0o755)])
+    return "data:1"
+
+
+def test_an_image_is_a_read_only_volume(raw, node, names, data_image):
+    name = names()
+    said = output(raw, node, pod(
+        name, sh("cat /v/data.json; cat /one; ls /v/bin | grep -c busybox; touch /v/x 2>&- || echo read-only;"
+                 "/v/run.sh 2>&- || echo not executable; grep -c ' /v overlay ro,nosuid,nodev,noexec' /proc/mounts",
+                 volumeMounts=[at("/v"), at("/one", subPath="data.json")]),
+        volumes=[volume(image={"reference": data_image, "pullPolicy": "Never"})]))
+    assert said.splitlines() == ['{"a": 1}', '{"a": 1}', "1", "read-only", "not executable", "1"]
+    # Nothing of it stays mounted when the Pod is gone.
+    raw.delete(f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+    await_object(raw, f"{PODS}/{name}", lambda o: o is None)
+
+
+def test_images_that_are_no_volumes(raw, node, names, data_image):
+    absent, sub = names("absent"), names("sub")
+    make(raw, pod(absent, sh("true", volumeMounts=[at("/v")]),
+                  volumes=[volume(image={"reference": "nobody.example/data:2", "pullPolicy": "Never"})]))
+    await_object(raw, f"{PODS}/{absent}", lambda o: waits_for(o, "ErrImageNeverPull"))
+    await_event(raw, absent, "ErrImageNeverPull", 'image "nobody.example/data:2" is not present')
+    make(raw, pod(sub, sh("true", volumeMounts=[at("/v", subPath="no/such")]),
+                  volumes=[volume(image={"reference": data_image, "pullPolicy": "Never"})]))
+    await_object(raw, f"{PODS}/{sub}", lambda o: waits_for(o, "CreateContainerError"))
+    await_event(raw, sub, "Failed", "the image has no 'no/such' to mount")
+
+
+def waits_for(o, reason):
+    return [c["state"].get("waiting", {}).get("reason") for c in o["status"].get("containerStatuses", [])] == [reason]
+
+
 # --- directories ---
 
 def test_empty_dir_is_shared_and_outlives_a_restart(raw, node, names):

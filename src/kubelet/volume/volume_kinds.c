@@ -37,6 +37,12 @@ static int make_files(struct volume_task *t)
     return r < 0 ? r : write_files(t);
 }
 
+static int make_nothing(struct volume_task *t)
+{
+    (void)t;
+    return 0;
+}
+
 /* --- the rows --- */
 
 #define SOURCE(member) offsetof(struct core_v1_volume_source, member)
@@ -48,6 +54,7 @@ static const struct volume_kind kinds[] = {
     { "secret", SOURCE(secret), make_files, .is_readonly = true },
     { "downward-api", SOURCE(downward_api), make_files, .is_readonly = true },
     { "projected", SOURCE(projected), make_files, .is_readonly = true },
+    { "image", SOURCE(image), make_nothing, .is_readonly = true, .is_an_image = true },
 };
 
 #define STRANGER(field, member)                                                                    \
@@ -61,7 +68,6 @@ static const struct stranger {
 } strangers[] = {
     STRANGER("csi", csi),
     STRANGER("nfs", nfs),
-    STRANGER("image", image),
     STRANGER("iscsi", iscsi),
     STRANGER("fc", fc),
     STRANGER("rbd", rbd),

@@ -9,6 +9,7 @@ struct volume_kind {
     /* Makes or refreshes it. 0, ERR_AGAIN, or negative with t->err. */
     int (*sync)(struct volume_task *t);
     bool is_on_host;  /* has no directory of its own */
+    bool is_an_image; /* nor here: the runtime mounts it */
     bool is_readonly; /* for containers, whatever their mounts say */
 };
 

@@ -26,7 +26,7 @@ const char *volume_path(struct arena *a, const struct volume_manager *m,
 {
     const struct volume_kind *k = volume_kind_of(v);
 
-    if (!k)
+    if (!k || k->is_an_image)
         return NULL;
     if (k->is_on_host)
         return str_cstr(a, v->volume_source.host_path->path);

@@ -126,6 +126,11 @@ static bool is_readonly_claim(const struct core_v1_volume *v)
            v->volume_source.persistent_volume_claim->read_only;
 }
 
+static bool is_image(const struct core_v1_volume *v)
+{
+    return v && volume_kind_of(v) && volume_kind_of(v)->is_an_image;
+}
+
 static int add_volume(struct mounts *m, const struct core_v1_volume_mount *vm)
 {
     const struct core_v1_volume *asked = find_volume(m->pod, vm->name);
@@ -138,7 +143,7 @@ static int add_volume(struct mounts *m, const struct core_v1_volume_mount *vm)
 
     if (r < 0)
         return r;
-    if (!path)
+    if (!path && !is_image(v))
         return err_set(m->err, ERR_NOT_FOUND,
                        "cannot find volume \"%.*s\" to mount into container \"%.*s\"",
                        STR_ARG(vm->name), STR_ARG(m->container->name));
@@ -147,13 +152,15 @@ static int add_volume(struct mounts *m, const struct core_v1_volume_mount *vm)
                               ? vm->mount_path
                               : arena_printf(m->arena, "/%.*s", STR_ARG(vm->mount_path)),
         .host_path = str_from_cstr(path),
+        .image = is_image(v) ? v->volume_source.image->reference : STR_NULL,
+        .image_sub_path = is_image(v) ? sub : STR_NULL,
         .readonly = vm->read_only || volume_kind_of(v)->is_readonly || is_readonly_claim(asked),
         .recursive_readonly = str_eq(vm->recursive_read_only, STR("Enabled")) ||
                               str_eq(vm->recursive_read_only, STR("IfPossible")),
         .propagation = propagation_of(vm->mount_propagation),
     };
     m->len++;
-    return sub.len ? bind_sub_path(m, vm, sub, mount) : 0;
+    return sub.len && path ? bind_sub_path(m, vm, sub, mount) : 0;
 }
 
 /* --- /etc/hosts --- */
