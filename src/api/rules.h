@@ -39,6 +39,9 @@ enum rule_check {
     RULE_LOCKED,    /* the same: Forbidden: text */
     RULE_MAX_ITEMS, /* a list has at most max items: Too many */
     RULE_MAX_BYTES, /* a text has at most max bytes: Too long */
+    RULE_SET, /* a list of structs with at most max items (0: any number; Too many, and nothing
+                 more, otherwise), which are walked now; then member `text`, if any, differs
+                 from item to item: Duplicate value of the item */
     RULE_FN,
     RULE_BELOW, /* the structs of a member ("*": of the embedded one) are walked now, not after all
                    rows; with fn: by rule_below() of that function, or not at all */
@@ -79,6 +82,9 @@ struct rule {
 
 /* Walks the structs of a member that a RULE_BELOW row with a function names. */
 void rule_below(const struct rule_context *c, const char *member);
+/* The same for a list, as RULE_SET has it. key NULL: none. */
+void rule_below_set(const struct rule_context *c, const char *member, uint32_t max,
+                    const char *key);
 
 extern const struct rule rules_core[];
 extern const struct rule rules_pod[];
@@ -94,6 +100,8 @@ extern const struct rule rules_discovery[];
 extern const struct rule rules_admission[];
 extern const struct rule rules_flowcontrol[];
 extern const struct rule rules_certificates[];
+extern const struct rule rules_devices[];
+extern const struct rule rules_device_slice[];
 
 /* Equality and printed form (JSON) of single fields of built-in types, for rules. */
 bool rule_fields_equal(const struct schema_field *f, const void *a, const void *b);

@@ -63,3 +63,20 @@ struct meta_v1_label_selector;
 void rule_check_template_labels(const struct rule_context *c,
                                 const struct meta_v1_label_selector *selector,
                                 const struct core_v1_pod_template_spec *t);
+
+/* rules_device_names.c */
+void rule_check_driver(const struct rule_context *c, const char *member, struct str name);
+/* Subdomains between slashes. */
+void rule_check_pool(const struct rule_context *c, const char *member, struct str name);
+/* "[domain/]identifier": attributes and capacities of devices */
+void rule_check_attribute_name(const struct rule_context *c, const struct field_path *at,
+                               struct str name);
+void rule_check_uuid(const struct rule_context *c, const char *member, struct str id);
+/* Members bindingConditions and bindingFailureConditions, lists of texts. */
+void rule_check_bindings(const struct rule_context *c, const void *conditions,
+                         const void *failures);
+
+/* rule_conditions.c: a list of meta/v1.Condition, at the member. */
+struct meta_v1_condition;
+void rule_check_conditions(const struct rule_context *c, const char *member,
+                           const struct meta_v1_condition *items, uint32_t n);

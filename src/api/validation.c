@@ -30,7 +30,7 @@ struct planned_choice {
 struct planned_rule {
     const struct rule *rule;
     const struct schema_field *field;
-    const struct schema_walk_child *child;     /* of RULE_BELOW; NULL: no rules below */
+    const struct schema_walk_child *child;     /* of RULE_BELOW, RULE_SET; NULL: no rules below */
     struct VEC(struct planned_choice) choices; /* of RULE_ONE_OF */
     struct VEC(struct str) words;              /* of RULE_ENUM */
     struct str name;                           /* of the field */
@@ -53,9 +53,10 @@ struct plan {
 };
 
 static const struct rule *const rule_tables[] = {
-    rules_core,      rules_pod,        rules_apps,        rules_batch,        rules_autoscaling,
-    rules_rbac,      rules_networking, rules_volumes,     rules_storage,      rules_cluster,
-    rules_discovery, rules_admission,  rules_flowcontrol, rules_certificates,
+    rules_core,        rules_pod,          rules_apps,       rules_batch,
+    rules_autoscaling, rules_rbac,         rules_networking, rules_volumes,
+    rules_storage,     rules_cluster,      rules_discovery,  rules_admission,
+    rules_flowcontrol, rules_certificates, rules_devices,    rules_device_slice,
 };
 
 static struct plan plan;
@@ -75,6 +76,7 @@ static enum unset_answer unset_answer(const struct rule *r, const struct schema_
     case RULE_RANGE:
     case RULE_MAX_ITEMS:
     case RULE_MAX_BYTES:
+    case RULE_SET:
     case RULE_BELOW:
         return UNSET_IS_FINE;
     case RULE_NUMBER:
@@ -173,7 +175,8 @@ static bool is_walked_by_row(const struct type_plan *t, const struct schema *s,
         const struct planned_rule *row = &t->rules.items[i];
         struct str rest = str_from_cstr(row->rule->order ? row->rule->order : ""), part;
 
-        if (row->rule->check == RULE_BELOW && row->field == c->field)
+        if ((row->rule->check == RULE_BELOW || row->rule->check == RULE_SET) &&
+            row->field == c->field)
             return true;
         while (row->rule->order && str_next(&rest, '|', &part)) {
             (void)str_cut(part, ':', &part, &(struct str){ 0 });
@@ -206,7 +209,7 @@ static void plan_order(struct plan *p, uint16_t type)
         struct planned_rule *row = &t->rules.items[i];
         struct str rest = str_from_cstr(row->rule->order ? row->rule->order : ""), part;
 
-        if (row->rule->check == RULE_BELOW)
+        if (row->rule->check == RULE_BELOW || row->rule->check == RULE_SET)
             row->child = child_of(p, &p->schema->types[type], row->field);
         while (row->rule->order && str_next(&rest, '|', &part))
             plan_choice(p, &p->schema->types[type], row, part);
@@ -495,6 +498,7 @@ static void check_field(const struct rule_context *c, const struct planned_rule 
         break;
     case RULE_ONE_OF:
     case RULE_FN:
+    case RULE_SET:
     case RULE_BELOW:
         break;
     }
@@ -534,6 +538,62 @@ static void check_one_of(const struct rule_context *c, const struct planned_rule
         field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED, "%.*s", STR_ARG(none));
 }
 
+/* Items that bear the key of an earlier one. */
+static void check_set_keys(const struct rule_context *c, const struct schema_field *f,
+                           const struct schema_list *list, const char *key)
+{
+    CLEANUP(map_done) struct map seen = { 0 };
+    size_t stride = schema_kind_size(plan.schema, f->kind, f->type);
+    struct field_path member = field_path_member(c->path, schema_field_name(plan.schema, f));
+    uint32_t base;
+    const struct schema_field *k =
+        schema_find_member(plan.schema, &plan.schema->types[f->type], str_from_cstr(key), &base);
+
+    for (uint32_t i = 0; k && i < list->len; i++) {
+        const struct str *text =
+            (const void *)((const char *)list->items + i * stride + base + k->offset);
+        struct field_path item = field_path_index(&member, i);
+
+        if (map_has(&seen, *text))
+            field_errors_add_text(c->errs, &item, FIELD_ERROR_DUPLICATE, *text, "");
+        else
+            (void)map_put(&seen, *text, &seen); /* a set */
+    }
+}
+
+static void walk_set(const struct rule_context *c, const struct planned_rule *row, uint32_t max,
+                     const char *key)
+{
+    const struct schema_list *list = (const void *)((const char *)c->data + row->offset);
+    struct field_path at = field_path_member(c->path, row->name);
+
+    if (max && list->len > max) {
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_TOO_MANY,
+                             arena_printf(c->arena, "%u", list->len), "must have at most %u items",
+                             max);
+        return;
+    }
+    if (row->child)
+        walk_field(c, row->child, row->name);
+    if (key)
+        check_set_keys(c, row->field, list, key);
+}
+
+static void check_set(const struct rule_context *c, const struct planned_rule *row)
+{
+    walk_set(c, row, (uint32_t)row->rule->max, row->rule->text);
+}
+
+void rule_below_set(const struct rule_context *c, const char *member, uint32_t max, const char *key)
+{
+    const struct type_plan *p = &plan.types[c->type];
+
+    for (size_t i = 0; i < p->rules.len; i++)
+        if (p->rules.items[i].rule->check == RULE_BELOW &&
+            str_eq(p->rules.items[i].name, str_from_cstr(member)))
+            walk_set(c, &p->rules.items[i], max, key);
+}
+
 void rule_below(const struct rule_context *c, const char *member)
 {
     const struct schema_walk_children *all = &plan.children[c->type];
@@ -558,6 +618,8 @@ static void check_rows(const struct rule_context *c)
             check_one_of(c, row);
         else if (row->rule->check == RULE_BELOW)
             check_below(c, row);
+        else if (row->rule->check == RULE_SET)
+            check_set(c, row);
         else
             check_field(c, row);
     }

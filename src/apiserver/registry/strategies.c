@@ -21,5 +21,8 @@ const struct strategy *const strategies[] = {
     &validating_policy_strategy,
     &mutating_policy_strategy,
     &api_service_strategy,
+    &device_claim_strategy,
+    &device_template_strategy,
+    &device_slice_strategy,
     NULL,
 };
