@@ -260,12 +260,13 @@ static void tell(const struct change *c, struct str name)
                              STR_ARG(t->tale.ends_in_name ? name : STR_NULL));
 }
 
-/* What a Namespace that is leaving refuses is no news. */
+/* What a Namespace that is leaving refuses is no news, nor is an object that is there. */
 static void tell_of_failure(const struct change *c, const struct rest_result *answer)
 {
     const struct told *t = c->told;
 
-    if (t && t->tale.failed_reason && !str_contains(answer->body, STR("NamespaceTerminating")))
+    if (t && t->tale.failed_reason && answer->result != ERR_EXISTS &&
+        !str_contains(answer->body, STR("NamespaceTerminating")))
         event_recorder_event(recorder_of(c->run->mc), &t->about, "Warning",
                              str_from_cstr(t->tale.failed_reason), "%.*s%.*s",
                              STR_ARG(t->tale.failed_text), STR_ARG(answer->message));

@@ -28,6 +28,7 @@ extern const struct controller ephemeral_volume_controller;
 extern const struct controller job_controller;
 extern const struct controller job_orphans_controller;
 extern const struct controller ttl_after_finished_controller;
+extern const struct controller statefulset_controller;
 
 const struct controller *const controller_table[] = {
     &namespace_controller,
@@ -37,6 +38,7 @@ const struct controller *const controller_table[] = {
     &replicationcontroller_controller,
     &deployment_controller,
     &daemonset_controller,
+    &statefulset_controller,
     &endpoints_controller,
     &endpointslice_controller,
     &endpointslice_mirroring_controller,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness import table
-from workloads import Kubelets, Process, World, is_ready
+from workloads import Kubelets, Process, Volumes, World, is_ready
 
 HASH = "controller-revision-hash"
 GENERATION = "pod-template-generation"
@@ -20,11 +20,10 @@ def manager(server, workdir):
 
 @pytest.fixture(scope="module")
 def processes(server, manager):
-    scheduler, kubelets = Process(server, "scheduler"), Kubelets(server)
-    kubelets.start()
+    scheduler, players = Process(server, "scheduler"), [Kubelets(server), Volumes(server)]
     yield
-    kubelets.ending = True
-    kubelets.join()
+    for p in players:
+        p.end()
     scheduler.stop()
 
 
@@ -261,3 +260,278 @@ def test_a_killed_manager_goes_on_with_daemons(world, manager):
         manager.start()
     world.status_of("daemonsets", "d", all_run(6))
     assert len(world.list("pods")) == 6 and len(world.list("controllerrevisions")) == 2
+
+
+# --- StatefulSets ---
+
+def claim(name="data", **meta):
+    return {"metadata": {"name": name, **meta}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}}
+
+
+def stateful_set(name="web", replicas=3, tag="example/app:1", **spec):
+    return {"metadata": {"name": name}, "spec": {
+        "serviceName": "svc", "replicas": replicas, "selector": {"matchLabels": {"app": name}},
+        "template": template(tag, {"app": name}), **spec}}
+
+
+def all_up(n):
+    def holds(s):
+        return (s["replicas"], s.get("readyReplicas", 0), s.get("availableReplicas", 0), s.get("currentReplicas", 0),
+                s.get("updatedReplicas", 0)) == (n, n, n, n, n) and s["currentRevision"] == s["updateRevision"]
+    return holds
+
+
+def names(n, start=0):
+    return [f"web-{i}" for i in range(start, start + n)]
+
+
+def scale(world, n):
+    world.patch("statefulsets", "web", {"spec": {"replicas": n}}, sub="scale")
+
+
+def tags(pods):
+    return [pods[name]["spec"]["containers"][0]["image"][-1] for name in sorted(pods)]
+
+
+def make_ready(world, *which, ready=True):
+    for name in which:
+        world.patch("pods", name, {"status": {"phase": "Running", "conditions": [
+            {"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-01-01T00:00:00Z"}]}},
+            sub="status", how="strategic-merge-patch")
+
+
+def test_pods_come_in_order_with_names_and_claims(world):
+    world.node("n0")
+    made = world.create("statefulsets", stateful_set(
+        volumeClaimTemplates=[claim(labels={"tier": "x"}), claim("logs")],
+        template={**template("example/app:1", {"app": "web"}, volumes=[
+            {"name": "data", "emptyDir": {}}, {"name": "own", "emptyDir": {}}])}))
+    recorded = world.record("pods")
+    done = world.status_of("statefulsets", "web", all_up(3))
+    assert done["status"]["collisionCount"] == 0
+    for state in world.replay("pods", recorded):
+        present = sorted(state)
+        assert present == names(len(present)) and all(is_ready(state[p]) for p in present[:-1])
+    revision, = world.list("controllerrevisions").values()
+    pods = world.list("pods")
+    for i, name in enumerate(names(3)):
+        pod = pods[name]
+        assert pod["metadata"]["labels"] == {
+            "app": "web", HASH: revision["metadata"]["name"], "statefulset.kubernetes.io/pod-name": name,
+            "apps.kubernetes.io/pod-index": str(i)}
+        assert pod["metadata"]["ownerReferences"][0]["uid"] == made["metadata"]["uid"]
+        assert (pod["spec"]["hostname"], pod["spec"]["subdomain"]) == (name, "svc")
+        volumes = {v["name"]: v for v in pod["spec"]["volumes"] if not v["name"].startswith("kube-api-access")}
+        assert sorted(volumes) == ["data", "logs", "own"]
+        assert volumes["data"]["persistentVolumeClaim"]["claimName"] == f"data-{name}"
+    claims = world.list("persistentvolumeclaims")
+    assert sorted(claims) == sorted(f"{c}-{n}" for c in ("data", "logs") for n in names(3))
+    assert claims["data-web-0"]["metadata"]["labels"] == {"app": "web", "tier": "x"}
+    assert "ownerReferences" not in claims["data-web-0"]["metadata"]
+    assert revision["metadata"]["labels"] == {
+        "app": "web", "controller.kubernetes.io/hash": revision["metadata"]["name"].removeprefix("web-")}
+    assert revision["data"]["spec"]["template"]["$patch"] == "replace"
+    world.event("web", "SuccessfulCreate", "Create Pod web-2 in StatefulSet web successful")
+    world.event("web", "SuccessfulCreate", "Create Claim logs-web-1 Pod web-1 in StatefulSet web success")
+    # A Pod that is lost comes back with what it had.
+    world.delete("pods", "web-1")
+    world.until("pods", lambda s: "web-1" in s and s["web-1"]["metadata"]["uid"] != pods["web-1"]["metadata"]["uid"])
+    world.status_of("statefulsets", "web", all_up(3))
+    uids = {n: c["metadata"]["uid"] for n, c in world.list("persistentvolumeclaims").items()}
+    assert uids == {n: c["metadata"]["uid"] for n, c in claims.items()}
+    # And down in order, the last first; the claims stay.
+    recorded = world.record("pods")
+    scale(world, 1)
+    world.status_of("statefulsets", "web", all_up(1))
+    for state in world.replay("pods", recorded):
+        assert sorted(state) == names(len(state))
+        assert sum("deletionTimestamp" in p["metadata"] for p in state.values()) <= 1
+    world.event("web", "SuccessfulDelete", "Delete Pod web-2 in StatefulSet web successful")
+    assert len(world.list("persistentvolumeclaims")) == 6
+
+
+def test_scaling_waits_for_what_is_not_ready(world):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(tag="example/unready:1"))
+    world.until("pods", lambda s: "web-0" in s and s["web-0"]["status"]["phase"] == "Running")
+    scale(world, 4)
+    world.status_of("statefulsets", "web", lambda s: s["replicas"] == 1)
+    assert list(world.list("pods")) == ["web-0"]
+    make_ready(world, "web-0")
+    world.until("pods", lambda s: "web-1" in s and s["web-1"]["status"]["phase"] == "Running")
+    make_ready(world, "web-1")
+    world.until("pods", lambda s: "web-2" in s and s["web-2"]["status"]["phase"] == "Running")
+    make_ready(world, "web-0", ready=False)
+    make_ready(world, "web-2")
+    scale(world, 1)
+    done = world.status_of("statefulsets", "web", lambda s: s["replicas"] == 3 and s.get("readyReplicas") == 2)
+    assert done["spec"]["replicas"] == 1
+    assert sorted(world.list("pods")) == names(3)
+    make_ready(world, "web-0")
+    world.until("pods", lambda s: list(s) == ["web-0"])
+
+
+def test_parallel_does_not_wait(world):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(tag="example/unready:1", podManagementPolicy="Parallel",
+                                              ordinals={"start": 5}, volumeClaimTemplates=[claim()]))
+    world.status_of("statefulsets", "web", lambda s: s["replicas"] == 3)
+    assert sorted(world.list("pods")) == names(3, 5)
+    assert sorted(world.list("persistentvolumeclaims")) == [f"data-{n}" for n in names(3, 5)]
+    scale(world, 6)
+    world.until("pods", lambda s: sorted(s) == sorted(names(6, 5)))
+    # Numbers that begin elsewhere: the lower ones go.
+    world.patch("statefulsets", "web", {"spec": {"ordinals": {"start": 8}, "replicas": 2}})
+    world.until("pods", lambda s: sorted(s) == names(2, 8))
+
+
+def test_a_rolling_update_of_a_set_and_back(world, kubectl):
+    world.node("n0")
+    k = ("-n", world.ns)
+    world.create("statefulsets", stateful_set())
+    first = world.status_of("statefulsets", "web", all_up(3))["status"]["currentRevision"]
+    recorded = world.record("pods")
+    world.patch("statefulsets", "web", image("example/app:2"))
+    second = world.status_of("statefulsets", "web", lambda s: s["updateRevision"] != first)["status"]
+    assert second["currentRevision"] == first
+    done = world.status_of("statefulsets", "web", lambda s: all_up(3)(s) and s["currentRevision"] != first)
+    assert done["status"]["currentRevision"] == second["updateRevision"]
+    assert {n_ready(s) for s in world.replay("pods", recorded)} == {2, 3}
+    assert tags(world.list("pods")) == ["2", "2", "2"]
+    assert "example/app:1" in kubectl(*k, "rollout", "history", "sts/web", "--revision=1")
+    kubectl(*k, "rollout", "undo", "sts/web", "--to-revision=1")
+    kubectl(*k, "rollout", "status", "sts/web", "--timeout=60s")
+    assert world.get("statefulsets", "web")["status"]["currentRevision"] == first
+    revisions = {r["metadata"]["name"]: r["revision"] for r in world.list("controllerrevisions").values()}
+    assert revisions == {first: 3, second["updateRevision"]: 2}
+    assert tags(world.list("pods")) == ["1", "1", "1"]
+    kubectl(*k, "rollout", "restart", "sts/web")
+    kubectl(*k, "rollout", "status", "sts/web", "--timeout=60s")
+    kubectl(*k, "scale", "sts/web", "--replicas=2")
+    world.until("pods", lambda s: sorted(s) == names(2))
+    world.patch("statefulsets", "web", {"spec": {"revisionHistoryLimit": 0}})
+    world.until("controllerrevisions", lambda s: len(s) == 1)
+    assert table(kubectl(*k, "get", "sts", "--no-headers"))[0][:-1] == ["web", "2/2"]
+    described = kubectl(*k, "describe", "sts", "web")
+    assert "2 desired | 2 total" in described and "Delete Pod web-2 in StatefulSet web successful" in described
+
+
+def test_a_partition_holds_back(world):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(updateStrategy={"rollingUpdate": {"partition": 2}}))
+    first = world.status_of("statefulsets", "web", all_up(3))["status"]["currentRevision"]
+    world.patch("statefulsets", "web", image("example/app:2"))
+    world.status_of("statefulsets", "web", lambda s: s.get("updatedReplicas") == 1 and s.get("readyReplicas") == 3)
+    assert tags(world.list("pods")) == ["1", "1", "2"]
+    # Those below it come back as they were, those above as they are to be.
+    uids = {n: p["metadata"]["uid"] for n, p in world.list("pods").items()}
+    for name in ("web-0", "web-2"):
+        world.delete("pods", name)
+        world.until("pods", lambda s: name in s and s[name]["metadata"]["uid"] != uids[name] and is_ready(s[name]))
+    status = world.status_of("statefulsets", "web", lambda s: s.get("readyReplicas") == 3)["status"]
+    assert tags(world.list("pods")) == ["1", "1", "2"]
+    assert (status["currentRevision"], status["currentReplicas"], status["updatedReplicas"]) == (first, 2, 1)
+    world.patch("statefulsets", "web", {"spec": {"updateStrategy": {"rollingUpdate": {"partition": 0}}}})
+    world.status_of("statefulsets", "web", all_up(3))
+    assert tags(world.list("pods")) == ["2", "2", "2"]
+
+
+def test_on_delete_of_a_set_waits(world):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(updateStrategy={"type": "OnDelete"}))
+    first = world.status_of("statefulsets", "web", all_up(3))["status"]["currentRevision"]
+    world.patch("statefulsets", "web", image("example/app:2"))
+    world.status_of("statefulsets", "web", lambda s: s["updateRevision"] != first and not s.get("updatedReplicas"))
+    world.delete("pods", "web-1")
+    world.status_of("statefulsets", "web", lambda s: s.get("updatedReplicas") == 1 and s["readyReplicas"] == 3)
+    assert tags(world.list("pods")) == ["1", "2", "1"]
+
+
+def test_broken_pods_of_a_set_are_replaced(world):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(replicas=2))
+    world.status_of("statefulsets", "web", all_up(2))
+    for phase in ("Failed", "Succeeded"):
+        uid = world.get("pods", "web-0")["metadata"]["uid"]
+        world.patch("pods", "web-0", {"status": {"phase": phase}}, sub="status")
+        world.until("pods", lambda s: "web-0" in s and s["web-0"]["metadata"]["uid"] != uid and is_ready(s["web-0"]))
+    world.status_of("statefulsets", "web", all_up(2))
+    # Names are not made twice: what leaves slowly is waited for.
+    world.patch("pods", "web-1", {"metadata": {"annotations": {"slow": "yes"}}})
+    world.delete("pods", "web-1")
+    world.status_of("statefulsets", "web", lambda s: s.get("updatedReplicas") == 1)
+    world.patch("pods", "web-1", {"metadata": {"annotations": {"slow": None}}})
+    world.status_of("statefulsets", "web", all_up(2))
+
+
+def test_claims_go_with_what_they_are_kept_for(world):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(volumeClaimTemplates=[claim()], persistentVolumeClaimRetentionPolicy={
+        "whenDeleted": "Delete", "whenScaled": "Delete"}))
+    world.status_of("statefulsets", "web", all_up(3))
+    owners = lambda s: {n: [o["kind"] for o in c["metadata"].get("ownerReferences", [])] for n, c in s.items()}
+    world.until("persistentvolumeclaims", lambda s: list(owners(s).values()) == [["StatefulSet"]] * 3)
+    for name in ("data-web-2", "data-web-0"):  # nobody takes the finalizer off here
+        world.patch("persistentvolumeclaims", name, {"metadata": {"finalizers": None}})
+    scale(world, 2)
+    world.until("persistentvolumeclaims", lambda s: sorted(s) == ["data-web-0", "data-web-1"])
+    world.patch("statefulsets", "web", {"spec": {"persistentVolumeClaimRetentionPolicy": {
+        "whenDeleted": "Retain", "whenScaled": "Retain"}}})
+    world.until("persistentvolumeclaims", lambda s: list(owners(s).values()) == [[]] * 2)
+    world.patch("statefulsets", "web", {"spec": {"persistentVolumeClaimRetentionPolicy": {
+        "whenDeleted": "Delete", "whenScaled": "Retain"}}})
+    world.until("persistentvolumeclaims", lambda s: list(owners(s).values()) == [["StatefulSet"]] * 2)
+    for name in world.list("persistentvolumeclaims"):
+        world.patch("persistentvolumeclaims", name, {"metadata": {"finalizers": None}})
+    world.delete("statefulsets", "web")
+    world.until("persistentvolumeclaims", lambda s: not s)
+
+
+def test_pods_of_a_set_are_adopted_and_let_go(world):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(replicas=2))
+    world.status_of("statefulsets", "web", all_up(2))
+    before = {n: p["metadata"]["uid"] for n, p in world.list("pods").items()}
+    world.delete("statefulsets", "web", propagationPolicy="Orphan")
+    world.until("pods", lambda s: not any("ownerReferences" in p["metadata"] for p in s.values()))
+    # One of the labels that is no member, for its name.
+    world.create("pods", {"metadata": {"name": "stray", "labels": {"app": "web"}}, "spec": template()["spec"]})
+    world.patch("pods", "web-1", {"metadata": {"labels": {"statefulset.kubernetes.io/pod-name": None}}})
+    world.create("statefulsets", stateful_set(replicas=2))
+    world.status_of("statefulsets", "web", all_up(2))
+    pods = world.until("pods", lambda s: "statefulset.kubernetes.io/pod-name" in s["web-1"]["metadata"]["labels"])
+    assert {n: pods[n]["metadata"]["uid"] for n in names(2)} == before
+    assert "ownerReferences" not in pods["stray"]["metadata"]
+    world.patch("pods", "web-1", {"metadata": {"labels": {"app": "other"}}})
+    world.until("pods", lambda s: "ownerReferences" not in s["web-1"]["metadata"])
+    world.patch("pods", "web-1", {"metadata": {"labels": {"app": "web"}}})
+    world.until("pods", lambda s: "ownerReferences" in s["web-1"]["metadata"])
+    assert world.get("pods", "web-1")["metadata"]["uid"] == before["web-1"]
+
+
+def test_a_killed_manager_goes_on_with_a_set(world, manager):
+    world.node("n0")
+    world.create("statefulsets", stateful_set(replicas=5, volumeClaimTemplates=[claim()]))
+    for n in (1, 3):
+        world.until("pods", lambda s: len(s) >= n)
+        manager.kill()
+        manager.start()
+    first = world.status_of("statefulsets", "web", all_up(5))["status"]["currentRevision"]
+    recorded = world.record("pods")
+    world.patch("statefulsets", "web", image("example/app:2"))
+    for n in (1, 3):
+        world.until("pods", lambda s: tags(s).count("2") >= n)
+        manager.kill()
+        manager.start()
+    world.status_of("statefulsets", "web", lambda s: all_up(5)(s) and s["currentRevision"] != first)
+    assert min(n_ready(s) for s in world.replay("pods", recorded)) == 4
+    assert len(world.list("controllerrevisions")) == 2 and len(world.list("persistentvolumeclaims")) == 5
+
+
+def test_a_huge_set_costs_what_is_there(world):
+    """2^31 wanted: one after the other all the same."""
+    world.create("statefulsets", stateful_set(replicas=2147483647))
+    world.status_of("statefulsets", "web", lambda s: s["replicas"] == 1)
+    scale(world, 0)
+    world.status_of("statefulsets", "web", lambda s: s["replicas"] == 0)

@@ -1,5 +1,5 @@
-"""A cluster without nodes of flesh and blood: API server, controllers and scheduler are real, a thread
-plays every kubelet. What a Pod does is its image's name: `example/fail` fails, `example/done` ends well,
+"""A cluster without nodes of flesh and blood: API server, controllers and scheduler are real, threads
+play every kubelet and what makes volumes. What a Pod does is its image's name: `example/fail` fails, `example/done` ends well,
 `example/stuck` never runs, `example/unready` runs and is not ready, anything else runs and is ready."""
 
 import subprocess
@@ -54,20 +54,55 @@ class Process:
         return self.err.read().decode()
 
 
-class Kubelets(threading.Thread):
+class Player(threading.Thread):
+    """Plays a part of the cluster: look_at() hears of every object's states."""
+
+    path = None
+
     def __init__(self, server):
         super().__init__(daemon=True)
         self.raw = server.raw()
         self.ending = False
+        self.start()
 
     def run(self):
         while not self.ending:
-            with self.raw.watch("/api/v1/pods", sendInitialEvents="true", timeoutSeconds=1,
+            with self.raw.watch(self.path, sendInitialEvents="true", timeoutSeconds=1,
                                 resourceVersionMatch="NotOlderThan", allowWatchBookmarks="true") as w:
                 while event := w.next():
                     if event["type"] in ("ADDED", "MODIFIED"):
                         self.look_at(event["object"])
         self.raw.close()
+
+    def end(self):
+        self.ending = True
+        self.join()
+
+
+class Volumes(Player):
+    """Each claim gets a volume of its own."""
+
+    path = "/api/v1/persistentvolumeclaims"
+
+    def look_at(self, claim):
+        meta, spec, name = claim["metadata"], claim["spec"], "pv-" + claim["metadata"]["uid"]
+        path = f"/api/v1/namespaces/{meta['namespace']}/persistentvolumeclaims/{meta['name']}"
+        if spec.get("volumeName") or "deletionTimestamp" in meta:
+            return
+        self.raw.post("/api/v1/persistentvolumes", {"metadata": {"name": name}, "spec": {
+            "accessModes": spec["accessModes"], "capacity": spec["resources"]["requests"],
+            "hostPath": {"path": "/nowhere"}, "claimRef": {
+                "kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": meta["namespace"],
+                "name": meta["name"], "uid": meta["uid"]}}})
+        self.raw.patch(f"/api/v1/persistentvolumes/{name}/status", {"status": {"phase": "Bound"}})
+        self.raw.patch(path, {"spec": {"volumeName": name}, "metadata": {"annotations": {
+            "pv.kubernetes.io/bind-completed": "yes"}}})
+        self.raw.patch(path + "/status", {"status": {"phase": "Bound", "capacity": spec["resources"]["requests"],
+                                                     "accessModes": spec["accessModes"]}})
+
+
+class Kubelets(Player):
+    path = "/api/v1/pods"
 
     def look_at(self, pod):
         meta, path = pod["metadata"], f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/"
@@ -193,3 +228,6 @@ class World:
             self.raw.delete(f"/api/v1/nodes/{name}")
         self.made(self.raw.delete(f"/api/v1/namespaces/{self.ns}"))
         self.until(None, lambda s: self.ns not in s, path="/api/v1/namespaces")
+        for v in self.made(self.raw.get("/api/v1/persistentvolumes"))["items"]:
+            if v["spec"].get("claimRef", {}).get("namespace") == self.ns:
+                self.raw.delete("/api/v1/persistentvolumes/" + v["metadata"]["name"])
