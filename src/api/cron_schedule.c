@@ -104,7 +104,7 @@ static int parse_range(struct str expr, const struct bounds *b, struct range *r,
     if (single)
         low = span;
     if (is_star(low)) {
-        r->is_star = !has_step;
+        r->is_star = true;
     } else {
         e = parse_value(low, b, &r->from, err);
         if (e < 0)
@@ -119,6 +119,7 @@ static int parse_range(struct str expr, const struct bounds *b, struct range *r,
     e = has_step ? parse_step(expr, step, r, err) : 0;
     if (e < 0)
         return e;
+    r->is_star = r->is_star && r->step == 1;
     if (has_step && single && !is_star(low))
         r->to = b->max; /* "N/step": from N on */
     return check_range(expr, r, b, err);
@@ -231,8 +232,10 @@ int cron_schedule_parse(struct str text, struct cron_schedule *ret, struct err *
     if (text.len == 0)
         return err_set(err, ERR_SYNTAX, "empty spec string");
     if ((str_has_prefix(text, STR("TZ=")) || str_has_prefix(text, STR("CRON_TZ="))) &&
-        str_cut(text, ' ', &zone, &rest))
+        str_cut(text, ' ', &zone, &rest)) {
         text = str_trim(rest);
+        (void)str_cut(zone, '=', &rest, &ret->zone);
+    }
     if (text.len && text.p[0] == '@')
         return parse_descriptor(text, ret, err);
     return parse_fields(text, ret, err);

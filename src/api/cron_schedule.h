@@ -15,9 +15,9 @@ enum cron_field { CRON_MINUTE, CRON_HOUR, CRON_DAY, CRON_MONTH, CRON_WEEKDAY, CR
 struct cron_schedule {
     uint64_t bits[CRON_FIELDS]; /* bit n: the value n is in the field */
     bool any_day, any_weekday;  /* "*" or "?": the other of the two decides alone */
+    struct str zone;            /* "TZ=..." or "CRON_TZ=..." before the fields; of the text */
     int64_t every_s;            /* @every: seconds, the fields are unused; else 0 */
 };
 
-/* A zone before the fields ("TZ=..." or "CRON_TZ=...") is passed over. ERR_SYNTAX with upstream's
- * words. */
+/* ERR_SYNTAX with upstream's words. */
 int cron_schedule_parse(struct str text, struct cron_schedule *ret, struct err *err);

@@ -94,6 +94,14 @@ static void job_duration(struct cell *c)
                       j->status.start_time.sec);
 }
 
+/* A text, unlike other booleans: "True". */
+static void cron_job_suspend(struct cell *c)
+{
+    const bool *suspend = ((const struct batch_v1_cron_job *)c->o.data)->spec.suspend;
+
+    cell_text(c, !suspend ? STR("<unset>") : *suspend ? STR("True") : STR("False"));
+}
+
 /* --- autoscaling --- */
 
 /* CURRENT/TARGET of one metric; value is a quantity, an average, or a utilisation in percent. */
@@ -446,6 +454,7 @@ static void param_ref(struct cell *c)
 }
 
 const struct cell_row table_cells_groups[] = {
+    { STR_INIT("cron_job_suspend"), cron_job_suspend },
     { STR_INIT("job_status"), job_status },
     { STR_INIT("job_completions"), job_completions },
     { STR_INIT("job_duration"), job_duration },

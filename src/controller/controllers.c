@@ -25,6 +25,7 @@ extern const struct controller pvc_protection_controller;
 extern const struct controller pv_protection_controller;
 extern const struct controller vac_protection_controller;
 extern const struct controller ephemeral_volume_controller;
+extern const struct controller cronjob_controller;
 extern const struct controller job_controller;
 extern const struct controller job_orphans_controller;
 extern const struct controller ttl_after_finished_controller;
@@ -57,6 +58,7 @@ const struct controller *const controller_table[] = {
     &vac_protection_controller,
     &ephemeral_volume_controller,
     &job_controller,
+    &cronjob_controller,
     &job_orphans_controller,
     &ttl_after_finished_controller,
     NULL,

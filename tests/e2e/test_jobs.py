@@ -589,3 +589,185 @@ def test_no_pod_is_lost_or_counted_twice(own_server, scratch, mode):
             assert j.status.succeeded == len(succeeded) >= n, j.status
         place.pods(lambda s: not any(p.metadata.finalizers for p in s.values()))
     m.stop()
+
+
+# --- CronJobs ---
+
+YEAR = datetime.now(timezone.utc).year
+NEW_YEAR = datetime(YEAR, 1, 1, tzinfo=timezone.utc)
+NEW_YEARS_JOB = f"cron-{int(NEW_YEAR.timestamp()) // 60}"
+IN_SUMMER = f"{YEAR - 1}-07-01T00:00:00Z"
+
+
+class Cron:
+    """A CronJob of a place, made at rest: what happens begins with wake()."""
+
+    def __init__(self, place, schedule="0 0 1 1 *", template=None, name="cron", **spec):
+        self.place, self.batch, self.name = place, place.batch, name
+        spec.setdefault("timeZone", "UTC")
+        self.made = self.batch.create_namespaced_cron_job(place.name, {
+            "metadata": {"name": name},
+            "spec": {"schedule": schedule, "suspend": True, "jobTemplate": template or {
+                "metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}, "spec": job()["spec"]}, **spec}})
+
+    def status(self, **status):
+        self.batch.patch_namespaced_cron_job_status(self.name, self.place.name, {"status": status})
+
+    def change(self, **spec):
+        self.batch.patch_namespaced_cron_job(self.name, self.place.name, {"spec": spec})
+
+    def wake(self, last=IN_SUMMER, **status):
+        """Its last time was in the summer of the year before."""
+        self.status(lastScheduleTime=last, **status)
+        self.change(suspend=False)
+        return self
+
+    def child(self, name, **spec):
+        body = job(name, **spec)
+        body["metadata"]["ownerReferences"] = [{"apiVersion": "batch/v1", "kind": "CronJob", "name": self.name,
+                                                "uid": self.made.metadata.uid, "controller": True}]
+        made = self.batch.create_namespaced_job(self.place.name, body)
+        return {"kind": "Job", "apiVersion": "batch/v1", "name": name, "namespace": self.place.name,
+                "uid": made.metadata.uid}
+
+    def until(self, holds):
+        return await_state(self.batch.list_namespaced_cron_job, lambda s: holds(s[self.name]),
+                           self.place.name)[self.name]
+
+
+def names(cron):
+    return [ref.name for ref in cron.status.active or []]
+
+
+def test_a_cron_job_starts_a_job_and_follows_it(place):
+    cron = Cron(place).wake()
+    c = cron.until(lambda c: names(c))
+    assert names(c) == [NEW_YEARS_JOB] and c.status.last_schedule_time == NEW_YEAR
+    j = place.job(lambda j: j.status.active == 1, NEW_YEARS_JOB)
+    assert j.metadata.labels["a"] == "b" and j.metadata.annotations["c"] == "d"
+    assert j.metadata.annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"] == f"{YEAR}-01-01T00:00:00Z"
+    ref, = j.metadata.owner_references
+    assert (ref.kind, ref.name, ref.uid, ref.controller, ref.block_owner_deletion) == \
+        ("CronJob", "cron", c.metadata.uid, True, True)
+    active, = c.status.active
+    assert (active.kind, active.api_version, active.uid) == ("Job", "batch/v1", j.metadata.uid)
+    assert [e.message for e in place.told("SuccessfulCreate", "CronJob")] == [f"Created job {NEW_YEARS_JOB}"]
+    place.end(place.active(1).values())
+    j = place.job(is_complete, NEW_YEARS_JOB)
+    c = cron.until(lambda c: c.status.last_successful_time)
+    assert c.status.last_successful_time == j.status.completion_time
+    cron.until(lambda c: not names(c))
+    assert [e.message for e in place.told("SawCompletedJob", "CronJob")] == \
+        [f"Saw completed job: {NEW_YEARS_JOB}, condition: Complete"]
+    # Its time is past: the same is not started again, whatever else changes.
+    cron.change(successfulJobsHistoryLimit=0)
+    place.jobs(lambda s: not s)
+    place.told("SuccessfulDelete", "CronJob")
+    # What belongs to it goes with it.
+    place.batch.delete_namespaced_cron_job("cron", place.name)
+    await_state(place.batch.list_namespaced_cron_job, lambda s: not s, place.name)
+
+
+def test_the_schedule_itself(place):
+    cron = Cron(place, schedule="@every 1s")
+    cron.change(suspend=False)
+    place.jobs(lambda s: len(s) >= 1)
+    cron.until(lambda c: names(c) and c.status.last_schedule_time)
+
+
+def test_a_job_that_was_made_before_a_crash_is_not_made_twice(place):
+    cron = Cron(place)
+    ref = cron.child(NEW_YEARS_JOB)
+    cron.wake()
+    c = cron.until(lambda c: names(c))
+    assert c.status.active[0].uid == ref["uid"] and c.status.last_schedule_time == NEW_YEAR
+    place.told("UnexpectedJob", "CronJob")
+    assert list(place.jobs(lambda s: True)) == [NEW_YEARS_JOB]
+
+
+@pytest.mark.parametrize("policy", ("Allow", "Forbid", "Replace"))
+def test_one_still_runs(place, policy):
+    cron = Cron(place, concurrencyPolicy=policy)
+    cron.wake(active=[cron.child("before")])
+    if policy == "Forbid":
+        place.told("JobAlreadyActive", "CronJob")
+        c = cron.until(lambda c: True)
+        assert names(c) == ["before"] and c.status.last_schedule_time.year == YEAR - 1
+        place.batch.delete_namespaced_job("before", place.name, propagation_policy="Background")
+        assert [e.message for e in place.told("MissingJob", "CronJob")] == ["Active job went missing: before"]
+    left = ["before", NEW_YEARS_JOB] if policy == "Allow" else [NEW_YEARS_JOB]
+    c = cron.until(lambda c: names(c) == left)
+    assert sorted(place.jobs(lambda s: len(s) == len(left))) == sorted(left)
+
+
+def test_history_is_kept_short(place):
+    cron = Cron(place, successfulJobsHistoryLimit=2, failedJobsHistoryLimit=1)
+    for i in range(4):
+        cron.child(f"good-{i}", completions=0)
+    for i in range(3):
+        cron.child(f"bad-{i}", activeDeadlineSeconds=0)
+    state = place.jobs(lambda s: len(s) == 3 and all(is_complete(j) or has_failed(j) for j in s.values()))
+    assert [n.split("-")[0] for n in sorted(state)] == ["bad", "good", "good"]
+    cron.change(failedJobsHistoryLimit=0)
+    place.jobs(lambda s: len(s) == 2)
+
+
+def test_too_many_starts_were_missed(place):
+    cron = Cron(place, schedule="* * * * *").wake()
+    cron.until(lambda c: names(c))
+    assert "too many missed start times" in place.told("TooManyMissedTimes", "CronJob")[0].message
+
+
+def test_too_late_is_never(place):
+    cron = Cron(place, startingDeadlineSeconds=100).wake()
+    late = Cron(place, name="after").wake()  # made later: when this one has started, the other has not
+    late.until(lambda c: names(c))
+    assert not names(cron.until(lambda c: True))
+
+
+def test_a_changed_schedule_begins_with_its_next_time(place):
+    cron = Cron(place, schedule="0 0 1 1 *").wake(last=NEW_YEAR.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    cron.change(schedule="* 1-23/2 * * *" if datetime.now(timezone.utc).hour % 2 == 0 else "* */2 * * *")
+    other = Cron(place, name="after").wake()
+    other.until(lambda c: names(c))
+    assert not names(cron.until(lambda c: True)), "the hours since New Year are not made up for"
+
+
+def test_time_zones(place):
+    try:
+        cron = Cron(place, timeZone="Asia/Kathmandu").wake()
+    except client.ApiException as e:
+        assert e.status == 422
+        pytest.skip("no such zone here")
+    # Midnight is there before it is in Greenwich.
+    name = f"cron-{int(NEW_YEAR.timestamp() - (5 * 60 + 45) * 60) // 60}"
+    cron.until(lambda c: names(c) == [name])
+    j = place.job(lambda j: True, name)
+    assert j.metadata.annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"] == f"{YEAR}-01-01T00:00:00+05:45"
+
+
+def test_kubectl_shows_jobs(busy, kubectl):
+    core = client.CoreV1Api(busy)
+    ns = "show-" + kubectl.version.replace(".", "-")
+    core.create_namespace({"metadata": {"name": ns}})
+    place = Place(busy, ns)
+    k = lambda *words: kubectl("-n", ns, *words)
+    k("create", "cronjob", "tick", "--image=example/work:1", "--schedule=0 0 1 1 *")
+    k("create", "job", "once", "--from=cronjob/tick")
+    assert place.job(lambda j: j.status.active == 1, "once").metadata.annotations[
+        "cronjob.kubernetes.io/instantiate"] == "manual"
+    header, row = k("get", "jobs").splitlines()
+    assert header.split() == ["NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE"]
+    assert row.split()[:3] == ["once", "Running", "0/1"]
+    header, row = k("get", "cronjobs").splitlines()
+    assert header.split() == ["NAME", "SCHEDULE", "TIMEZONE", "SUSPEND", "ACTIVE", "LAST", "SCHEDULE", "AGE"]
+    assert row.split()[:9] == ["tick", "0", "0", "1", "1", "*", "<none>", "False", "0"]
+    place.end(place.active(1).values())
+    k("wait", "--for=condition=complete", "job/once", "--timeout=15s")
+    assert k("get", "jobs", "--no-headers").split()[:3] == ["once", "Complete", "1/1"]
+    told = k("describe", "job", "once")
+    for line in ("Pods Statuses:    0 Active (0 Ready) / 1 Succeeded / 0 Failed", "Controlled By:    CronJob/tick",
+                 "Created pod: once-", "Job completed"):
+        assert line in told, told
+    assert "Saw a job that the controller did not create" in k("describe", "cronjob", "tick")
+    core.delete_namespace(ns)
