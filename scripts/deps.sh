@@ -10,7 +10,7 @@ set -euo pipefail
 build="gcc make pkg-config libc6-dev libuv1-dev libnghttp2-dev liblmdb-dev libpcre2-dev
     libyaml-dev libmnl-dev libwslay-dev libssl-dev zlib1g-dev node-llhttp libarchive-dev libcurl4-openssl-dev"
 run="libuv1 libnghttp2-14 liblmdb0 libpcre2-8-0 libyaml-0-2 libmnl0 libwslay1 libssl3 zlib1g
-    crun conmon nftables libarchive13 libcurl4 ca-certificates"
+    crun conmon nftables libarchive13 libcurl4 ca-certificates tzdata"
 # Clang builds, sanitizers and fuzzers; linters; the unit tests' framework; peers to measure beside
 # (nghttpd, etcd); clients. The Python and npm packages of test clients are scripts/test-tools.sh's.
 test="clang-14 clang clang-format clang-tidy cppcheck libclang-rt-14-dev libfuzzer-14-dev
