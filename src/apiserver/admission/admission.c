@@ -10,6 +10,7 @@ const struct admission_plugin *const admission_plugins[] = {
     &limit_range_plugin,
     &service_account_plugin,
     &node_restriction_plugin,
+    &pod_security_plugin,
     &priority_plugin,
     &default_toleration_plugin,
     &default_storage_class_plugin,

@@ -50,6 +50,8 @@ enum { ADMISSION_PLUGINS_MAX = 32 };
  * name that is none. */
 struct err;
 int admission_select(struct str disabled, const struct admission_plugin **ret, struct err *err);
+/* What the labels of a namespace demand of its Pods. */
+extern const struct admission_plugin pod_security_plugin;
 /* A node writes what is its own. */
 extern const struct admission_plugin node_restriction_plugin;
 /* Nobody grants what they do not hold. */
