@@ -14,6 +14,11 @@
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "   \
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "  \
     "for validation is '" SUBDOMAIN_RE "')"
+#define LABEL_UNDERSCORE_RE "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+#define SUBDOMAIN_UNDERSCORE_TEXT                                                                  \
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' " \
+    "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex "    \
+    "used for validation is '" LABEL_UNDERSCORE_RE "(\\." LABEL_UNDERSCORE_RE ")*')"
 #define LABEL_TEXT                                                                                 \
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "   \
     "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex "     \
@@ -121,6 +126,21 @@ static bool is_dns_subdomain_caseless(struct str s)
     return true;
 }
 
+static bool is_dns_subdomain_underscore(struct str s)
+{
+    struct str part;
+
+    if (s.len == 0)
+        return false;
+    while (str_next(&s, '.', &part)) {
+        if (part.len && part.p[0] == '_')
+            part = str_tail(part, 1);
+        if (!made_of(part, ALNUM_LOWER, ALNUM_LOWER | HYPHEN | UNDERSCORE, ALNUM_LOWER))
+            return false;
+    }
+    return true;
+}
+
 static bool is_key_name(struct str s)
 {
     return made_of(s, ALNUM, ALNUM | HYPHEN | UNDERSCORE | DOT, ALNUM);
@@ -159,6 +179,14 @@ static void check_dns1123_caseless(struct str s, struct name_messages *m)
         SAY(m, "must be no more than 253 characters");
     if (!is_dns_subdomain_caseless(s))
         SAY(m, SUBDOMAIN_TEXT);
+}
+
+static void check_dns1123_underscore(struct str s, struct name_messages *m)
+{
+    if (s.len > DNS_SUBDOMAIN_MAX)
+        SAY(m, "must be no more than 253 characters");
+    if (!is_dns_subdomain_underscore(s))
+        SAY(m, SUBDOMAIN_UNDERSCORE_TEXT);
 }
 
 static void check_dns1035_label(struct str s, struct name_messages *m)
@@ -328,6 +356,7 @@ static const check_fn checks[NAME_RULE_MAX] = {
     [NAME_RULE_DNS1123_LABEL] = check_dns1123_label,
     [NAME_RULE_DNS1123_SUBDOMAIN] = check_dns1123_subdomain,
     [NAME_RULE_DNS1123_SUBDOMAIN_CASELESS] = check_dns1123_caseless,
+    [NAME_RULE_DNS1123_SUBDOMAIN_UNDERSCORE] = check_dns1123_underscore,
     [NAME_RULE_DNS1035_LABEL] = check_dns1035_label,
     [NAME_RULE_PATH_SEGMENT] = check_path_segment,
     [NAME_RULE_QUALIFIED_NAME] = check_qualified_name,

@@ -22,12 +22,13 @@ struct name_messages {
 
 /* X(name): what a rule is asked by in tables. */
 #define NAME_RULES(X)                                                                              \
-    X(DNS1123_LABEL)              /* max 63 */                                                     \
-    X(DNS1123_SUBDOMAIN)          /* max 253 */                                                    \
-    X(DNS1123_SUBDOMAIN_CASELESS) /* the same, any case */                                         \
-    X(DNS1035_LABEL)              /* max 63 */                                                     \
-    X(PATH_SEGMENT)               /* not "." or "..", no "/" or "%" */                             \
-    X(QUALIFIED_NAME)             /* [prefix/]name: label and annotation keys */                   \
+    X(DNS1123_LABEL)                /* max 63 */                                                   \
+    X(DNS1123_SUBDOMAIN)            /* max 253 */                                                  \
+    X(DNS1123_SUBDOMAIN_CASELESS)   /* the same, any case */                                       \
+    X(DNS1123_SUBDOMAIN_UNDERSCORE) /* the same, "_" inside, too */                                \
+    X(DNS1035_LABEL)                /* max 63 */                                                   \
+    X(PATH_SEGMENT)                 /* not "." or "..", no "/" or "%" */                           \
+    X(QUALIFIED_NAME)               /* [prefix/]name: label and annotation keys */                 \
     X(LABEL_VALUE)                                                                                 \
     X(CONFIG_KEY) /* keys of ConfigMap and Secret data */                                          \
     X(PORT_NAME)  /* IANA_SVC_NAME, max 15 */                                                      \

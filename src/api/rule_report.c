@@ -3,6 +3,7 @@
 
 #include "api/field_error.h"
 #include "api/rules_internal.h"
+#include "api/schema_walk.h"
 #include "base/arena.h"
 
 void rule_invalid(const struct rule_context *c, const char *member, struct str value,
@@ -105,4 +106,89 @@ void rule_unsupported(const struct rule_context *c, const char *member, struct s
     while (n < ARRAY_LEN(names) && str_next(&rest, '|', &part))
         names[n++] = part;
     field_errors_add_unsupported(c->errs, &p, value, names, n);
+}
+
+bool rule_names_has(const struct rule_names *n, struct str name, const void **ret)
+{
+    if (n->len > RULE_NAMES_FEW && !map_has(&n->many, name))
+        return false;
+    for (size_t i = 0; n->len <= RULE_NAMES_FEW && i < n->len; i++)
+        if (str_eq(n->items[i], name)) {
+            if (ret)
+                *ret = n->values[i];
+            return true;
+        }
+    if (ret && n->len > RULE_NAMES_FEW)
+        *ret = map_get(&n->many, name);
+    return n->len > RULE_NAMES_FEW;
+}
+
+bool rule_names_add(const struct rule_context *c, struct rule_names *n, struct str name,
+                    const void *value)
+{
+    if (rule_names_has(n, name, NULL))
+        return false;
+    if (n->len < RULE_NAMES_FEW) {
+        if (!n->items) {
+            n->items = ARENA_NEW_ARRAY(c->arena, struct str, RULE_NAMES_FEW);
+            n->values = ARENA_NEW_ARRAY(c->arena, const void *, RULE_NAMES_FEW);
+        }
+        n->items[n->len] = name;
+        n->values[n->len++] = value;
+        return true;
+    }
+    for (size_t i = 0; n->len == RULE_NAMES_FEW && i < n->len; i++)
+        (void)map_put(&n->many, n->items[i], (void *)(uintptr_t)n->values[i]);
+    (void)map_put(&n->many, name, (void *)(uintptr_t)value); /* only read through const pointers */
+    n->len++;
+    return true;
+}
+
+void rule_names_done(struct rule_names *n)
+{
+    map_done(&n->many);
+    n->many = (struct map){ 0 };
+    n->len = 0;
+}
+
+bool rule_has_parent_step(struct str path)
+{
+    struct str part;
+
+    while (str_next(&path, '/', &part))
+        if (str_eq(part, STR("..")))
+            return true;
+    return false;
+}
+
+void rule_check_relative(const struct rule_context *c, const struct field_path *at, struct str path)
+{
+    if (path.len && path.p[0] == '/')
+        field_errors_add_text(c->errs, at, FIELD_ERROR_INVALID, path, "must be a relative path");
+    if (rule_has_parent_step(path))
+        field_errors_add_text(c->errs, at, FIELD_ERROR_INVALID, path, "must not contain '..'");
+}
+
+void rule_check_not_reserved(const struct rule_context *c, const struct field_path *at,
+                             struct str path)
+{
+    rule_check_relative(c, at, path);
+    if (str_has_prefix(path, STR("..")) && !str_has_prefix(path, STR("../")))
+        field_errors_add_text(c->errs, at, FIELD_ERROR_INVALID, path, "must not start with '..'");
+}
+
+void rule_forbid_set(const struct rule_context *c, const struct field_path *path, const char *type,
+                     const void *data, const char *members, const char *text)
+{
+    const struct schema_type *t = schema_walk_type(&schema_builtin, type);
+    struct str rest = str_from_cstr(members), name;
+
+    while (t && str_next(&rest, '|', &name)) {
+        struct field_path at = field_path_member(path, name);
+        uint32_t base = 0;
+        const struct schema_field *f = schema_find_member(&schema_builtin, t, name, &base);
+
+        if (f && !schema_walk_is_zero(f, (const char *)data + base + f->offset))
+            field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN, "%s", text);
+    }
 }

@@ -201,3 +201,8 @@ struct str rule_print_time(struct arena *a, struct ktime t)
     return arena_printf(a, "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", tm.tm_year + 1900, tm.tm_mon + 1,
                         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
+
+struct str rule_print_internal(struct arena *a, const char *type, const void *data)
+{
+    return rule_print_struct(a, type, data);
+}

@@ -21,12 +21,17 @@ struct rule;
 struct validation_request;
 
 enum rule_check {
-    RULE_REQUIRED,  /* unset or empty: Required value[: text] */
-    RULE_FORBIDDEN, /* set: Forbidden: text */
-    RULE_ENUM,      /* text "A|B|C": a set text, or each of a list, is one: Unsupported value */
-    RULE_NAME,      /* a set text, or each of a list of texts, obeys the name rule `min` */
-    RULE_KEYS,      /* the keys of a map obey the name rule `min` */
-    RULE_LABELS,    /* a map of labels, errors at the map itself */
+    RULE_REQUIRED,    /* unset or empty: Required value[: text] */
+    RULE_FORBIDDEN,   /* set: Forbidden: text */
+    RULE_ENUM,        /* text "A|B|C": a set text, or each of a list, is one: Unsupported value */
+    RULE_ENUM_SET,    /* the same, for one that is set but empty, too; for an unset one that is no
+                         pointer, too */
+    RULE_NAME,        /* a set text, or each of a list of texts, obeys the name rule `min` */
+    RULE_NAME_ALWAYS, /* the same, for an empty text, too */
+    RULE_NAME_SET,    /* the same, for one that is set but empty, too */
+    RULE_NAME_PREFIX, /* the same, as if something followed it */
+    RULE_KEYS,        /* the keys of a map obey the name rule `min` */
+    RULE_LABELS,      /* a map of labels, errors at the map itself */
     RULE_RANGE,     /* a number that is not zero, or set, is within min..max; else `text`, or "must
                        be between MIN and MAX, inclusive" */
     RULE_NUMBER,    /* the same, for zero, too */
@@ -44,7 +49,7 @@ enum rule_check {
                  from item to item: Duplicate value of the item */
     RULE_FN,
     RULE_BELOW, /* the structs of a member ("*": of the embedded one) are walked now, not after all
-                   rows; with fn: by rule_below() of that function, or not at all */
+                   rows; of the members in `order`: by rule_below() of fn, or not at all */
 };
 
 /* One struct under validation. old is the same place of the stored object, NULL on create, below
@@ -80,7 +85,7 @@ struct rule {
                           it is named in paths below */
 };
 
-/* Walks the structs of a member that a RULE_BELOW row with a function names. */
+/* Walks the structs of a member in the `order` of a RULE_BELOW row. */
 void rule_below(const struct rule_context *c, const char *member);
 /* The same for a list, as RULE_SET has it. key NULL: none. */
 void rule_below_set(const struct rule_context *c, const char *member, uint32_t max,
@@ -88,6 +93,9 @@ void rule_below_set(const struct rule_context *c, const char *member, uint32_t m
 
 extern const struct rule rules_core[];
 extern const struct rule rules_pod[];
+extern const struct rule rules_container[];
+extern const struct rule rules_volume_sources[];
+extern const struct rule rules_placement[];
 extern const struct rule rules_apps[];
 extern const struct rule rules_batch[];
 extern const struct rule rules_autoscaling[];
@@ -107,6 +115,8 @@ extern const struct rule rules_device_slice[];
 bool rule_fields_equal(const struct schema_field *f, const void *a, const void *b);
 struct str rule_print_value(struct arena *a, const struct schema_field *f, const void *at);
 struct str rule_print_struct(struct arena *a, const char *type, const void *data);
+/* With the names and the members that upstream's own types have. */
+struct str rule_print_internal(struct arena *a, const char *type, const void *data);
 struct str rule_print_texts(struct arena *a, const struct str *texts, size_t n);
 struct str rule_print_time(struct arena *a, struct ktime t);
 struct str rule_print_map(struct arena *a, const void *string_map);

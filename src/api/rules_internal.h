@@ -2,27 +2,113 @@
 #pragma once
 
 #include "api/rules.h"
+#include "base/map.h"
+
+/* Names that were seen, with what they name. Few are compared, many hashed. */
+struct rule_names {
+    struct str *items;
+    const void **values;
+    size_t len;
+    size_t cap;
+    struct map many; /* used beyond RULE_NAMES_FEW */
+};
+enum { RULE_NAMES_FEW = 16 };
+
+/* false: it was there. */
+bool rule_names_add(const struct rule_context *c, struct rule_names *n, struct str name,
+                    const void *value);
+bool rule_names_has(const struct rule_names *n, struct str name, const void **ret);
+void rule_names_done(struct rule_names *n);
 
 /* rules_pod_fns.c */
 void rule_pod(const struct rule_context *c);
 void rule_pod_template(const struct rule_context *c);
-void rule_pod_spec(const struct rule_context *c);
-void rule_supplemental_groups(const struct rule_context *c);
-void rule_sysctl(const struct rule_context *c);
+void rule_pod_begin(const struct rule_context *c);
+void rule_pod_end(const struct rule_context *c);
+void rule_host_ports(const struct rule_context *c);
+void rule_host_network(const struct rule_context *c);
+void rule_host_users(const struct rule_context *c);
+void rule_pod_host_name(const struct rule_context *c);
+void rule_dns_config(const struct rule_context *c);
+void rule_host_alias(const struct rule_context *c);
+void rule_pod_gate(const struct rule_context *c);
+void rule_pod_claim(const struct rule_context *c);
+void rule_file_keys(const struct rule_context *c);
+
+/* rules_pod_os.c */
+void rule_pod_os(const struct rule_context *c);
+void rule_host_processes(const struct rule_context *c);
+void rule_windows_options(const struct rule_context *c);
+
+/* rules_pod_security.c */
+void rule_pod_security(const struct rule_context *c);
 void rule_security_context(const struct rule_context *c);
+void rule_proc_mount(const struct rule_context *c);
 void rule_seccomp_profile(const struct rule_context *c);
-void rule_container(const struct rule_context *c);
-void rule_resources(const struct rule_context *c);
-void rule_env_var(const struct rule_context *c);
+void rule_app_armor(const struct rule_context *c);
+void rule_pod_annotations(const struct rule_context *c);
+void rule_annotations_match(const struct rule_context *c);
+
+/* rules_container_fns.c */
+void rule_container_kind(const struct rule_context *c);
+void rule_container_hooks(const struct rule_context *c);
+void rule_ephemeral(const struct rule_context *c);
+void rule_ephemeral_image(const struct rule_context *c);
+void rule_resize_policies(const struct rule_context *c);
+void rule_probe(const struct rule_context *c);
+void rule_sleep(const struct rule_context *c);
+void rule_container_port(const struct rule_context *c);
+void rule_env_var_source(const struct rule_context *c);
 void rule_env_from(const struct rule_context *c);
+void rule_field_ref(const struct rule_context *c);
+void rule_resource_ref(const struct rule_context *c);
+void rule_file_key(const struct rule_context *c);
 void rule_volume_mount(const struct rule_context *c);
+void rule_volume_device(const struct rule_context *c);
 void rule_http_get(const struct rule_context *c);
 void rule_tcp_socket(const struct rule_context *c);
+
+/* rules_resources.c */
+struct quantity;
+/* A name that a resource may have at all. */
+bool rule_check_resource_name(const struct rule_context *c, const struct field_path *at,
+                              struct str name);
+void rule_check_amount_value(const struct rule_context *c, const struct field_path *at,
+                             struct str name, struct str amount);
+bool rule_is_native_resource(struct str name);
+bool rule_is_extended_resource(struct str name);
+void rule_resources(const struct rule_context *c);
+void rule_overhead(const struct rule_context *c);
+void rule_pod_resources(const struct rule_context *c);
+
+/* rules_volume_fns.c */
+void rule_volume_begin(const struct rule_context *c);
+void rule_volume_name(const struct rule_context *c);
 void rule_host_path(const struct rule_context *c);
 void rule_key_to_path(const struct rule_context *c);
-void rule_toleration(const struct rule_context *c);
-void rule_node_requirement(const struct rule_context *c);
-void rule_label_requirement(const struct rule_context *c);
+void rule_downward_file(const struct rule_context *c);
+void rule_projection(const struct rule_context *c);
+void rule_token_projection(const struct rule_context *c);
+void rule_iscsi(const struct rule_context *c);
+void rule_iscsi_volume(const struct rule_context *c);
+void rule_cinder(const struct rule_context *c);
+void rule_cinder_volume(const struct rule_context *c);
+void rule_storage_os(const struct rule_context *c);
+void rule_storage_os_volume(const struct rule_context *c);
+void rule_csi_volume(const struct rule_context *c);
+void rule_fc(const struct rule_context *c);
+void rule_flocker(const struct rule_context *c);
+void rule_quobyte(const struct rule_context *c);
+void rule_flex(const struct rule_context *c);
+void rule_flex_volume(const struct rule_context *c);
+void rule_azure_disk(const struct rule_context *c);
+void rule_csi_source(const struct rule_context *c);
+void rule_ephemeral_source(const struct rule_context *c);
+void rule_image_source(const struct rule_context *c);
+void rule_empty_dir(const struct rule_context *c);
+void rule_nfs(const struct rule_context *c);
+void rule_local_path(const struct rule_context *c);
+void rule_git_repo(const struct rule_context *c);
 
 /* rules_pod_update.c */
 void rule_pod_update(const struct rule_context *c);
@@ -44,6 +130,17 @@ void rule_check_port(const struct rule_context *c, const char *member,
                      const struct int_or_string *port);
 void rule_invalid_number(const struct rule_context *c, const char *member, int64_t value,
                          const char *text);
+/* Paths: relative, without "..", and (reserved) not beginning with "..". */
+bool rule_has_parent_step(struct str path);
+void rule_check_relative(const struct rule_context *c, const struct field_path *at,
+                         struct str path);
+void rule_check_not_reserved(const struct rule_context *c, const struct field_path *at,
+                             struct str path);
+/* Forbids those of the members "a|b" that are set; data: a struct of the type at path. */
+void rule_forbid_set(const struct rule_context *c, const struct field_path *path, const char *type,
+                     const void *data, const char *members, const char *text);
+/* A secret that a volume names. */
+void rule_check_secret_ref(const struct rule_context *c, const char *member, struct str name);
 /* A count of hash collisions never goes down; old NULL: there is none to compare with. */
 void rule_check_collisions(const struct rule_context *c, const int32_t *count, const int32_t *old);
 /* Required, and fit for a path: kinds and names in references. */

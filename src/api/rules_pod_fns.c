@@ -4,178 +4,93 @@
 #include "api/field_error.h"
 #include "api/meta_v1.h"
 #include "api/meta_validation.h"
-#include "api/quantity.h"
-#include "api/rules_internal.h"
+#include "api/object.h"
+#include "api/rules_pod_scan.h"
 #include "api/schema_walk.h"
 #include "api/text_map.h"
 #include "api/validation.h"
 #include "base/arena.h"
-#include "base/map.h"
+
+enum { HOST_NAME_MAX_BYTES = 64, NAMESERVERS_MAX = 3, SEARCHES_MAX = 32, SEARCH_MAX_BYTES = 2048 };
+
+#define MIRROR "kubernetes.io/config.mirror"
+
+/* Tokens need an account; templates get theirs when a Pod is made of them. */
+static void check_tokens(const struct rule_context *c, const struct core_v1_pod_spec *s)
+{
+    struct field_path spec = field_path_member(c->path, STR("spec"));
+    struct field_path volumes = field_path_member(&spec, STR("volumes"));
+
+    if (s->service_account_name.len)
+        return;
+    for (uint32_t i = 0; i < s->volumes.len; i++) {
+        const struct core_v1_projected_volume_source *p =
+            s->volumes.items[i].volume_source.projected;
+        struct field_path item = field_path_index(&volumes, i);
+        struct field_path projected = field_path_member(&item, STR("projected"));
+        struct field_path sources = field_path_member(&projected, STR("sources"));
+
+        for (uint32_t k = 0; p && k < p->sources.len; k++) {
+            struct field_path source = field_path_index(&sources, k);
+            struct field_path at = field_path_member(&source, STR("serviceAccountToken"));
+
+            if (p->sources.items[k].service_account_token)
+                field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN,
+                                 "must not be specified when serviceAccountName is not set");
+        }
+    }
+}
+
+static void check_images(const struct rule_context *c, const char *list,
+                         const struct core_v1_container *items, uint32_t n)
+{
+    struct field_path spec = field_path_member(c->path, STR("spec"));
+    struct field_path all = field_path_member(&spec, str_from_cstr(list));
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct field_path item = field_path_index(&all, i);
+        struct field_path at = field_path_member(&item, STR("image"));
+        struct str image = items[i].image;
+
+        if (str_trim(image).len != image.len)
+            field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, image,
+                                  "must not have leading or trailing whitespace");
+    }
+}
 
 void rule_pod(const struct rule_context *c)
 {
     const struct core_v1_pod *pod = c->data;
+    struct field_path spec = field_path_member(c->path, STR("spec"));
+    struct field_path ephemeral = field_path_member(&spec, STR("ephemeralContainers"));
+    struct field_path node = field_path_member(&spec, STR("nodeName"));
 
+    check_tokens(c, &pod->spec);
+    check_images(c, "containers", pod->spec.containers.items, pod->spec.containers.len);
+    check_images(c, "initContainers", pod->spec.init_containers.items,
+                 pod->spec.init_containers.len);
     if (c->request->old.data) {
         rule_pod_update(c);
         return;
     }
-    if (pod->spec.ephemeral_containers.len) {
-        struct field_path spec = field_path_member(c->path, STR("spec"));
-        struct field_path p = field_path_member(&spec, STR("ephemeralContainers"));
-
-        field_errors_add(c->errs, &p, FIELD_ERROR_FORBIDDEN, "cannot be set on create");
-    }
+    if (pod->spec.ephemeral_containers.len)
+        field_errors_add(c->errs, &ephemeral, FIELD_ERROR_FORBIDDEN, "cannot be set on create");
+    if (pod->spec.node_name.len && pod->spec.scheduling_gates.len)
+        field_errors_add(c->errs, &node, FIELD_ERROR_FORBIDDEN,
+                         "cannot be set until all schedulingGates have been cleared");
+    rule_annotations_match(c);
 }
 
-/* The paths leave out "metadata", as upstream's do. */
 void rule_pod_template(const struct rule_context *c)
 {
     const struct core_v1_pod_template_spec *t = c->data;
-    struct field_path labels = field_path_member(c->path, STR("labels"));
-    struct field_path annotations = field_path_member(c->path, STR("annotations"));
     struct field_path spec = field_path_member(c->path, STR("spec"));
     struct field_path ephemeral = field_path_member(&spec, STR("ephemeralContainers"));
 
-    meta_validate_labels(c->errs, &t->metadata.labels, &labels);
-    meta_validate_annotations(c->errs, &t->metadata.annotations, &annotations);
+    rule_annotations_match(c);
     if (t->spec.ephemeral_containers.len)
         field_errors_add(c->errs, &ephemeral, FIELD_ERROR_FORBIDDEN,
                          "ephemeral containers not allowed in pod template");
-}
-
-/* State that all containers of a Pod share. */
-struct pod_scan {
-    const struct rule_context *c;
-    const struct core_v1_pod_spec *spec;
-    struct map names;
-    struct map volumes;
-    struct map host_ports;
-};
-
-static void scan_ports(struct pod_scan *s, const struct core_v1_container *ctr,
-                       const struct field_path *path)
-{
-    struct field_path ports = field_path_member(path, STR("ports"));
-
-    for (uint32_t i = 0; i < ctr->ports.len; i++) {
-        const struct core_v1_container_port *p = &ctr->ports.items[i];
-        struct field_path item = field_path_index(&ports, i);
-        struct field_path host = field_path_member(&item, STR("hostPort"));
-        struct field_path own = field_path_member(&item, STR("containerPort"));
-        struct str key;
-
-        if (s->spec->host_network && p->host_port != p->container_port)
-            field_errors_add_raw(s->c->errs, &own, FIELD_ERROR_INVALID,
-                                 arena_printf(s->c->arena, "%d", p->container_port),
-                                 "must match `hostPort` when `hostNetwork` is true");
-        if (p->host_port == 0)
-            continue;
-        key = arena_printf(s->c->arena, "%.*s/%.*s/%d", STR_ARG(p->protocol), STR_ARG(p->host_ip),
-                           p->host_port);
-        if (map_has(&s->host_ports, key))
-            field_errors_add_text(s->c->errs, &host, FIELD_ERROR_DUPLICATE, key, "");
-        else
-            (void)map_put(&s->host_ports, key, s); /* a set */
-    }
-}
-
-static void scan_mounts(struct pod_scan *s, const struct core_v1_container *ctr,
-                        const struct field_path *path)
-{
-    CLEANUP(map_done) struct map seen = { 0 };
-    struct field_path mounts = field_path_member(path, STR("volumeMounts"));
-
-    for (uint32_t i = 0; i < ctr->volume_mounts.len; i++) {
-        const struct core_v1_volume_mount *m = &ctr->volume_mounts.items[i];
-        struct field_path item = field_path_index(&mounts, i);
-        struct field_path name = field_path_member(&item, STR("name"));
-        struct field_path at = field_path_member(&item, STR("mountPath"));
-
-        if (m->name.len && !map_has(&s->volumes, m->name))
-            field_errors_add_text(s->c->errs, &name, FIELD_ERROR_NOT_FOUND, m->name, "");
-        if (m->mount_path.len && map_put(&seen, m->mount_path, s))
-            field_errors_add_text(s->c->errs, &at, FIELD_ERROR_INVALID, m->mount_path,
-                                  "must be unique");
-    }
-}
-
-static void scan_container(struct pod_scan *s, const struct core_v1_container *ctr,
-                           const struct field_path *path, bool is_init)
-{
-    struct field_path name = field_path_member(path, STR("name"));
-    bool sidecar = str_eq(ctr->restart_policy, STR("Always"));
-    struct rule_context at = *s->c;
-
-    if (ctr->name.len && map_put(&s->names, ctr->name, s))
-        field_errors_add_text(s->c->errs, &name, FIELD_ERROR_DUPLICATE, ctr->name, "");
-    scan_mounts(s, ctr, path);
-    if (!is_init || sidecar)
-        scan_ports(s, ctr, path);
-    if (!is_init || sidecar)
-        return;
-    at.path = path;
-    if (ctr->lifecycle)
-        rule_forbidden(&at, "lifecycle",
-                       "may not be set for init containers without restartPolicy=Always");
-    if (ctr->liveness_probe)
-        rule_forbidden(&at, "livenessProbe",
-                       "may not be set for init containers without restartPolicy=Always");
-    if (ctr->readiness_probe)
-        rule_forbidden(&at, "readinessProbe",
-                       "may not be set for init containers without restartPolicy=Always");
-    if (ctr->startup_probe)
-        rule_forbidden(&at, "startupProbe",
-                       "may not be set for init containers without restartPolicy=Always");
-}
-
-static bool is_sysctl_of_ipc(struct str name)
-{
-    static const struct str names[] = {
-        STR_INIT("kernel.sem"),    STR_INIT("kernel.shmall"), STR_INIT("kernel.shmmax"),
-        STR_INIT("kernel.shmmni"), STR_INIT("kernel.shm"),    STR_INIT("kernel.shm_rmid_forced"),
-        STR_INIT("kernel.msgmax"), STR_INIT("kernel.msgmnb"), STR_INIT("kernel.msgmni"),
-        STR_INIT("kernel.msg"),
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eq(name, names[i]))
-            return true;
-    return str_has_prefix(name, STR("fs.mqueue."));
-}
-
-/* A Pod does not set what is its host's. */
-static void check_host_sysctls(const struct rule_context *c, const struct core_v1_pod_spec *s)
-{
-    struct field_path context = field_path_member(c->path, STR("securityContext"));
-    struct field_path list = field_path_member(&context, STR("sysctls"));
-
-    if (!s->security_context || c->old)
-        return;
-    for (uint32_t i = 0; i < s->security_context->sysctls.len; i++) {
-        struct str name = s->security_context->sysctls.items[i].name;
-        struct field_path item = field_path_index(&list, i);
-        struct field_path p = field_path_member(&item, STR("name"));
-
-        const char *why = NULL;
-
-        if (s->host_network && str_has_prefix(name, STR("net.")))
-            why = "may not be specified when 'hostNetwork' is true";
-        else if (s->host_ipc && is_sysctl_of_ipc(name))
-            why = "may not be specified when 'hostIPC' is true";
-        if (why)
-            field_errors_add_text(c->errs, &p, FIELD_ERROR_INVALID, name, "%s", why);
-    }
-}
-
-static void check_host_namespaces(const struct rule_context *c, const struct core_v1_pod_spec *s)
-{
-    struct field_path p = field_path_member(c->path, STR("shareProcessNamespace"));
-
-    if (s->host_pid && s->share_process_namespace && *s->share_process_namespace)
-        field_errors_add_raw(c->errs, &p, FIELD_ERROR_INVALID, STR("true"),
-                             "ShareProcessNamespace and HostPID cannot both be enabled");
-    check_host_sysctls(c, s);
 }
 
 /* The claim templates of a StatefulSet are volumes of its Pods. */
@@ -184,355 +99,335 @@ static void scan_claim_templates(struct pod_scan *s)
     const struct object *o = &s->c->request->object;
     const struct apps_v1_stateful_set *set = o->data;
 
-    if (!str_eq(schema_str(o->schema, o->type->name), STR("StatefulSet")) ||
-        o->type != schema_walk_type(o->schema, "apps/v1.StatefulSet"))
+    if (o->type != schema_walk_type(o->schema, "apps/v1.StatefulSet"))
         return;
     for (uint32_t i = 0; i < set->spec.volume_claim_templates.len; i++)
-        (void)map_put(&s->volumes, set->spec.volume_claim_templates.items[i].metadata.name, s);
+        (void)rule_names_add(s->c, &s->volumes,
+                             set->spec.volume_claim_templates.items[i].metadata.name, NULL);
 }
 
-void rule_pod_spec(const struct rule_context *c)
+void rule_pod_begin(const struct rule_context *c)
 {
     const struct core_v1_pod_spec *s = c->data;
-    struct pod_scan scan = { .c = c, .spec = s };
-    struct field_path containers = field_path_member(c->path, STR("containers"));
-    struct field_path inits = field_path_member(c->path, STR("initContainers"));
+    struct pod_scan *scan = ARENA_NEW(c->arena, struct pod_scan);
+    bool is_pod = c->up && !c->up->up;
 
-    for (uint32_t i = 0; i < s->volumes.len; i++)
-        (void)map_put(&scan.volumes, s->volumes.items[i].name, &scan); /* a set */
-    scan_claim_templates(&scan);
-    for (uint32_t i = 0; i < s->containers.len; i++) {
-        struct field_path item = field_path_index(&containers, i);
+    *scan = (struct pod_scan){ .c = c, .spec = s, .host_users = !s->host_users || *s->host_users };
+    c->scratch->pod = scan;
+    if (is_pod)
+        scan->meta = &((const struct core_v1_pod *)c->up->data)->metadata;
+    scan_claim_templates(scan);
+    for (uint32_t i = 0; is_pod && scan->meta->name.len && i < s->volumes.len; i++)
+        if (s->volumes.items[i].volume_source.ephemeral)
+            (void)rule_names_add(c, &scan->created,
+                                 arena_printf(c->arena, "%.*s-%.*s", STR_ARG(scan->meta->name),
+                                              STR_ARG(s->volumes.items[i].name)),
+                                 scan);
+    for (uint32_t i = 0; i < s->resource_claims.len; i++)
+        if (s->resource_claims.items[i].name.len)
+            (void)rule_names_add(c, &scan->claims, s->resource_claims.items[i].name, NULL);
+}
 
-        scan_container(&scan, &s->containers.items[i], &item, false);
-    }
+void rule_pod_end(const struct rule_context *c)
+{
+    struct pod_scan *scan = c->scratch->pod;
+    struct rule_names *all[] = { &scan->volumes, &scan->claims,    &scan->all,
+                                 &scan->created, &scan->seen[0],   &scan->seen[1],
+                                 &scan->files,   &scan->others[0], &scan->others[1] };
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        rule_names_done(all[i]);
+}
+
+void pod_scan_containers(const struct rule_context *spec, pod_scan_fn fn)
+{
+    const struct core_v1_pod_spec *s = spec->data;
+    struct field_path inits = field_path_member(spec->path, STR("initContainers"));
+    struct field_path regular = field_path_member(spec->path, STR("containers"));
+    struct field_path ephemeral = field_path_member(spec->path, STR("ephemeralContainers"));
+
     for (uint32_t i = 0; i < s->init_containers.len; i++) {
         struct field_path item = field_path_index(&inits, i);
 
-        scan_container(&scan, &s->init_containers.items[i], &item, true);
+        fn(spec, &s->init_containers.items[i], &item);
     }
-    check_host_namespaces(c, s);
-    map_done(&scan.names);
-    map_done(&scan.volumes);
-    map_done(&scan.host_ports);
-}
+    for (uint32_t i = 0; i < s->containers.len; i++) {
+        struct field_path item = field_path_index(&regular, i);
 
-static bool is_sysctl_char(char c, bool is_inner)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (is_inner && (c == '-' || c == '_'));
-}
-
-/* Segments of lower case letters and digits, "-" and "_" inside, between dots or slashes. */
-static bool is_sysctl_name(struct str name)
-{
-    bool begins = true;
-
-    for (size_t i = 0; i < name.len; i++) {
-        bool is_end = i + 1 == name.len || name.p[i + 1] == '.' || name.p[i + 1] == '/';
-
-        if (!begins && (name.p[i] == '.' || name.p[i] == '/')) {
-            begins = true;
-            continue;
-        }
-        if (!is_sysctl_char(name.p[i], !begins && !is_end))
-            return false;
-        begins = false;
+        fn(spec, &s->containers.items[i], &item);
     }
-    return name.len && !begins && name.len <= 253;
+    for (uint32_t i = 0; i < s->ephemeral_containers.len; i++) {
+        struct field_path item = field_path_index(&ephemeral, i);
+
+        /* They begin with the fields of a container. */
+        fn(spec, (const void *)&s->ephemeral_containers.items[i], &item);
+    }
 }
 
-void rule_sysctl(const struct rule_context *c)
+/* Of regular containers no two may want one port of the host. */
+void rule_host_ports(const struct rule_context *c)
 {
-    const struct core_v1_sysctl *s = c->data;
+    const struct core_v1_pod_spec *s = c->data;
+    struct field_path list = field_path_member(c->path, STR("containers"));
+    struct rule_names seen = { 0 };
 
-    if (s->name.len && !is_sysctl_name(s->name))
-        rule_invalid(c, "name", s->name,
-                     "must have at most 253 characters and match regex "
-                     "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$");
-}
-
-void rule_supplemental_groups(const struct rule_context *c)
-{
-    const struct core_v1_pod_security_context *s = c->data;
-    struct field_path list = field_path_member(c->path, STR("supplementalGroups"));
-
-    for (uint32_t i = 0; i < s->supplemental_groups.len; i++) {
+    for (uint32_t i = 0; i < s->containers.len; i++) {
+        const struct core_v1_container *ctr = &s->containers.items[i];
         struct field_path item = field_path_index(&list, i);
-        int64_t gid = s->supplemental_groups.items[i];
+        struct field_path ports = field_path_member(&item, STR("ports"));
 
-        if (gid < 0 || gid > INT32_MAX)
-            field_errors_add_raw(c->errs, &item, FIELD_ERROR_INVALID,
-                                 arena_printf(c->arena, "%lld", (long long)gid),
-                                 "must be between 0 and 2147483647, inclusive");
+        for (uint32_t k = 0; k < ctr->ports.len; k++) {
+            const struct core_v1_container_port *p = &ctr->ports.items[k];
+            struct field_path port = field_path_index(&ports, k);
+            struct field_path at = field_path_member(&port, STR("hostPort"));
+            struct str key;
+
+            if (p->host_port == 0)
+                continue;
+            key = arena_printf(c->arena, "%.*s/%.*s/%d", STR_ARG(p->protocol), STR_ARG(p->host_ip),
+                               p->host_port);
+            if (!rule_names_add(c, &seen, key, NULL))
+                field_errors_add_text(c->errs, &at, FIELD_ERROR_DUPLICATE, key, "");
+        }
+    }
+    rule_names_done(&seen);
+}
+
+void rule_host_network(const struct rule_context *c)
+{
+    const struct core_v1_pod_spec *s = c->data;
+    const struct pod_scan *scan = c->scratch->pod;
+    struct field_path list = field_path_member(c->path, STR("containers"));
+
+    for (uint32_t i = 0; s->host_network && i < s->containers.len; i++) {
+        const struct core_v1_container *ctr = &s->containers.items[i];
+        struct field_path item = field_path_index(&list, i);
+        struct field_path ports = field_path_member(&item, STR("ports"));
+
+        for (uint32_t k = 0; k < ctr->ports.len; k++) {
+            const struct core_v1_container_port *p = &ctr->ports.items[k];
+            struct field_path port = field_path_index(&ports, k);
+            struct field_path at = field_path_member(&port, STR("hostPort"));
+
+            if ((scan->meta || p->host_port) && p->host_port != p->container_port)
+                field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
+                                     arena_printf(c->arena, "%d", p->host_port),
+                                     "must match `containerPort` when `hostNetwork` is true");
+        }
     }
 }
 
-static bool is_false(const bool *b)
+static void forbid_devices(const struct rule_context *c, const struct core_v1_container *ctr,
+                           const struct field_path *path)
 {
-    return b && !*b;
+    struct field_path at = field_path_member(path, STR("volumeDevices"));
+
+    if (ctr->volume_devices.len)
+        field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN, "when `hostUsers` is false");
 }
 
-void rule_security_context(const struct rule_context *c)
+void rule_host_users(const struct rule_context *c)
 {
-    const struct core_v1_security_context *s = c->data;
-    bool admin = false;
+    static const char text[] = "when `hostUsers` is false";
+    const struct core_v1_pod_spec *s = c->data;
+    const struct pod_scan *scan = c->scratch->pod;
 
-    if (!is_false(s->allow_privilege_escalation))
+    if (scan->host_users)
         return;
-    if (s->privileged && *s->privileged)
-        field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID,
-                             rule_print_struct(c->arena, "core/v1.SecurityContext", s),
-                             "cannot set `allowPrivilegeEscalation` to false and `privileged` to "
-                             "true");
-    for (uint32_t i = 0; s->capabilities && i < s->capabilities->add.len; i++)
-        admin |= str_eq(s->capabilities->add.items[i], STR("CAP_SYS_ADMIN"));
-    if (admin)
-        field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID,
-                             rule_print_struct(c->arena, "core/v1.SecurityContext", s),
-                             "cannot set `allowPrivilegeEscalation` to false and "
-                             "`capabilities.Add` CAP_SYS_ADMIN");
+    if (s->host_network)
+        rule_forbidden(c, "hostNetwork", text);
+    if (s->host_pid)
+        rule_forbidden(c, "HostPID", text);
+    if (s->host_ipc)
+        rule_forbidden(c, "HostIPC", text);
+    pod_scan_containers(c, forbid_devices);
 }
 
-void rule_seccomp_profile(const struct rule_context *c)
+void rule_pod_host_name(const struct rule_context *c)
 {
-    const struct core_v1_seccomp_profile *s = c->data;
+    const struct core_v1_pod_spec *s = c->data;
+    struct field_path at = field_path_member(c->path, STR("hostnameOverride"));
 
-    if (str_eq(s->type, STR("Localhost"))) {
-        if (s->localhost_profile.len == 0)
-            rule_required(c, "localhostProfile", "must be set when seccomp type is Localhost");
-    } else if (s->localhost_profile.p) {
-        rule_invalid(c, "localhostProfile", s->localhost_profile,
-                     "can only be set when seccomp type is Localhost");
-    }
-}
-
-static void check_success_threshold(const struct rule_context *c, const char *probe,
-                                    const struct core_v1_probe *p)
-{
-    struct field_path at = field_path_member(c->path, str_from_cstr(probe));
-    struct field_path threshold = field_path_member(&at, STR("successThreshold"));
-
-    if (p && p->success_threshold != 1)
-        field_errors_add_raw(c->errs, &threshold, FIELD_ERROR_INVALID,
-                             arena_printf(c->arena, "%d", p->success_threshold), "must be 1");
-}
-
-void rule_container(const struct rule_context *c)
-{
-    const struct core_v1_container *ctr = c->data;
-
-    if (ctr->image.len && !str_eq(str_trim(ctr->image), ctr->image))
-        rule_invalid(c, "image", ctr->image, "must not have leading or trailing whitespace");
-    check_success_threshold(c, "livenessProbe", ctr->liveness_probe);
-    check_success_threshold(c, "startupProbe", ctr->startup_probe);
-}
-
-void rule_env_var(const struct rule_context *c)
-{
-    const struct core_v1_env_var *e = c->data;
-    const struct core_v1_env_var_source *s = e->value_from;
-    int n;
-
-    if (!s)
+    if (!s->hostname_override.p)
         return;
-    n = !!s->field_ref + !!s->resource_field_ref + !!s->config_map_key_ref + !!s->secret_key_ref +
-        !!s->file_key_ref;
-    if (n == 0)
-        rule_invalid(c, "valueFrom", STR(""),
-                     "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, "
-                     "`secretKeyRef` or `fileKeyRef`");
-    else if (e->value.len)
-        rule_invalid(c, "valueFrom", STR(""), "may not be specified when `value` is not empty");
-    else if (n > 1)
-        rule_invalid(c, "valueFrom", STR(""),
-                     "may not have more than one field specified at a time");
+    if (s->set_hostname_as_fqdn && *s->set_hostname_as_fqdn)
+        rule_forbidden(c, "hostnameOverride",
+                       "may not be specified when setHostnameAsFQDN is true");
+    if (s->host_network)
+        rule_forbidden(c, "hostnameOverride", "may not be specified when hostNetwork is true");
+    if (s->hostname_override.len > HOST_NAME_MAX_BYTES)
+        field_errors_add(c->errs, &at, FIELD_ERROR_TOO_LONG, "may not be more than %d bytes",
+                         HOST_NAME_MAX_BYTES);
+    (void)name_rule_report(c->errs, &at, NAME_RULE_DNS1123_SUBDOMAIN, s->hostname_override);
 }
 
-void rule_env_from(const struct rule_context *c)
+static void check_searches(const struct rule_context *c, const struct core_v1_pod_dns_config *d,
+                           const struct field_path *path)
 {
-    const struct core_v1_env_from_source *e = c->data;
-    int n = !!e->config_map_ref + !!e->secret_ref;
+    struct field_path searches = field_path_member(path, STR("searches"));
+    struct str printed = rule_print_texts(c->arena, d->searches.items, d->searches.len);
+    size_t bytes = d->searches.len ? d->searches.len - 1 : 0;
 
-    if (n == 0)
-        field_errors_add_text(c->errs, c->path, FIELD_ERROR_INVALID, STR(""),
-                              "must specify one of: `configMapRef` or `secretRef`");
-    else if (n > 1)
-        field_errors_add_text(c->errs, c->path, FIELD_ERROR_INVALID, STR(""),
-                              "may not have more than one field specified at a time");
-}
+    for (uint32_t i = 0; i < d->searches.len; i++)
+        bytes += d->searches.items[i].len;
+    if (d->searches.len > SEARCHES_MAX)
+        field_errors_add_raw(c->errs, &searches, FIELD_ERROR_INVALID, printed,
+                             "must not have more than %d search paths", SEARCHES_MAX);
+    if (bytes > SEARCH_MAX_BYTES)
+        field_errors_add_raw(c->errs, &searches, FIELD_ERROR_INVALID, printed,
+                             "must not have more than %d characters (including spaces) in the "
+                             "search list",
+                             SEARCH_MAX_BYTES);
+    for (uint32_t i = 0; i < d->searches.len; i++) {
+        struct field_path item = field_path_index(&searches, i);
+        struct str s = d->searches.items[i];
 
-static void check_not_negative(const struct rule_context *c, const char *member, const void *map)
-{
-    struct field_path at = field_path_member(c->path, str_from_cstr(member));
-    const struct schema_str_entry *e = text_map_items(map);
-
-    for (uint32_t i = 0; i < text_map_len(map); i++) {
-        struct field_path key = field_path_key(&at, e[i].key);
-        struct quantity q;
-
-        (void)name_rule_report(c->errs, &key, NAME_RULE_QUALIFIED_NAME, e[i].key);
-        if (quantity_parse(e[i].value, &q) && q.nano < 0)
-            field_errors_add_text(c->errs, &key, FIELD_ERROR_INVALID, e[i].value,
-                                  "must be greater than or equal to 0");
+        if (str_eq(s, STR(".")))
+            continue;
+        if (s.len && s.p[s.len - 1] == '.')
+            s.len--;
+        (void)name_rule_report(c->errs, &item, NAME_RULE_DNS1123_SUBDOMAIN_UNDERSCORE, s);
     }
 }
 
-void rule_resources(const struct rule_context *c)
+static void check_dns_options(const struct rule_context *c, const struct core_v1_pod_dns_config *d,
+                              const struct field_path *path)
 {
-    const struct core_v1_resource_requirements *r = c->data;
-    const struct schema_str_entry *e = text_map_items(&r->requests);
-    struct field_path requests = field_path_member(c->path, STR("requests"));
+    struct field_path servers = field_path_member(path, STR("nameservers"));
+    struct field_path options = field_path_member(path, STR("options"));
 
-    check_not_negative(c, "limits", &r->limits);
-    check_not_negative(c, "requests", &r->requests);
-    for (uint32_t i = 0; i < text_map_len(&r->requests); i++) {
-        const struct schema_str_entry *limit = text_map_find(&r->limits, e[i].key);
-        struct quantity want, most;
+    if (d->nameservers.len > NAMESERVERS_MAX)
+        field_errors_add_raw(c->errs, &servers, FIELD_ERROR_INVALID,
+                             rule_print_texts(c->arena, d->nameservers.items, d->nameservers.len),
+                             "must not have more than %d nameservers", NAMESERVERS_MAX);
+    for (uint32_t i = 0; i < d->nameservers.len; i++) {
+        struct field_path item = field_path_index(&servers, i);
 
-        if (limit && quantity_parse(e[i].value, &want) && quantity_parse(limit->value, &most) &&
-            quantity_compare(want, most) > 0)
-            field_errors_add_text(c->errs, &requests, FIELD_ERROR_INVALID, e[i].value,
-                                  "must be less than or equal to %.*s limit of %.*s",
-                                  STR_ARG(e[i].key), STR_ARG(limit->value));
+        (void)name_rule_report(c->errs, &item, NAME_RULE_IP, d->nameservers.items[i]);
+    }
+    check_searches(c, d, path);
+    for (uint32_t i = 0; i < d->options.len; i++) {
+        struct field_path item = field_path_index(&options, i);
+
+        if (d->options.items[i].name.len == 0)
+            field_errors_add(c->errs, &item, FIELD_ERROR_REQUIRED, "must not be empty");
     }
 }
 
-static bool has_parent_step(struct str path)
+void rule_dns_config(const struct rule_context *c)
 {
-    struct str part;
+    const struct core_v1_pod_spec *s = c->data;
+    struct field_path path = field_path_member(c->path, STR("dnsConfig"));
+    struct field_path servers = field_path_member(&path, STR("nameservers"));
+    bool none = str_eq(s->dns_policy, STR("None"));
 
-    while (str_next(&path, '/', &part))
-        if (str_eq(part, STR("..")))
-            return true;
-    return false;
+    if (none && !s->dns_config)
+        rule_required(c, "dnsConfig", "must provide `dnsConfig` when `dnsPolicy` is None");
+    else if (none && s->dns_config->nameservers.len == 0)
+        field_errors_add(c->errs, &servers, FIELD_ERROR_REQUIRED,
+                         "must provide at least one DNS nameserver when `dnsPolicy` is None");
+    else if (s->dns_config)
+        check_dns_options(c, s->dns_config, &path);
 }
 
-static void check_sub_path(const struct rule_context *c, const char *member, struct str path)
+void rule_host_alias(const struct rule_context *c)
 {
-    if (path.len && path.p[0] == '/')
-        rule_invalid(c, member, path, "must be a relative path");
-    if (has_parent_step(path))
-        rule_invalid(c, member, path, "must not contain '..'");
+    const struct core_v1_host_alias *h = c->data;
+    struct field_path ip = field_path_member(c->path, STR("ip"));
+    struct field_path names = field_path_member(c->path, STR("hostnames"));
+
+    (void)name_rule_report(c->errs, &ip, NAME_RULE_IP, h->ip);
+    for (uint32_t i = 0; i < h->hostnames.len; i++) {
+        struct field_path item = field_path_index(&names, i);
+
+        (void)name_rule_report(c->errs, &item, NAME_RULE_DNS1123_SUBDOMAIN, h->hostnames.items[i]);
+    }
 }
 
-void rule_volume_mount(const struct rule_context *c)
+void rule_pod_gate(const struct rule_context *c)
 {
-    const struct core_v1_volume_mount *m = c->data;
+    const struct core_v1_pod_scheduling_gate *g = c->data;
+    struct rule_names *seen = &c->scratch->pod->seen[0];
 
-    check_sub_path(c, "subPath", m->sub_path);
-    if (m->sub_path_expr.len && m->sub_path.len)
-        rule_invalid(c, "subPathExpr", m->sub_path_expr,
-                     "subPathExpr and subPath are mutually exclusive");
+    if (c->path->index == 0)
+        rule_names_done(seen);
+    (void)name_rule_report(c->errs, c->path, NAME_RULE_QUALIFIED_NAME, g->name);
+    if (!rule_names_add(c, seen, g->name, g))
+        field_errors_add_text(c->errs, c->path, FIELD_ERROR_DUPLICATE, g->name, "");
+}
+
+static void check_claim_source(const struct rule_context *c,
+                               const struct core_v1_pod_resource_claim *claim)
+{
+    struct field_path one = field_path_member(c->path, STR("resourceClaimName"));
+    struct field_path template = field_path_member(c->path, STR("resourceClaimTemplateName"));
+    struct str name = claim->resource_claim_name, of = claim->resource_claim_template_name;
+
+    if (!name.p == !of.p)
+        field_errors_add_raw(
+            c->errs, c->path, FIELD_ERROR_INVALID,
+            rule_print_internal(c->arena, "core/v1.PodResourceClaim", claim), "%s",
+            name.p ? "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be "
+                     "specified"
+                   : "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`");
+    if (name.p)
+        (void)name_rule_report(c->errs, &one, NAME_RULE_DNS1123_SUBDOMAIN, name);
+    if (of.p)
+        (void)name_rule_report(c->errs, &template, NAME_RULE_DNS1123_SUBDOMAIN, of);
+}
+
+void rule_pod_claim(const struct rule_context *c)
+{
+    const struct core_v1_pod_resource_claim *claim = c->data;
+    struct pod_scan *scan = c->scratch->pod;
+    struct field_path at = field_path_member(c->path, STR("name"));
+
+    if (c->path->index == 0)
+        rule_names_done(&scan->seen[0]);
+    if (scan->meta && text_map_find(&scan->meta->annotations, STR(MIRROR))) {
+        field_errors_add(c->errs, &(struct field_path){ .index = -1 }, FIELD_ERROR_FORBIDDEN,
+                         "static pods do not support resource claims");
+        return;
+    }
+    if (claim->name.len == 0)
+        rule_required(c, "name", "");
+    else if (!rule_names_add(c, &scan->seen[0], claim->name, claim))
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_DUPLICATE, claim->name, "");
     else
-        check_sub_path(c, "subPathExpr", m->sub_path_expr);
+        (void)name_rule_report(c->errs, &at, NAME_RULE_DNS1123_LABEL, claim->name);
+    check_claim_source(c, claim);
 }
 
-void rule_http_get(const struct rule_context *c)
+static void check_file_keys(const struct rule_context *c, const struct core_v1_container *ctr,
+                            const struct field_path *path)
 {
-    const struct core_v1_http_get_action *a = c->data;
+    const struct core_v1_pod_spec *s = c->data;
+    struct field_path env = field_path_member(path, STR("env"));
 
-    rule_check_port(c, "port", &a->port);
-}
+    for (uint32_t i = 0; i < ctr->env.len; i++) {
+        const struct core_v1_env_var_source *from = ctr->env.items[i].value_from;
+        struct field_path item = field_path_index(&env, i);
+        struct field_path source = field_path_member(&item, STR("valueFrom"));
+        struct field_path key = field_path_member(&source, STR("fileKeyRef"));
+        struct field_path at = field_path_member(&key, STR("volumeName"));
+        const struct core_v1_volume *v = NULL;
 
-void rule_tcp_socket(const struct rule_context *c)
-{
-    const struct core_v1_tcp_socket_action *a = c->data;
-
-    rule_check_port(c, "port", &a->port);
-}
-
-void rule_host_path(const struct rule_context *c)
-{
-    const struct core_v1_host_path_volume_source *h = c->data;
-
-    if (has_parent_step(h->path))
-        rule_invalid(c, "path", h->path, "must not contain '..'");
-}
-
-void rule_key_to_path(const struct rule_context *c)
-{
-    const struct core_v1_key_to_path *k = c->data;
-
-    check_sub_path(c, "path", k->path);
-    if (str_has_prefix(k->path, STR("..")) && !has_parent_step(k->path))
-        rule_invalid(c, "path", k->path, "must not start with '..'");
-}
-
-void rule_toleration(const struct rule_context *c)
-{
-    static const struct str effects[] = { STR_INIT("NoSchedule"), STR_INIT("PreferNoSchedule"),
-                                          STR_INIT("NoExecute") };
-    static const struct str operators[] = { STR_INIT("Equal"), STR_INIT("Exists") };
-    const struct core_v1_toleration *t = c->data;
-    struct field_path key = field_path_member(c->path, STR("key"));
-    struct field_path op = field_path_member(c->path, STR("operator"));
-    struct field_path effect = field_path_member(c->path, STR("effect"));
-    bool exists = str_eq(t->operator, STR("Exists"));
-
-    if (t->key.len)
-        (void)name_rule_report(c->errs, &key, NAME_RULE_QUALIFIED_NAME, t->key);
-    else if (!exists)
-        field_errors_add_text(c->errs, &op, FIELD_ERROR_INVALID, t->operator,
-                              "operator must be Exists when `key` is empty, which means \"match "
-                              "all values and all keys\"");
-    if (t->toleration_seconds && !str_eq(t->effect, effects[2]))
-        field_errors_add_text(c->errs, &effect, FIELD_ERROR_INVALID, t->effect,
-                              "effect must be 'NoExecute' when `tolerationSeconds` is set");
-    if (exists && t->value.len)
-        field_errors_add_raw(c->errs, &op, FIELD_ERROR_INVALID,
-                             rule_print_struct(c->arena, "core/v1.Toleration", t),
-                             "value must be empty when `operator` is 'Exists'");
-    else if (t->operator.len == 0 || str_eq(t->operator, operators[0]))
-        (void)name_rule_report(c->errs, &op, NAME_RULE_LABEL_VALUE, t->value);
-    else if (!exists)
-        field_errors_add_unsupported(c->errs, &op, t->operator, operators, 2);
-    if (t->effect.len && !str_eq(t->effect, effects[0]) && !str_eq(t->effect, effects[1]) &&
-        !str_eq(t->effect, effects[2]))
-        field_errors_add_unsupported(c->errs, &effect, t->effect, effects, 3);
-}
-
-void rule_node_requirement(const struct rule_context *c)
-{
-    const struct core_v1_node_selector_requirement *r = c->data;
-    struct field_path key = field_path_member(c->path, STR("key"));
-
-    if (str_eq(r->operator, STR("In")) || str_eq(r->operator, STR("NotIn"))) {
-        if (r->values.len == 0)
-            rule_required(c, "values", "must be specified when `operator` is 'In' or 'NotIn'");
-    } else if (str_eq(r->operator, STR("Exists")) || str_eq(r->operator, STR("DoesNotExist"))) {
-        if (r->values.len)
-            rule_forbidden(c, "values",
-                           "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-    } else if (str_eq(r->operator, STR("Gt")) || str_eq(r->operator, STR("Lt"))) {
-        if (r->values.len != 1)
-            rule_required(c, "values",
-                          "must be specified single value when `operator` is 'Lt' or 'Gt'");
-    } else {
-        rule_invalid(c, "operator", r->operator, "not a valid selector operator");
+        if (!from || !from->file_key_ref)
+            continue;
+        for (uint32_t k = 0; k < s->volumes.len; k++)
+            if (str_eq(s->volumes.items[k].name, from->file_key_ref->volume_name))
+                v = &s->volumes.items[k];
+        if (!v)
+            field_errors_add_text(c->errs, &at, FIELD_ERROR_NOT_FOUND,
+                                  from->file_key_ref->volume_name, "");
+        else if (!v->volume_source.empty_dir)
+            field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID,
+                                  from->file_key_ref->volume_name,
+                                  "referenced volume must be of type emptyDir");
     }
-    (void)name_rule_report(c->errs, &key, NAME_RULE_QUALIFIED_NAME, r->key);
 }
 
-void rule_label_requirement(const struct rule_context *c)
+void rule_file_keys(const struct rule_context *c)
 {
-    const struct meta_v1_label_selector_requirement *r = c->data;
-    struct field_path key = field_path_member(c->path, STR("key"));
-    struct field_path values = field_path_member(c->path, STR("values"));
-
-    if (str_eq(r->operator, STR("In")) || str_eq(r->operator, STR("NotIn"))) {
-        if (r->values.len == 0)
-            rule_required(c, "values", "must be specified when `operator` is 'In' or 'NotIn'");
-    } else if (str_eq(r->operator, STR("Exists")) || str_eq(r->operator, STR("DoesNotExist"))) {
-        if (r->values.len)
-            rule_forbidden(c, "values",
-                           "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-    } else {
-        rule_invalid(c, "operator", r->operator, "not a valid selector operator");
-    }
-    (void)name_rule_report(c->errs, &key, NAME_RULE_QUALIFIED_NAME, r->key);
-    for (uint32_t i = 0; i < r->values.len; i++) {
-        struct field_path item = field_path_index(&values, i);
-
-        (void)name_rule_report(c->errs, &item, NAME_RULE_LABEL_VALUE, r->values.items[i]);
-    }
+    pod_scan_containers(c, check_file_keys);
 }

@@ -53,10 +53,11 @@ struct plan {
 };
 
 static const struct rule *const rule_tables[] = {
-    rules_core,        rules_pod,          rules_apps,       rules_batch,
-    rules_autoscaling, rules_rbac,         rules_networking, rules_volumes,
-    rules_storage,     rules_cluster,      rules_discovery,  rules_admission,
-    rules_flowcontrol, rules_certificates, rules_devices,    rules_device_slice,
+    rules_core,         rules_pod,        rules_container,    rules_volume_sources,
+    rules_placement,    rules_apps,       rules_batch,        rules_autoscaling,
+    rules_rbac,         rules_networking, rules_volumes,      rules_storage,
+    rules_cluster,      rules_discovery,  rules_admission,    rules_flowcontrol,
+    rules_certificates, rules_devices,    rules_device_slice,
 };
 
 static struct plan plan;
@@ -70,6 +71,7 @@ static enum unset_answer unset_answer(const struct rule *r, const struct schema_
     case RULE_FORBIDDEN:
     case RULE_ENUM:
     case RULE_NAME:
+    case RULE_NAME_PREFIX:
     case RULE_KEYS:
     case RULE_LABELS:
     case RULE_UNIQUE:
@@ -85,8 +87,12 @@ static enum unset_answer unset_answer(const struct rule *r, const struct schema_
     case RULE_ONE_OF:
     case RULE_IMMUTABLE:
     case RULE_LOCKED:
+    case RULE_NAME_ALWAYS:
     case RULE_FN:
         break;
+    case RULE_NAME_SET:
+    case RULE_ENUM_SET:
+        return f->shape == SCHEMA_POINTER ? UNSET_IS_FINE : UNSET_IS_CHECKED;
     }
     return UNSET_IS_CHECKED;
 }
@@ -95,7 +101,8 @@ static void plan_words(struct planned_rule *row)
 {
     struct str rest = str_from_cstr(row->rule->text), word;
 
-    while (row->rule->check == RULE_ENUM && str_next(&rest, '|', &word))
+    while ((row->rule->check == RULE_ENUM || row->rule->check == RULE_ENUM_SET) &&
+           str_next(&rest, '|', &word))
         VEC_PUSH(&row->words, word);
 }
 
@@ -175,7 +182,7 @@ static bool is_walked_by_row(const struct type_plan *t, const struct schema *s,
         const struct planned_rule *row = &t->rules.items[i];
         struct str rest = str_from_cstr(row->rule->order ? row->rule->order : ""), part;
 
-        if ((row->rule->check == RULE_BELOW || row->rule->check == RULE_SET) &&
+        if ((row->rule->check == RULE_BELOW || row->rule->check == RULE_SET) && row->field &&
             row->field == c->field)
             return true;
         while (row->rule->order && str_next(&rest, '|', &part)) {
@@ -209,9 +216,9 @@ static void plan_order(struct plan *p, uint16_t type)
         struct planned_rule *row = &t->rules.items[i];
         struct str rest = str_from_cstr(row->rule->order ? row->rule->order : ""), part;
 
-        if (row->rule->check == RULE_BELOW || row->rule->check == RULE_SET)
+        if ((row->rule->check == RULE_BELOW || row->rule->check == RULE_SET) && row->field)
             row->child = child_of(p, &p->schema->types[type], row->field);
-        while (row->rule->order && str_next(&rest, '|', &part))
+        while (row->rule->check == RULE_ONE_OF && str_next(&rest, '|', &part))
             plan_choice(p, &p->schema->types[type], row, part);
     }
 }
@@ -263,7 +270,7 @@ static void check_enum(const struct place *p)
     const struct str *texts = p->at;
 
     if (p->row->field->shape != SCHEMA_LIST) {
-        if (texts->len)
+        if (texts->len || p->row->rule->check == RULE_ENUM_SET)
             check_listed(p, &p->path, *texts);
         return;
     }
@@ -275,6 +282,16 @@ static void check_enum(const struct place *p)
     }
 }
 
+static void check_prefix(const struct place *p)
+{
+    const struct str *text = p->at;
+    struct name_messages m;
+
+    name_rule_check_prefix((enum name_rule)p->row->rule->min, *text, &m);
+    for (size_t i = 0; i < m.len; i++)
+        field_errors_add_text(p->c->errs, &p->path, FIELD_ERROR_INVALID, *text, "%s", m.items[i].p);
+}
+
 static void check_name(const struct place *p)
 {
     enum name_rule rule = (enum name_rule)p->row->rule->min;
@@ -282,7 +299,7 @@ static void check_name(const struct place *p)
     const struct str *texts = p->at;
 
     if (p->row->field->shape != SCHEMA_LIST) {
-        if (texts->len)
+        if (texts->len || p->row->rule->check != RULE_NAME)
             (void)name_rule_report(p->c->errs, &p->path, rule, *texts);
         return;
     }
@@ -469,10 +486,16 @@ static void check_field(const struct rule_context *c, const struct planned_rule 
         field_errors_add(c->errs, &p.path, FIELD_ERROR_FORBIDDEN, "%s", r->text ? r->text : "");
         break;
     case RULE_ENUM:
+    case RULE_ENUM_SET:
         check_enum(&p);
         break;
     case RULE_NAME:
+    case RULE_NAME_ALWAYS:
+    case RULE_NAME_SET:
         check_name(&p);
+        break;
+    case RULE_NAME_PREFIX:
+        check_prefix(&p);
         break;
     case RULE_KEYS:
         check_keys(&p);

@@ -53,7 +53,7 @@ static const struct validation_case pods[] = {
       "spec.containers[0].ports[1].hostPort: Duplicate value: \"TCP//9\"" },
     { "core/v1.Pod", NULL,
       POD(",'ports':[{'containerPort':80,'hostPort':81}]", ",'hostNetwork':true"),
-      "spec.containers[0].ports[0].containerPort: Invalid value: 80: must match `hostPort` when "
+      "spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when "
       "`hostNetwork` is true" },
     { "core/v1.Pod", NULL, POD(",'env':[{'name':'A','value':'b'}]", ""), NULL },
     { "core/v1.Pod", NULL, POD(",'env':[{'value':'b'}]", ""),
@@ -65,7 +65,8 @@ static const struct validation_case pods[] = {
       "spec.containers[0].env[0].valueFrom: Invalid value: \"\": must specify one of: "
       "`fieldRef`..." },
     { "core/v1.Pod", NULL,
-      POD(",'env':[{'name':'A','value':'x','valueFrom':{'fieldRef':{'fieldPath':'a'}}}]", ""),
+      POD(",'env':[{'name':'A','value':'x','valueFrom':{'fieldRef':{'fieldPath':'metadata.name'}}}]",
+          ""),
       "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when `value` "
       "is not empty" },
     { "core/v1.Pod", NULL,
@@ -73,7 +74,7 @@ static const struct validation_case pods[] = {
       "spec.containers[0].env[0].valueFrom.secretKeyRef.key: Invalid value: \"/\": a valid config "
       "key..." },
     { "core/v1.Pod", NULL, POD(",'envFrom':[{}]", ""),
-      "spec.containers[0].envFrom[0]: Invalid value: \"\": must specify one of: `configMapRef` or "
+      "spec.containers[0].envFrom: Invalid value: \"\": must specify one of: `configMapRef` or "
       "`secretRef`" },
     { "core/v1.Pod", NULL,
       POD(",'volumeMounts':[{'name':'v','mountPath':'/x'}]", ",'volumes':[{'name':'v'}]"), NULL },
@@ -86,7 +87,7 @@ static const struct validation_case pods[] = {
     { "core/v1.Pod", NULL,
       POD(",'volumeMounts':[{'name':'v','mountPath':'/x','subPath':'../y'}]",
           ",'volumes':[{'name':'v'}]"),
-      "spec.containers[0].volumeMounts[0].subPath: Invalid value: \"../y\": must not contain "
+      "spec.containers[0].volumeMounts.subPath: Invalid value: \"../y\": must not contain "
       "'..'" },
     { "core/v1.Pod", NULL, POD("", ",'volumes':[{'name':'v'},{'name':'v'}]"),
       "spec.volumes[1].name: Duplicate value: \"v\"" },
@@ -180,7 +181,7 @@ static const struct validation_case pods[] = {
       "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without "
       "restartPolicy=Always" },
     { "core/v1.Pod", NULL, POD("", ",'hostPID':true,'shareProcessNamespace':true"),
-      "spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot "
+      "spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot "
       "both be enabled" },
     { "core/v1.Pod", NULL, POD("", ",'hostAliases':[{'ip':'x'}]"),
       "spec.hostAliases[0].ip: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or "
