@@ -69,7 +69,7 @@ Test(manifest_pod, refuses_what_is_none)
           "may not reference configmaps" },
         { POD "containers: [{name: c, image: i}], volumes: [{name: v, projected: {sources: "
               "[{serviceAccountToken: {path: t}}]}}]}",
-          "may not reference serviceaccounts (via projected volumes)" },
+          "must not be specified when serviceAccountName is not set" },
         { POD "containers: [{name: c, image: i}], volumes: [{name: v, persistentVolumeClaim: "
               "{claimName: x}}]}",
           "may not reference persistentvolumeclaims" },
