@@ -280,6 +280,14 @@ static void map_owned(struct controller_manager *m, const struct controller *c,
     owned_map(m, c, sets_row(), selector_of, old, new);
 }
 
+/* A revision that somebody makes for a DaemonSet is no news until something else is. */
+static void map_revision(struct controller_manager *m, const struct controller *c,
+                         const struct api_object *old, const struct api_object *new)
+{
+    if (old || !owned_by(new))
+        map_owned(m, c, old, new);
+}
+
 static bool suits_alike(const struct api_object *a, const struct api_object *b)
 {
     const struct core_v1_node *x = a->o.data, *y = b->o.data;
@@ -316,7 +324,7 @@ static void map_node(struct controller_manager *m, const struct controller *c,
 
 static const struct controller_watch watches[] = {
     { "apps", "v1", "daemonsets", controller_map_self },
-    { "apps", "v1", "controllerrevisions", map_owned },
+    { "apps", "v1", "controllerrevisions", map_revision },
     { "", "v1", "pods", map_owned },
     { "", "v1", "nodes", map_node },
     { 0 },

@@ -232,6 +232,21 @@ def test_daemons_are_adopted_and_let_go(world):
     assert list(world.list("pods")) == [pod["metadata"]["name"]] and not world.list("controllerrevisions")
 
 
+def test_a_revision_made_by_hand_takes_the_others_place(world):
+    world.node("n0")
+    world.create("daemonsets", daemon_set())
+    world.status_of("daemonsets", "d", all_run(1))
+    (pod,), (first,) = world.list("pods").values(), world.list("controllerrevisions").values()
+    meta = {k: first["metadata"][k] for k in ("labels", "ownerReferences")}
+    world.create("controllerrevisions", {"metadata": {**meta, "name": "twin", "labels": {**meta["labels"], HASH: "twin"}},
+                                         "revision": 2, "data": first["data"]})
+    world.delete("controllerrevisions", first["metadata"]["name"])
+    world.patch("daemonsets", "d", {"spec": {"minReadySeconds": 1}})
+    world.status_of("daemonsets", "d", all_run(1))
+    assert list(world.list("controllerrevisions")) == ["twin"]
+    assert [p["metadata"]["uid"] for p in world.list("pods").values()] == [pod["metadata"]["uid"]]
+
+
 def test_a_name_that_is_taken_is_no_obstacle(world):
     """A revision of the same hash and another template."""
     world.node("n0")
@@ -419,7 +434,9 @@ def test_a_rolling_update_of_a_set_and_back(world, kubectl):
 
 def test_a_partition_holds_back(world):
     world.node("n0")
-    world.create("statefulsets", stateful_set(updateStrategy={"rollingUpdate": {"partition": 2}}))
+    world.create("statefulsets", stateful_set(updateStrategy={"rollingUpdate": {"partition": 2, "maxUnavailable": 3}}))
+    # A gate that is off.
+    assert world.get("statefulsets", "web")["spec"]["updateStrategy"]["rollingUpdate"] == {"partition": 2}
     first = world.status_of("statefulsets", "web", all_up(3))["status"]["currentRevision"]
     world.patch("statefulsets", "web", image("example/app:2"))
     world.status_of("statefulsets", "web", lambda s: s.get("updatedReplicas") == 1 and s.get("readyReplicas") == 3)

@@ -14,6 +14,7 @@ const struct strategy *const strategies[] = {
     &lease_strategy,
     &job_strategy,
     &daemon_set_strategy,
+    &stateful_set_strategy,
     &service_account_strategy,
     &definition_strategy,
     &validating_webhook_strategy,

@@ -16,6 +16,7 @@ extern const struct strategy volume_strategy;
 extern const struct strategy volume_claim_strategy;
 extern const struct strategy job_strategy;
 extern const struct strategy daemon_set_strategy;
+extern const struct strategy stateful_set_strategy;
 extern const struct strategy service_account_strategy;
 extern const struct strategy definition_strategy;
 extern const struct strategy validating_webhook_strategy;

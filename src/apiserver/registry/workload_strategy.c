@@ -1,5 +1,6 @@
 /* Jobs: the selector and labels by which they know their Pods. DaemonSets: the generation of their
- * template, which upstream's older clients read from an annotation. */
+ * template, which upstream's older clients read from an annotation. StatefulSets: what a gate holds
+ * back. */
 #include "api/apps_v1.h"
 #include "api/batch_v1.h"
 #include "api/core_v1.h"
@@ -88,6 +89,42 @@ const struct strategy daemon_set_strategy = {
     .resource = STR_INIT("daemonsets"),
     .prepare_create = daemon_set_prepare_create,
     .prepare_update = daemon_set_prepare_update,
+};
+
+/* maxUnavailable of a StatefulSet is behind a gate that is off: it is dropped where it was not set
+ * before. */
+static bool has_max_unavailable(const struct apps_v1_stateful_set *s)
+{
+    return s->spec.update_strategy.rolling_update &&
+           s->spec.update_strategy.rolling_update->max_unavailable.type != INT_OR_STRING_UNSET;
+}
+
+static void drop_max_unavailable(struct object o)
+{
+    struct apps_v1_stateful_set *s = o.data;
+
+    if (has_max_unavailable(s))
+        s->spec.update_strategy.rolling_update->max_unavailable = (struct int_or_string){ 0 };
+}
+
+static void stateful_set_prepare_create(struct api_request *r, struct object o)
+{
+    (void)r;
+    drop_max_unavailable(o);
+}
+
+static void stateful_set_prepare_update(struct api_request *r, struct object o, struct object old)
+{
+    (void)r;
+    if (!has_max_unavailable(old.data))
+        drop_max_unavailable(o);
+}
+
+const struct strategy stateful_set_strategy = {
+    .group = STR_INIT("apps"),
+    .resource = STR_INIT("statefulsets"),
+    .prepare_create = stateful_set_prepare_create,
+    .prepare_update = stateful_set_prepare_update,
 };
 
 /* Of secrets only the name is kept. */
