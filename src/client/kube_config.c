@@ -15,7 +15,7 @@ enum { FILE_MAX_BYTES = 1 << 20 };
 
 #define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
-static int read_file(struct arena *a, const char *path, struct str *ret, struct err *err)
+int kube_config_read_file(struct arena *a, const char *path, struct str *ret, struct err *err)
 {
     struct buf b = { 0 };
     FILE *f = fopen(path, "re");
@@ -70,7 +70,7 @@ static int load_data(struct arena *a, const struct value *v, struct str name, st
         return 0;
     if (file.p[0] != '/' && directory.len)
         file = arena_printf(a, "%.*s/%.*s", STR_ARG(directory), STR_ARG(file));
-    return read_file(a, str_cstr(a, file), ret, err);
+    return kube_config_read_file(a, str_cstr(a, file), ret, err);
 }
 
 /* "https://host:port/prefix" */
@@ -140,7 +140,7 @@ static int load_user(struct arena *a, const struct value *v, struct str director
     ret->token = value_get_str(v, STR("token"));
     if (ret->token.len || !token_file.len)
         return 0;
-    r = read_file(a, str_cstr(a, token_file), &ret->token, err);
+    r = kube_config_read_file(a, str_cstr(a, token_file), &ret->token, err);
     ret->token = str_trim(ret->token);
     return r;
 }
@@ -183,7 +183,7 @@ int kube_config_load(struct arena *a, const char *path, struct kube_config *ret,
 {
     struct str name = str_from_cstr(path), yaml;
     ptrdiff_t slash = str_rfind(name, '/');
-    int r = read_file(a, path, &yaml, err);
+    int r = kube_config_read_file(a, path, &yaml, err);
 
     if (r < 0)
         return r;
@@ -203,11 +203,11 @@ int kube_config_in_cluster(struct arena *a, struct kube_config *ret, struct err 
         return err_set(err, ERR_NOT_FOUND, "KUBERNETES_SERVICE_HOST and _PORT are not set");
     config.host = str_dup(a, str_from_cstr(host));
     config.port = (uint16_t)n;
-    r = read_file(a, SERVICE_ACCOUNT_DIR "/token", &config.token, err);
+    r = kube_config_read_file(a, SERVICE_ACCOUNT_DIR "/token", &config.token, err);
     if (r >= 0)
-        r = read_file(a, SERVICE_ACCOUNT_DIR "/ca.crt", &config.ca_pem, err);
+        r = kube_config_read_file(a, SERVICE_ACCOUNT_DIR "/ca.crt", &config.ca_pem, err);
     if (r >= 0)
-        r = read_file(a, SERVICE_ACCOUNT_DIR "/namespace", &config.namespace, err);
+        r = kube_config_read_file(a, SERVICE_ACCOUNT_DIR "/namespace", &config.namespace, err);
     if (r < 0)
         return r;
     config.token = str_trim(config.token);

@@ -28,3 +28,5 @@ int kube_config_parse(struct arena *a, struct str yaml, struct str directory,
                       struct kube_config *ret, struct err *err);
 /* What a Pod has: KUBERNETES_SERVICE_HOST and _PORT, the service account's files. */
 int kube_config_in_cluster(struct arena *a, struct kube_config *ret, struct err *err);
+/* A file as it is, into the arena. */
+int kube_config_read_file(struct arena *a, const char *path, struct str *ret, struct err *err);

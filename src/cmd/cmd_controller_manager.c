@@ -17,8 +17,8 @@ static int fail(const char *text)
 int cmd_controller_manager(int argc, char **argv)
 {
     struct controller_manager_options o = { 0 };
-    const char *cluster_cidr = NULL, *grace = "50s";
-    int64_t grace_ns;
+    const char *cluster_cidr = NULL, *grace = "50s", *signing = "8760h";
+    int64_t grace_ns, signing_ns;
     uint32_t mask = 24, verbosity = 0;
     const struct flag flags[] = {
         { "kubeconfig", FLAG_STRING, &o.kubeconfig,
@@ -28,6 +28,11 @@ int cmd_controller_manager(int argc, char **argv)
         { "node-cidr-mask-size", FLAG_UINT, &mask, "size of a node's range (default 24)" },
         { "root-ca-file", FLAG_STRING, &o.root_ca_file,
           "authority that Pods verify the API server by, else the kubeconfig's" },
+        { "cluster-signing-cert-file", FLAG_STRING, &o.cluster_signing_cert_file,
+          "authority that signs certificate requests" },
+        { "cluster-signing-key-file", FLAG_STRING, &o.cluster_signing_key_file, "its key" },
+        { "cluster-signing-duration", FLAG_STRING, &signing,
+          "how long its certificates are good, at most (default 8760h)" },
         { "node-monitor-grace-period", FLAG_STRING, &grace,
           "how long a node may be silent (default 50s)" },
         { "leader-elect", FLAG_BOOL, &o.leader_elect,
@@ -47,7 +52,12 @@ int cmd_controller_manager(int argc, char **argv)
         return fail("--node-cidr-mask-size must be between 8 and 30");
     if (!time_text_parse_duration(str_from_cstr(grace), &grace_ns) || grace_ns < 1000000)
         return fail("--node-monitor-grace-period must be a duration, as 50s");
+    if (!time_text_parse_duration(str_from_cstr(signing), &signing_ns) || signing_ns < 1000000000)
+        return fail("--cluster-signing-duration must be a duration, as 8760h");
+    if (!o.cluster_signing_cert_file != !o.cluster_signing_key_file)
+        return fail("--cluster-signing-cert-file and --cluster-signing-key-file go together");
     o.node_monitor_grace_ms = grace_ns / 1000000;
+    o.cluster_signing_duration_s = signing_ns / 1000000000;
     if (verbosity >= 4)
         log_set_level(LOG_LEVEL_DEBUG);
     o.cluster_cidr = str_from_cstr(cluster_cidr);

@@ -40,7 +40,7 @@ struct reconcile_answer {
     int result; /* 0, ERR_NOT_FOUND, ... */
     struct str uid;
     bool is_deleted_in_foreground; /* waits for its dependents */
-    struct str body;               /* of subresources and lists: as it came */
+    struct str body;               /* of subresources, lists, questions: as it came */
 };
 
 struct change; /* a request that reconcile wants sent */
@@ -100,6 +100,9 @@ void reconcile_delete_collection(struct reconcile *r, const struct resource *row
 /* Reads past the cache: then finds r->answers in the order of these calls. */
 void reconcile_get(struct reconcile *r, const struct resource *row, struct str namespace,
                    struct str name);
+/* The same for what is only asked: creates it, where nothing is stored (SubjectAccessReviews). */
+void reconcile_ask(struct reconcile *r, const struct resource *row, struct str namespace,
+                   struct object o);
 void reconcile_list(struct reconcile *r, const struct resource *row, struct str namespace);
 void reconcile_get_sub(struct reconcile *r, const struct resource *row, struct str namespace,
                        struct str name, struct str subresource);
@@ -181,7 +184,10 @@ struct controller_manager_options {
     const char *kubeconfig;
     struct str cluster_cidr; /* node ranges come from it; "" : none are given */
     int node_cidr_mask_size;
-    const char *root_ca_file;      /* for ConfigMaps kube-root-ca.crt; NULL: the kubeconfig's */
+    const char *root_ca_file; /* for ConfigMaps kube-root-ca.crt; NULL: the kubeconfig's */
+    /* The cluster's authority, which signs certificate requests; NULL: nobody does. */
+    const char *cluster_signing_cert_file, *cluster_signing_key_file;
+    int64_t cluster_signing_duration_s; /* at most */
     int64_t node_monitor_grace_ms; /* a node's silence that counts; 0: CONTROLLER_NODE_GRACE_MS */
     bool leader_elect;
 };

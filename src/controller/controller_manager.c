@@ -317,6 +317,10 @@ static int open_client(struct controller_manager *m, struct err *err)
     if (r < 0)
         return r;
     m->root_ca = config.ca_pem;
+    if (m->options->root_ca_file)
+        r = kube_config_read_file(&m->arena, m->options->root_ca_file, &m->root_ca, err);
+    if (r < 0)
+        return r;
     return rest_client_new(m->loop, &config, STR("kube-controller-manager"), &m->rest, err);
 }
 

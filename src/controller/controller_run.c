@@ -29,7 +29,8 @@ struct change {
     struct run *run;
     struct rest_request request;
     bool may_be_gone;  /* not found is fine */
-    size_t answer;     /* GET: its place in r.answers */
+    bool is_read;      /* its answer is what it is for */
+    size_t answer;     /* is_read: its place in r.answers */
     bool is_event;     /* no request: what is told, and nothing else */
     struct told *told; /* NULL: nothing */
 };
@@ -175,10 +176,23 @@ void reconcile_get_sub(struct reconcile *r, const struct resource *row, struct s
 {
     struct change *c = add(r, REST_GET, row, namespace, name);
 
-    c->may_be_gone = true;
+    c->may_be_gone = c->is_read = true;
     c->request.subresource = subresource;
     c->answer = r->answers.len;
     VEC_PUSH(&r->answers, (struct reconcile_answer){ .result = ERR_CANCELED });
+}
+
+void reconcile_ask(struct reconcile *r, const struct resource *row, struct str namespace,
+                   struct object o)
+{
+    struct change *c;
+
+    reconcile_get_sub(r, row, namespace, STR_NULL, STR_NULL);
+    c = r->changes.items[r->changes.len - 1];
+    object_set_gvk(o, resource_api_version(r->arena, row), row->kind);
+    c->request.verb = REST_CREATE;
+    c->request.body = o;
+    c->is_read = true;
 }
 
 void reconcile_list(struct reconcile *r, const struct resource *row, struct str namespace)
@@ -380,7 +394,7 @@ static void note_read(struct change *c, const struct rest_result *answer)
     const struct meta_v1_object_meta *meta = answer->object ? answer->object->meta : NULL;
 
     a->result = answer->result;
-    if (c->request.subresource.len || c->request.verb == REST_LIST)
+    if (c->request.subresource.len || c->request.verb != REST_GET)
         a->body = str_dup(&c->run->arena, answer->body);
     if (!meta)
         return;
@@ -411,7 +425,7 @@ static void on_answer(const struct rest_result *answer, void *arg)
 
     if (c->request.verb == REST_DELETECOLLECTION && answer->result == 0)
         count_items(&run->r, answer->body);
-    if (c->request.verb == REST_GET || c->request.verb == REST_LIST)
+    if (c->is_read)
         note_read(c, answer);
     else if (answer->object)
         note_written(run, c->request.resource, answer->object->revision);

@@ -26,6 +26,9 @@ extern const struct controller pv_protection_controller;
 extern const struct controller vac_protection_controller;
 extern const struct controller ephemeral_volume_controller;
 extern const struct controller cronjob_controller;
+extern const struct controller certificate_cleaning_controller;
+extern const struct controller certificate_approving_controller;
+extern const struct controller certificate_signing_controller;
 extern const struct controller job_controller;
 extern const struct controller job_orphans_controller;
 extern const struct controller ttl_after_finished_controller;
@@ -57,6 +60,9 @@ const struct controller *const controller_table[] = {
     &pv_protection_controller,
     &vac_protection_controller,
     &ephemeral_volume_controller,
+    &certificate_cleaning_controller,
+    &certificate_approving_controller,
+    &certificate_signing_controller,
     &job_controller,
     &cronjob_controller,
     &job_orphans_controller,

@@ -68,7 +68,9 @@ class Kubelet(threading.Thread):
 def manager(server, workdir):
     err = open(workdir / "manager.stderr", "w+b")
     p = subprocess.Popen([PINTLE, "controller-manager", "--kubeconfig", str(server.kubeconfig),
-                          "--cluster-cidr", "10.244.0.0/16", "--node-monitor-grace-period", f"{GRACE}s"],
+                          "--cluster-cidr", "10.244.0.0/16", "--node-monitor-grace-period", f"{GRACE}s",
+                          "--cluster-signing-cert-file", str(server.dir / "pki/ca.crt"),
+                          "--cluster-signing-key-file", str(server.dir / "pki/ca.key")],
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err)
     yield p
     assert p.poll() is None, err.seek(0) or err.read()

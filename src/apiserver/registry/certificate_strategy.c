@@ -4,8 +4,10 @@
 #include "api/field_error.h"
 #include "api/resource.h"
 #include "apiserver/api_request.h"
+#include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/strategies.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/macros.h"
 
 static void prepare_create(struct api_request *r, struct object o)
@@ -26,6 +28,37 @@ static void prepare_create(struct api_request *r, struct object o)
     csr->spec.groups.len = (uint32_t)r->user.n_groups;
     csr->spec.extra.items = extra;
     csr->spec.extra.len = (uint32_t)r->user.n_extra;
+}
+
+/* Times that the client does not tell. A condition that stays keeps the time of its last change. */
+static void set_time(struct certificates_v1_certificate_signing_request_condition *c,
+                     const struct certificates_v1_certificate_signing_request *old, int64_t now_s)
+{
+    const struct ktime now = { .sec = now_s, .set = true };
+
+    if (!c->last_update_time.set)
+        c->last_update_time = now;
+    if (c->last_transition_time.set)
+        return;
+    c->last_transition_time = now;
+    for (uint32_t i = 0; i < old->status.conditions.len; i++) {
+        const struct certificates_v1_certificate_signing_request_condition *was =
+            &old->status.conditions.items[i];
+
+        if (str_eq(was->type, c->type) && str_eq(was->status, c->status) &&
+            was->last_transition_time.set) {
+            c->last_transition_time = was->last_transition_time;
+            return;
+        }
+    }
+}
+
+static void prepare_update(struct api_request *r, struct object o, struct object old)
+{
+    struct certificates_v1_certificate_signing_request *csr = o.data;
+
+    for (uint32_t i = 0; r->subresource && i < csr->status.conditions.len; i++)
+        set_time(&csr->status.conditions.items[i], old.data, clock_wall_s(r->server->clock));
 }
 
 static const struct certificates_v1_certificate_signing_request_condition *
@@ -121,5 +154,6 @@ const struct strategy certificate_request_strategy = {
     .group = STR_INIT("certificates.k8s.io"),
     .resource = STR_INIT("certificatesigningrequests"),
     .prepare_create = prepare_create,
+    .prepare_update = prepare_update,
     .validate = validate,
 };
