@@ -99,6 +99,13 @@ def test_generate_name(core, ns):
     body = {"metadata": {"generateName": "run-"}}
     names = {core.create_namespaced_config_map(ns, body).metadata.name for _ in range(20)}
     assert len(names) == 20 and all(re.fullmatch(r"run-[bcdfghjklmnpqrstvwxz2456789]{5}", n) for n in names)
+    # A name that was given is not replaced when it is taken.
+    body = {"metadata": {"name": "given", "generateName": "run-"}}
+    core.create_namespaced_config_map(ns, body)
+    status = refused(409, "AlreadyExists", core.create_namespaced_config_map, ns, body)
+    assert status["message"] == ('configmaps "given" already exists, the server was not able to generate a unique '
+                                 "name for the object")
+    assert status["details"]["retryAfterSeconds"] == 1
 
 
 def test_already_exists_and_conflict(core, ns):

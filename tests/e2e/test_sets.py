@@ -525,6 +525,7 @@ def test_pods_of_a_set_are_adopted_and_let_go(world):
     world.patch("pods", "web-1", {"metadata": {"labels": {"app": "web"}}})
     world.until("pods", lambda s: "ownerReferences" in s["web-1"]["metadata"])
     assert world.get("pods", "web-1")["metadata"]["uid"] == before["web-1"]
+    assert sorted(world.list("pods")) == ["stray", *names(2)]  # a name that is taken is no reason for another
 
 
 def test_a_killed_manager_goes_on_with_a_set(world, manager):

@@ -20,6 +20,7 @@ enum { NAME_TRIES = 8, NAME_SUFFIX = 5, NAME_BASE_MAX = 63 - NAME_SUFFIX };
 struct create {
     struct write write;
     struct object body;
+    bool makes_name; /* the client gave none: another will do */
     int name_tries;
 };
 
@@ -87,12 +88,12 @@ static void create_done(struct write *w)
 
     if (w->decision == WRITE_REFUSED && w->refused.reason == STATUS_ALREADY_EXISTS &&
         meta->generate_name.len) {
-        if (++c->name_tries < NAME_TRIES) {
+        if (c->makes_name && ++c->name_tries < NAME_TRIES) {
             meta->name = generate_name(w->r->arena, meta->generate_name);
             start(c);
             return;
         }
-        w->refused = status_not_unique(w->r->arena, gr, meta->generate_name);
+        w->refused = status_not_unique(w->r->arena, gr, meta->name);
     }
     if (w->decision != WRITE_REFUSED)
         w->revision = w->r->dry_run ? 0 : w->revision;
@@ -174,6 +175,7 @@ void registry_create(struct api_request *r)
         api_respond_status(r, &s);
         return;
     }
+    c->makes_name = !meta->name.len;
     system_fields_on_create(r, meta);
     field_manager_update(r, (struct object){ 0 }, c->body);
     c->write.r = r;
