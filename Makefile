@@ -31,7 +31,7 @@ DIRS ?= $(LAYERS)
 PKGS := libuv libnghttp2 openssl libpcre2-8 yaml-0.1 zlib libmnl
 LLHTTP_DIR := /usr/share/llhttp
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lwslay
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lwslay -lm
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wwrite-strings -Wcast-qual -Wvla -Wundef -Wpointer-arith -Wformat=2 \

@@ -503,7 +503,7 @@ static int ensure_all(struct pki *p)
         r = ensure_server(p);
     if (r >= 0)
         r = ensure_client(p, "apiserver-kubelet-client", &p->ca,
-                          STR("kube-apiserver-kubelet-client"), STR("system:masters"));
+                          STR("kube-apiserver-kubelet-client"), STR(""));
     if (r >= 0)
         r = ensure_ca(p, "front-proxy-ca", STR("front-proxy-ca"), &p->front_proxy_ca);
     if (r >= 0)

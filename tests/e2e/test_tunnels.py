@@ -14,21 +14,22 @@ import threading
 
 import pytest
 
-from harness import pod, status_of, tls_context
+from harness import Raw, pod, status_of, tls_context
 
 numbers = itertools.count()
+OWN = "198.51.100.7"
 PODS = "/api/v1/namespaces/default/pods"
 
 
 def make_certificate(server, directory):
-    """A serving certificate of 127.0.0.1, signed by the cluster's authority."""
+    """A serving certificate of our addresses, signed by the cluster's authority."""
     def openssl(*args):
         subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
 
     key, csr, crt, ext = (directory / f"kubelet.{x}" for x in ("key", "csr", "crt", "ext"))
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
             key, "-out", csr, "-subj", "/O=system:nodes/CN=system:node:n1")
-    ext.write_text("subjectAltName=IP:127.0.0.1\n")
+    ext.write_text(f"subjectAltName=IP:127.0.0.1,IP:{OWN}\n")
     openssl("x509", "-req", "-in", csr, "-CA", server.dir / "pki/ca.crt", "-CAkey",
             server.dir / "pki/ca.key", "-out", crt, "-days", "2", "-extfile", ext)
     return crt, key
@@ -112,12 +113,17 @@ def serve(context=None, address="127.0.0.1"):
 
 
 @pytest.fixture(scope="module")
-def kubelet(server, workdir):
+def kubelet_context(server, workdir):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*make_certificate(server, workdir))
     context.load_verify_locations(server.dir / "pki/ca.crt")
     context.verify_mode = ssl.CERT_REQUIRED
-    backend = serve(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def kubelet(kubelet_context):
+    backend = serve(kubelet_context)
     yield backend
     backend.shutdown()
     backend.server_close()
@@ -155,8 +161,7 @@ def test_logs_come_from_the_kubelet(raw, node):
     assert got.status == 200
     seen = got.json()
     assert seen["path"] == f"/containerLogs/default/{n}/main?timestamps=true&tailLines=3"
-    assert seen["subject"] == {"organizationName": "system:masters",
-                               "commonName": "kube-apiserver-kubelet-client"}
+    assert seen["subject"] == {"commonName": "kube-apiserver-kubelet-client"}
 
 
 def test_logs_that_go_on(server, raw, kubelet, node):
@@ -356,24 +361,32 @@ def test_streams_leave_nothing_behind(server, raw, kubelet, node):
 
 # --- proxies ---
 
-def test_node_proxy(raw, node):
-    seen = raw.get(f"/api/v1/nodes/{node}/proxy/stats/summary?only=cpu").json()
-    assert seen["path"] == "/stats/summary?only=cpu" and seen["method"] == "GET"
-    posted = raw.post(f"/api/v1/nodes/{node}/proxy/run", "words",
-                      headers={"X-Own": "1", "Authorization": "Basic x"}).json()
-    assert (posted["method"], posted["body"], posted["headers"]["x-own"]) == ("POST", "words", "1")
-    assert "authorization" not in posted["headers"]
-    assert raw.delete(f"/api/v1/nodes/{node}/proxy/x").json()["method"] == "DELETE"
-    status_of(raw.get("/api/v1/nodes/nobody/proxy/"), 404)
-
-
 @pytest.fixture(scope="module")
 def address():
     """An address of this machine that is not the loopback's: nothing is proxied to that."""
-    own = "198.51.100.7"
-    subprocess.run(["ip", "address", "add", f"{own}/32", "dev", "lo"], check=True)
-    yield own
-    subprocess.run(["ip", "address", "delete", f"{own}/32", "dev", "lo"], check=True)
+    subprocess.run(["ip", "address", "add", f"{OWN}/32", "dev", "lo"], check=True)
+    yield OWN
+    subprocess.run(["ip", "address", "delete", f"{OWN}/32", "dev", "lo"], check=True)
+
+
+@pytest.fixture(scope="module")
+def far_node(raw, kubelet_context, address):
+    backend = serve(kubelet_context, address)
+    make_node(raw, "n-own", backend.server_address[1], address)
+    yield "n-own"
+    backend.shutdown()
+    backend.server_close()
+
+
+def test_node_proxy(raw, far_node):
+    seen = raw.get(f"/api/v1/nodes/{far_node}/proxy/stats/summary?only=cpu").json()
+    assert seen["path"] == "/stats/summary?only=cpu" and seen["method"] == "GET"
+    posted = raw.post(f"/api/v1/nodes/{far_node}/proxy/run", "words",
+                      headers={"X-Own": "1", "Authorization": "Basic x"}).json()
+    assert (posted["method"], posted["body"], posted["headers"]["x-own"]) == ("POST", "words", "1")
+    assert "authorization" not in posted["headers"]
+    assert raw.delete(f"/api/v1/nodes/{far_node}/proxy/x").json()["method"] == "DELETE"
+    status_of(raw.get("/api/v1/nodes/nobody/proxy/"), 404)
 
 
 @pytest.fixture(scope="module")
@@ -478,7 +491,20 @@ def test_nothing_is_proxied_to_the_servers_own_loopback(raw, web, node):
         assert raw.patch(f"{PODS}/{name}/status", {"status": {"podIP": ip, "podIPs": [{"ip": ip}]}}).status == 200
         said = status_of(raw.get(f"{PODS}/{name}:{port}/proxy/x"), 400)
         assert said["message"] == "address not allowed", (ip, said)
-    status_of(raw.get(f"/api/v1/nodes/{node}:{port}/proxy/x"), 400)
+    for where in (node, f"{node}:{port}"):
+        assert status_of(raw.get(f"/api/v1/nodes/{where}/proxy/x"), 400)["message"] == "address not allowed"
+
+
+def test_the_key_to_kubelets_opens_nothing_else(server):
+    """A node that says that its kubelet listens where this server does gets nothing of this server's by its own
+    certificate, whoever may ask for proxies of nodes."""
+    context = tls_context(server.dir, client=False)
+    context.load_cert_chain(server.dir / "pki/apiserver-kubelet-client.crt", server.dir / "pki/apiserver-kubelet-client.key")
+    with Raw(server, context) as client:
+        who = client.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", {}).json()["status"]["userInfo"]
+        assert (who["username"], who["groups"]) == ("kube-apiserver-kubelet-client", ["system:authenticated"])
+        for path in ("/api/v1/secrets", "/api/v1/nodes", "/api/v1/namespaces/default/pods"):
+            status_of(client.get(path), 403, "Forbidden")
 
 
 def test_proxies_to_nowhere(raw, service):

@@ -322,22 +322,26 @@ void pod_log_connect(struct api_request *r)
 
 /* --- nodes --- */
 
-/* A node's port that is not its kubelet's is some server's: asked without our certificate. */
+/* A node's port that is not its kubelet's is some server's: asked without our certificate. Where a
+ * node is, it says itself: not that it is here. */
 static bool aim_at_node_port(struct connect *c, const struct proxy_name *name)
 {
-    uint64_t port = 0;
+    uint64_t port = c->target.port;
+    bool is_own =
+        !name->port.len || str_eq(name->port, arena_printf(c->r->arena, "%u", c->target.port));
 
-    if (!name->port.len || str_eq(name->port, arena_printf(c->r->arena, "%u", c->target.port)))
-        return true;
-    if (str_to_u64(name->port, &port) && port && port <= 65535 &&
-        proxy_path_is_allowed(c->target.address)) {
-        c->target.port = (uint16_t)port;
-        c->target.tls = NULL;
-        return true;
+    if (!is_own && (!str_to_u64(name->port, &port) || !port || port > 65535)) {
+        c->refused = status_plain(c->r->arena, STATUS_BAD_REQUEST, "no such port");
+        return false;
     }
-    c->refused = status_plain(c->r->arena, STATUS_BAD_REQUEST, "%s",
-                              port && port <= 65535 ? "address not allowed" : "no such port");
-    return false;
+    if (!proxy_path_is_allowed(c->target.address)) {
+        c->refused = status_plain(c->r->arena, STATUS_BAD_REQUEST, "address not allowed");
+        return false;
+    }
+    c->target.port = (uint16_t)port;
+    if (!is_own)
+        c->target.tls = NULL;
+    return true;
 }
 
 void node_proxy_connect(struct api_request *r)
