@@ -28,6 +28,8 @@ int cmd_controller_manager(int argc, char **argv)
         { "node-cidr-mask-size", FLAG_UINT, &mask, "size of a node's range (default 24)" },
         { "root-ca-file", FLAG_STRING, &o.root_ca_file,
           "authority that Pods verify the API server by, else the kubeconfig's" },
+        { "service-account-private-key-file", FLAG_STRING, &o.service_account_key_file,
+          "signs the tokens of Secrets of service accounts" },
         { "cluster-signing-cert-file", FLAG_STRING, &o.cluster_signing_cert_file,
           "authority that signs certificate requests" },
         { "cluster-signing-key-file", FLAG_STRING, &o.cluster_signing_key_file, "its key" },

@@ -187,7 +187,8 @@ struct controller_manager_options {
     const char *root_ca_file; /* for ConfigMaps kube-root-ca.crt; NULL: the kubeconfig's */
     /* The cluster's authority, which signs certificate requests; NULL: nobody does. */
     const char *cluster_signing_cert_file, *cluster_signing_key_file;
-    int64_t cluster_signing_duration_s; /* at most */
+    const char *service_account_key_file; /* signs tokens in Secrets; NULL: there are none */
+    int64_t cluster_signing_duration_s;   /* at most */
     int64_t node_monitor_grace_ms; /* a node's silence that counts; 0: CONTROLLER_NODE_GRACE_MS */
     bool leader_elect;
 };

@@ -25,6 +25,9 @@ extern const struct controller pvc_protection_controller;
 extern const struct controller pv_protection_controller;
 extern const struct controller vac_protection_controller;
 extern const struct controller ephemeral_volume_controller;
+extern const struct controller service_account_tokens_controller;
+extern const struct controller node_ttl_controller;
+extern const struct controller cluster_role_aggregation_controller;
 extern const struct controller cronjob_controller;
 extern const struct controller certificate_cleaning_controller;
 extern const struct controller certificate_approving_controller;
@@ -60,6 +63,9 @@ const struct controller *const controller_table[] = {
     &pv_protection_controller,
     &vac_protection_controller,
     &ephemeral_volume_controller,
+    &service_account_tokens_controller,
+    &node_ttl_controller,
+    &cluster_role_aggregation_controller,
     &certificate_cleaning_controller,
     &certificate_approving_controller,
     &certificate_signing_controller,

@@ -63,6 +63,7 @@ static void controller_manager_words(struct component_words *w, const struct clu
     file(w, c, "kubeconfig", "controller-manager.conf");
     flag(w, "cluster-cidr", c->o->cluster_cidr);
     file(w, c, "root-ca-file", "pki/ca.crt");
+    file(w, c, "service-account-private-key-file", "pki/sa.key");
     file(w, c, "cluster-signing-cert-file", "pki/ca.crt");
     file(w, c, "cluster-signing-key-file", "pki/ca.key");
 }

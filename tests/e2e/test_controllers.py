@@ -70,6 +70,7 @@ def manager(server, workdir):
     p = subprocess.Popen([PINTLE, "controller-manager", "--kubeconfig", str(server.kubeconfig),
                           "--cluster-cidr", "10.244.0.0/16", "--node-monitor-grace-period", f"{GRACE}s",
                           "--cluster-signing-cert-file", str(server.dir / "pki/ca.crt"),
+                          "--service-account-private-key-file", str(server.dir / "pki/sa.key"),
                           "--cluster-signing-key-file", str(server.dir / "pki/ca.key")],
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err)
     yield p

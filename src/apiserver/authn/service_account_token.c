@@ -3,6 +3,7 @@
 #include "api/core_v1.h"
 #include "api/meta_v1.h"
 #include "api/resource.h"
+#include "api/text_map.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/stored_read.h"
@@ -15,6 +16,11 @@
 #include "codec/jwt.h"
 #include "codec/value.h"
 #include "store/store.h"
+
+/* Of tokens that Secrets hold: no end, no audience, and claims of their own. */
+#define LEGACY_ISSUER "kubernetes/serviceaccount"
+#define LEGACY_CLAIM  "kubernetes.io/serviceaccount/"
+#define INVALID_SINCE "kubernetes.io/legacy-token-invalid-since"
 
 enum { CLOCK_SKEW_SECONDS = 60, MAX_AUDIENCES = 64, EXTRA_MAX = 5 };
 
@@ -82,7 +88,8 @@ bool service_account_token_is_ours(struct arena *a, const struct service_account
 
     return jwt_peek(a, token, &text, &ignored) >= 0 &&
            value_parse(a, text, &claims, NULL, &ignored) >= 0 &&
-           str_eq(value_get_str(&claims, STR("iss")), k->issuer);
+           (str_eq(value_get_str(&claims, STR("iss")), k->issuer) ||
+            str_eq(value_get_str(&claims, STR("iss")), STR(LEGACY_ISSUER)));
 }
 
 struct check {
@@ -238,13 +245,95 @@ static void fill_user(const struct check *c, struct user_info *ret)
     };
 }
 
+/* --- tokens of Secrets --- */
+
+static struct str legacy_claim(const struct check *c, const char *name)
+{
+    return value_get_str(&c->claims, arena_printf(c->arena, LEGACY_CLAIM "%s", name));
+}
+
+/* The Secret is there and holds this very token. */
+static int check_secret(struct check *c, struct str token)
+{
+    const struct schema_str_entry *e;
+    const struct core_v1_secret *secret;
+    struct object o;
+    int rc = stored_read_get(&c->reader, stored_read_row(STR(""), STR("secrets")), c->namespace,
+                             legacy_claim(c, "secret.name"), &o, c->err);
+
+    if (rc < 0)
+        return rc == ERR_NOT_FOUND ? err_set(c->err, ERR_DENIED, "Token has been invalidated") : rc;
+    secret = o.data;
+    if (secret->metadata.deletion_timestamp.set)
+        return err_set(c->err, ERR_DENIED, "Token has been invalidated");
+    e = text_map_find(&secret->data, STR("token"));
+    if (!e || !str_eq(e->value, token))
+        return err_set(c->err, ERR_DENIED, "Token does not match server's copy");
+    e = text_map_find(&secret->metadata.labels, STR(INVALID_SINCE));
+    if (e && e->value.len)
+        return err_set(c->err, ERR_DENIED, "the token has been marked invalid");
+    return 0;
+}
+
+/* In the form that other tokens have, so that the user comes of it in the same way. */
+static void fill_private(struct check *c)
+{
+    struct value account = value_object(), *all = ARENA_NEW(c->arena, struct value);
+
+    value_set(c->arena, &account, STR("name"),
+              value_string(legacy_claim(c, "service-account.name")));
+    value_set(c->arena, &account, STR("uid"), value_string(legacy_claim(c, "service-account.uid")));
+    *all = value_object();
+    value_set(c->arena, all, STR("serviceaccount"), account);
+    c->private = all;
+}
+
+static int check_legacy(struct check *c, struct str token, struct str_list audiences,
+                        struct str_list *ret_audiences)
+{
+    const struct str *issuer = &c->server->service_account_keys.issuer;
+    struct service_account_ref account;
+    bool is_for_us = false;
+    int rc;
+
+    c->namespace = legacy_claim(c, "namespace");
+    fill_private(c);
+    account = ref_of(c, "serviceaccount");
+    if (!c->namespace.len || !account.name.len || !account.uid.len ||
+        !str_eq(value_get_str(&c->claims, STR("sub")),
+                arena_printf(c->arena, "system:serviceaccount:%.*s:%.*s", STR_ARG(c->namespace),
+                             STR_ARG(account.name))))
+        return err_set(c->err, ERR_DENIED, "a claim of the token is missing or wrong");
+    for (size_t i = 0; i < audiences.len; i++)
+        is_for_us |= str_eq(audiences.items[i], *issuer);
+    if (!is_for_us)
+        return err_set(c->err, ERR_DENIED, "token audiences are none of this server's");
+    if (ret_audiences)
+        *ret_audiences = (struct str_list){ issuer, 1 };
+    rc = check_secret(c, token);
+    return rc < 0 ? rc : check_object(c, "serviceaccounts", c->namespace, &account);
+}
+
+static int check_bound(struct check *c, struct str_list audiences, struct str_list *ret_audiences)
+{
+    int rc;
+
+    c->private = value_get(&c->claims, STR("kubernetes.io"));
+    c->namespace = value_get_str(c->private, STR("namespace"));
+    rc = check_time(c);
+    if (rc >= 0)
+        rc = check_audience(c, audiences, ret_audiences);
+    return rc < 0 ? rc : check_objects(c);
+}
+
 int service_account_token_check(struct arena *a, struct apiserver *s, struct str token,
                                 struct str_list audiences, struct user_info *ret,
                                 struct str_list *ret_audiences, struct err *err)
 {
     struct check c = { .arena = a, .server = s, .err = err };
     struct store_snapshot snapshot;
-    struct str text;
+    struct str text, issuer;
+    bool is_legacy;
     int rc =
         jwt_verify(a, s->service_account_keys.keys, s->service_account_keys.n, token, &text, err);
 
@@ -252,19 +341,16 @@ int service_account_token_check(struct arena *a, struct apiserver *s, struct str
         rc = value_parse(a, text, &c.claims, NULL, err);
     if (rc < 0)
         return rc;
-    if (!str_eq(value_get_str(&c.claims, STR("iss")), s->service_account_keys.issuer))
+    issuer = value_get_str(&c.claims, STR("iss"));
+    is_legacy = str_eq(issuer, STR(LEGACY_ISSUER));
+    if (!is_legacy && !str_eq(issuer, s->service_account_keys.issuer))
         return err_set(err, ERR_DENIED, "the token's issuer is another one");
-    c.private = value_get(&c.claims, STR("kubernetes.io"));
-    c.namespace = value_get_str(c.private, STR("namespace"));
-    rc = check_time(&c);
-    if (rc >= 0)
-        rc = check_audience(&c, audiences, ret_audiences);
-    if (rc >= 0)
-        rc = store_snapshot_begin(s->store, &snapshot, err);
+    rc = store_snapshot_begin(s->store, &snapshot, err);
     if (rc < 0)
         return rc;
     c.reader = (struct stored_reader){ &s->registry, &snapshot, a };
-    rc = check_objects(&c);
+    rc = is_legacy ? check_legacy(&c, token, audiences, ret_audiences)
+                   : check_bound(&c, audiences, ret_audiences);
     store_snapshot_end(&snapshot);
     if (rc >= 0)
         fill_user(&c, ret);
