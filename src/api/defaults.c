@@ -11,11 +11,12 @@
 #include "base/mem.h"
 #include "base/vec.h"
 
-/* One field that gets a constant. */
+/* One field that gets a constant, or (without one) loses what it has. */
 struct planned_row {
     const struct schema_field *field;
     struct schema_walk_probe unset;
     uint32_t offset; /* in the type's struct */
+    uint32_t size;   /* of what is dropped */
     const char *json;
 };
 
@@ -34,12 +35,24 @@ struct plan {
 static struct plan plan;
 static pthread_once_t plan_once = PTHREAD_ONCE_INIT; /* objects are defaulted on every I/O thread */
 
+static uint32_t size_of(const struct schema_field *f)
+{
+    bool text = f->kind == SCHEMA_KIND_STRING;
+
+    if (f->shape == SCHEMA_LIST || f->shape == SCHEMA_MAP)
+        return sizeof(struct schema_list);
+    if (f->shape == SCHEMA_POINTER && !text && f->kind != SCHEMA_KIND_INT_OR_STRING)
+        return sizeof(void *);
+    return (uint32_t)schema_kind_size(&schema_builtin, f->kind, f->type);
+}
+
 static void plan_row(struct type_plan *t, const struct schema_field *f, uint32_t offset,
                      const char *json)
 {
     VEC_PUSH(&t->rows, (struct planned_row){ .field = f,
                                              .unset = schema_walk_probe(f, offset),
                                              .offset = offset,
+                                             .size = size_of(f),
                                              .json = json });
 }
 
@@ -119,7 +132,9 @@ static void walk(struct arena *a, uint16_t type, char *data)
     for (size_t i = 0; i < p->rows.len; i++) {
         const struct planned_row *r = &p->rows.items[i];
 
-        if (schema_walk_probe_is_zero(r->unset, data))
+        if (!r->json)
+            memset(data + r->offset, 0, r->size);
+        else if (schema_walk_probe_is_zero(r->unset, data))
             schema_walk_set_json(a, plan.schema, r->field, data + r->offset, r->json);
     }
     for (size_t i = 0; i < p->fns.len; i++)

@@ -11,7 +11,7 @@ struct arena;
 struct default_row {
     const char *type; /* "group/version.Type", "core" for the core group */
     const char *field;
-    const char *json;
+    const char *json; /* NULL: the field is of a feature that is off: it is dropped */
 };
 
 /* Runs on each occurrence of the type, after the type's rows and before its members. data is the

@@ -49,9 +49,6 @@ const struct default_row default_rows[] = {
     { "apps/v1.StatefulSetPersistentVolumeClaimRetentionPolicy", "whenDeleted", "\"Retain\"" },
     { "apps/v1.StatefulSetPersistentVolumeClaimRetentionPolicy", "whenScaled", "\"Retain\"" },
     { "apps/v1.ReplicaSetSpec", "replicas", "1" },
-    { "batch/v1.JobSpec", "completionMode", "\"NonIndexed\"" },
-    { "batch/v1.JobSpec", "suspend", "false" },
-    { "batch/v1.JobSpec", "manualSelector", "false" },
     { "batch/v1.PodFailurePolicyOnPodConditionsPattern", "status", "\"True\"" },
     { "batch/v1.CronJobSpec", "concurrencyPolicy", "\"Allow\"" },
     { "batch/v1.CronJobSpec", "suspend", "false" },
@@ -108,5 +105,12 @@ const struct default_row default_rows[] = {
     { "resource.k8s.io/v1.DeviceSubRequest", "allocationMode", "\"ExactCount\"" },
     { "apiextensions.k8s.io/v1.ServiceReference", "port", "443" },
     { "apiregistration.k8s.io/v1.ServiceReference", "port", "443" },
+    /* Features that are off. */
+    { "core/v1.PodSpec", "schedulingGroup", NULL },
+    { "core/v1.VolumeProjection", "clusterTrustBundle", NULL },
+    { "core/v1.VolumeProjection", "podCertificate", NULL },
+    { "core/v1.Lifecycle", "stopSignal", NULL },
+    { "core/v1.TypedObjectReference", "namespace", NULL },
+    { "apps/v1.RollingUpdateStatefulSetStrategy", "maxUnavailable", NULL },
     { 0 },
 };

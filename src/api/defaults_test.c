@@ -149,8 +149,7 @@ static const struct {
       "{'allocationMode':'All'}" },
     { "batch/v1.CronJobSpec", "{'suspend':true}",
       "{'concurrencyPolicy':'Allow','suspend':true,'successfulJobsHistoryLimit':3,"
-      "'failedJobsHistoryLimit':1,'jobTemplate':{'spec':{'completionMode':'NonIndexed',"
-      "'suspend':false,'manualSelector':false,'template':{'spec':{'dnsPolicy':'ClusterFirst',"
+      "'failedJobsHistoryLimit':1,'jobTemplate':{'spec':{'template':{'spec':{'dnsPolicy':'ClusterFirst',"
       "'restartPolicy':'Always','securityContext':{},'terminationGracePeriodSeconds':30,"
       "'schedulerName':'default-scheduler'}}}}}" },
 };

@@ -1,4 +1,5 @@
 /* Single fields of built-in types: equal or not, and as JSON in error texts. */
+#include "api/internal_print.h"
 #include "api/object.h"
 #include "api/object_json.h"
 #include "api/rules.h"
@@ -204,5 +205,18 @@ struct str rule_print_time(struct arena *a, struct ktime t)
 
 struct str rule_print_internal(struct arena *a, const char *type, const void *data)
 {
-    return rule_print_struct(a, type, data);
+    const struct schema_type *t = schema_walk_type(&schema_builtin, type);
+
+    return t ? internal_print(a, t, data) : STR("null");
+}
+
+struct str rule_print_member(struct arena *a, const char *type, const char *member,
+                             const void *data)
+{
+    const struct schema_type *t = schema_walk_type(&schema_builtin, type);
+    uint32_t base = 0;
+    const struct schema_field *f =
+        t ? schema_find_member(&schema_builtin, t, str_from_cstr(member), &base) : NULL;
+
+    return f ? internal_print_field(a, f, (const char *)data + base + f->offset) : STR("null");
 }

@@ -117,6 +117,8 @@ struct str rule_print_value(struct arena *a, const struct schema_field *f, const
 struct str rule_print_struct(struct arena *a, const char *type, const void *data);
 /* With the names and the members that upstream's own types have. */
 struct str rule_print_internal(struct arena *a, const char *type, const void *data);
+struct str rule_print_member(struct arena *a, const char *type, const char *member,
+                             const void *data); /* of a struct of the type */
 struct str rule_print_texts(struct arena *a, const struct str *texts, size_t n);
 struct str rule_print_time(struct arena *a, struct ktime t);
 struct str rule_print_map(struct arena *a, const void *string_map);

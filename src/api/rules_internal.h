@@ -68,6 +68,9 @@ void rule_volume_device(const struct rule_context *c);
 void rule_http_get(const struct rule_context *c);
 void rule_tcp_socket(const struct rule_context *c);
 
+/* rules_placement.c */
+void rule_toleration(const struct rule_context *c);
+
 /* rules_resources.c */
 struct quantity;
 /* A name that a resource may have at all. */

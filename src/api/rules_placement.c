@@ -5,7 +5,7 @@
 #include "api/rules_internal.h"
 #include "base/arena.h"
 
-static void rule_toleration(const struct rule_context *c)
+void rule_toleration(const struct rule_context *c)
 {
     const struct core_v1_toleration *t = c->data;
     struct field_path key = field_path_member(c->path, STR("key"));
@@ -39,6 +39,9 @@ static void rule_toleration(const struct rule_context *c)
     } else if (!exists) {
         rule_unsupported(c, "operator", t->operator, "Equal|Exists");
     }
+    if (t->effect.len && !str_eq(t->effect, STR("NoSchedule")) &&
+        !str_eq(t->effect, STR("PreferNoSchedule")) && !str_eq(t->effect, STR("NoExecute")))
+        rule_unsupported(c, "effect", t->effect, "NoSchedule|PreferNoSchedule|NoExecute");
 }
 
 static void check_operator(const struct rule_context *c, struct str operator, uint32_t n_values)
@@ -250,7 +253,6 @@ static void rule_spread_keys(const struct rule_context *c)
 
 const struct rule rules_placement[] = {
     { .type = "core/v1.Toleration", .check = RULE_FN, .fn = rule_toleration },
-    { "core/v1.Toleration", "effect", RULE_ENUM, .text = "NoSchedule|PreferNoSchedule|NoExecute" },
     { "core/v1.NodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", RULE_BELOW },
     { "core/v1.NodeSelector", "nodeSelectorTerms", RULE_REQUIRED,
       .text = "must have at least one node selector term" },

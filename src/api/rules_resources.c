@@ -234,9 +234,11 @@ static void check_requirements(const struct rule_context *c, const struct field_
     check_claims(c, path, r);
 }
 
+/* What a status tells of resources is not checked. */
 void rule_resources(const struct rule_context *c)
 {
-    check_requirements(c, c->path, c->data, false);
+    if (c->scratch->pod)
+        check_requirements(c, c->path, c->data, false);
 }
 
 void rule_overhead(const struct rule_context *c)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "api/field_error.h"
+#include "api/internal_print.h"
 #include "api/meta_validation.h"
 #include "api/rules.h"
 #include "api/schema.h"
@@ -424,7 +425,7 @@ static struct str printed_value(const struct place *p)
 
         return !b ? STR("null") : *b ? STR("true") : STR("false");
     }
-    return rule_print_value(p->c->arena, f, p->at);
+    return internal_print_field(p->c->arena, f, p->at);
 }
 
 static void check_immutable(const struct place *p)

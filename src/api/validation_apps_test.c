@@ -74,8 +74,7 @@ static const struct validation_case apps[] = {
       "updateStrategy 'RollingUpdate'" },
     { "apps/v1.StatefulSet", NULL,
       SPEC("'updateStrategy':{'rollingUpdate':{'partition':-1,'maxUnavailable':0}}," ALWAYS),
-      "[spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0, "
-      "spec.updateStrategy.rollingUpdate.partition: " LONG "]" },
+      "spec.updateStrategy.rollingUpdate.partition: " LONG },
     { "apps/v1.StatefulSet", NULL,
       SPEC("'persistentVolumeClaimRetentionPolicy':{'whenDeleted':'x','whenScaled':'y'}," ALWAYS),
       "[spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Unsupported value: \"x\": supported "

@@ -164,7 +164,8 @@ static const struct validation_case networking[] = {
       "[spec.parentRef.group: Invalid value: \"A\": a lowercase RFC 1123 subdomain..." },
     { N "IPAddress", SPEC("'parentRef':{'resource':'services','name':'s'}"),
       SPEC("'parentRef':{'resource':'services','name':'t'}"),
-      "spec.parentRef: Invalid value: {\"resource\":\"services\",\"name\":\"t\"}: field is "
+      "spec.parentRef: Invalid value: {\"Group\":\"\",\"Resource\":\"services\",\"Namespace\":\"\","
+      "\"Name\":\"t\"}: field is "
       "immutable" },
     { N "ServiceCIDR", NULL, SPEC("'cidrs':['10.0.0.0/24','fd00::/112']"), NULL },
     { N "ServiceCIDR", NULL, SPEC(""), "spec.cidrs: Required value: at least one CIDR required" },

@@ -63,7 +63,7 @@ static const struct validation_case volumes[] = {
       "spec: Invalid value: \"spec.dataSource\": must match dataSourceRef" },
     { "core/v1.PersistentVolumeClaim", NULL,
       PVC(",'dataSourceRef':{'apiGroup':'a.b','kind':'','name':'','namespace':'D'}"),
-      "[spec.dataSourceRef.namespace: Invalid value: \"D\": a lowercase..." },
+      "[spec.dataSourceRef.kind: Required value, spec.dataSourceRef.name: Required value]" },
     { "core/v1.PersistentVolumeClaim", PVC(""), PVC(",'volumeName':'v'"), NULL },
     { "core/v1.PersistentVolumeClaim", PVC(",'volumeName':'v'"), PVC(",'volumeName':'w'"),
       "spec: Forbidden: spec is immutable after creation except resources.requests and "
@@ -125,7 +125,7 @@ static const struct validation_case storage[] = {
       "inline volumes, spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the "
       "context of inline volumes]" },
     { S "VolumeAttachment", ATTACH("'persistentVolumeName':'p'"),
-      ATTACH("'persistentVolumeName':'q'"), "spec: Invalid value: {\"attacher\"..." },
+      ATTACH("'persistentVolumeName':'q'"), "spec: Invalid value: {\"Attacher\"..." },
     { S "VolumeAttachment", ATTACH("'persistentVolumeName':'p'"),
       STATUS("'attached':false,'attachError':{'errorCode':-1}"),
       "status.attachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, "

@@ -8,6 +8,10 @@
 #define DEPLOY(spec)         "{" META ",'spec':{" spec "}}"
 
 static const struct validation_case pods[] = {
+    { "core/v1.Pod", POD("", ""),
+      "{" META ",'spec':{'containers':[{" CTR "}]},'status':{'containerStatuses':[{'name':'a',"
+      "'resources':{'claims':[{'name':'r'}]}}]}}",
+      NULL, true },
     { "core/v1.Pod", NULL, POD("", ""), NULL },
     { "core/v1.Pod", NULL, "{" META "}", "spec.containers: Required value" },
     { "core/v1.Pod", NULL, "{" META ",'spec':{'containers':[{'name':'A','image':'i:1'}]}}",
@@ -129,8 +133,11 @@ static const struct validation_case pods[] = {
       "2147483647, inclusive" },
     { "core/v1.Pod", NULL,
       POD(",'securityContext':{'privileged':true,'allowPrivilegeEscalation':false}", ""),
-      "spec.containers[0].securityContext: Invalid value: {\"privileged\":true,"
-      "\"allowPrivilegeEscalation\":false}: cannot set `allowPrivilegeEscalation` to false and "
+      "spec.containers[0].securityContext: Invalid value: {\"Capabilities\":null,"
+      "\"Privileged\":true,\"SELinuxOptions\":null,\"WindowsOptions\":null,\"RunAsUser\":null,"
+      "\"RunAsGroup\":null,\"RunAsNonRoot\":null,\"ReadOnlyRootFilesystem\":null,"
+      "\"AllowPrivilegeEscalation\":false,\"ProcMount\":null,\"SeccompProfile\":null,"
+      "\"AppArmorProfile\":null}: cannot set `allowPrivilegeEscalation` to false and "
       "`privileged` to true" },
     { "core/v1.Pod", NULL,
       POD("", ",'securityContext':{'sysctls':[{'name':'kernel.shm_rmid_forced','value':'1'},"
