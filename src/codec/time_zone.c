@@ -321,7 +321,7 @@ static int load_file(const char *path, struct time_zone **ret, struct err *err)
 
 static bool is_name(struct str name)
 {
-    return name.p[0] != '/' && !str_contains(name, STR("..")) && name.len < 200;
+    return !str_has_prefix(name, STR("/")) && !str_contains(name, STR("..")) && name.len < 200;
 }
 
 int time_zone_load(struct str name, struct time_zone **ret, struct err *err)
