@@ -196,9 +196,7 @@ static void set_failure(struct reconcile *r, struct apps_v1_replica_set_status *
         if (str_eq(s->conditions.items[i].type, STR("ReplicaFailure"))) {
             if (!failure.len)
                 s->conditions.items[i] = s->conditions.items[--s->conditions.len];
-            else
-                s->conditions.items[i].message = failure;
-            return;
+            return; /* else it says why the first one failed: each has a name of its own */
         }
     if (!failure.len)
         return;

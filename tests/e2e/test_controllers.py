@@ -177,6 +177,25 @@ def test_pods_leave_a_namespace_first(cluster):
 
 # --- ReplicaSets ---
 
+def test_pods_that_are_refused_cost_one_write(cluster, namespace):
+    """Each refused Pod has a name of its own, so what the last one met is another text every time."""
+    core, apps = client.CoreV1Api(cluster), client.AppsV1Api(cluster)
+    core.create_namespaced_resource_quota(namespace, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    await_state(core.list_namespaced_resource_quota, lambda s: s["none"].status.hard, namespace)
+    body = deployment(replicas=1)
+    apps.create_namespaced_replica_set(namespace, {**body, "spec": {
+        k: body["spec"][k] for k in ("replicas", "selector", "template")}})
+    first = await_state(apps.list_namespaced_replica_set, lambda s: condition(s["web"], "ReplicaFailure"), namespace)["web"]
+    assert "exceeded quota: none" in condition(first, "ReplicaFailure").message
+    await_state(core.list_namespaced_event, lambda s: sum(
+        (e.count or 1) for e in s.values() if e.reason == "FailedCreate") >= 6, namespace)
+    again = apps.read_namespaced_replica_set("web", namespace)
+    assert again.metadata.resource_version == first.metadata.resource_version, again.status
+    core.delete_namespaced_resource_quota("none", namespace)
+    await_state(apps.list_namespaced_replica_set,
+                lambda s: s["web"].status.replicas == 1 and not condition(s["web"], "ReplicaFailure"), namespace)
+
+
 @pytest.mark.parametrize("kind", ("ReplicaSet", "ReplicationController"))
 def test_a_replica_set_keeps_its_number(cluster, namespace, kind):
     core = client.CoreV1Api(cluster)
