@@ -74,7 +74,7 @@ static int compare_member(struct typed_run *run, const struct field_type *t, str
     if (!t->ops->member(t, name, &type, &declared))
         return 0;
     return compare(run, &type, l, r, &below, into,
-                   arena_printf(run->arena, "f:%.*s", STR_ARG(name)));
+                   str_join(run->arena, STR("f:"), name, STR_NULL));
 }
 
 static int compare_maps(struct typed_run *run, const struct field_type *t, const struct value *l,
@@ -351,7 +351,7 @@ static int take_members(struct typed_run *run, const struct field_type *t, const
     for (uint32_t i = 0; i < v->len; i++) {
         struct value_member m = v->members[i];
         const struct field_set_node *n =
-            field_set_find(set, arena_printf(run->arena, "f:%.*s", STR_ARG(m.key)));
+            field_set_find(set, str_join(run->arena, STR("f:"), m.key, STR_NULL));
         struct field_type below;
         bool declared;
 

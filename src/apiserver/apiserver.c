@@ -46,6 +46,7 @@ struct run {
     const struct admission_plugin *admission[ADMISSION_PLUGINS_MAX];
     struct arena arena;
     struct loop *loops[MAX_LOOPS];
+    struct store_outbox outboxes[MAX_LOOPS];
     struct thread *threads[MAX_LOOPS];
     size_t n_loops;
     struct tls_context *tls;
@@ -296,8 +297,12 @@ static int start(struct run *run, struct err *err)
     if (r < 0)
         return r;
     run->n_loops = loop_count(run->server.options);
-    for (size_t i = 0; i < run->n_loops; i++)
+    run->server.outboxes = run->outboxes;
+    run->server.n_outboxes = run->n_loops;
+    for (size_t i = 0; i < run->n_loops; i++) {
         run->loops[i] = loop_new(run->server.clock);
+        store_outbox_init(&run->outboxes[i], run->server.store, run->loops[i]);
+    }
     r = listen_on(run, err);
     if (r >= 0)
         r = loop_on_signal(run->loops[0], SIGTERM, on_signal, run, err);
@@ -319,6 +324,8 @@ static void serve(struct run *run)
 /* The store's last answers are run on the loops that wait for them before these go. */
 static void close_all(struct run *run)
 {
+    for (size_t i = 0; i < run->n_loops; i++)
+        store_outbox_flush(&run->outboxes[i]);
     store_close(run->server.store);
     for (size_t i = 0; i < run->n_loops; i++)
         loop_turn(run->loops[i]);

@@ -20,12 +20,15 @@ struct metrics;
 struct node_graph;
 struct rbac;
 struct store;
+struct store_outbox;
 struct tls_context;
 
 struct apiserver {
     const struct apiserver_options *options;
     const struct clock *clock;
     struct store *store;
+    struct store_outbox *outboxes; /* one a loop */
+    size_t n_outboxes;
     struct metrics *metrics;
     struct registry registry;
     struct service_ranges service_ranges;

@@ -166,6 +166,20 @@ const char *str_cstr(struct arena *a, struct str s)
     return str_dup(a, s).p;
 }
 
+struct str str_join(struct arena *a, struct str x, struct str y, struct str z)
+{
+    size_t len = x.len + y.len + z.len;
+    char *p = arena_alloc(a, len + 1, 1), *at = p;
+
+    if (x.len)
+        at = (char *)memcpy(at, x.p, x.len) + x.len;
+    if (y.len)
+        at = (char *)memcpy(at, y.p, y.len) + y.len;
+    if (z.len)
+        memcpy(at, z.p, z.len);
+    return str_n(p, len);
+}
+
 char *str_heap_cstr(struct str s)
 {
     char *p = mem_alloc(s.len + 1);

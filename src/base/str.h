@@ -100,5 +100,8 @@ bool str_to_i64(struct str s, int64_t *ret);
 struct str str_dup(struct arena *a, struct str s);
 const char *str_cstr(struct arena *a, struct str s);
 
+/* x, y and z (may be unset) in a row, from the arena; no NUL follows. */
+struct str str_join(struct arena *a, struct str x, struct str y, struct str z);
+
 /* Heap copy, NUL-terminated, to be released with mem_free(). */
 char *str_heap_cstr(struct str s);

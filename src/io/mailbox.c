@@ -63,15 +63,26 @@ void mailbox_free(struct mailbox *m)
     uv_close((uv_handle_t *)&m->wake, on_closed);
 }
 
-void mailbox_post(struct mailbox *m, struct mailbox_message *msg)
+void mailbox_post_all(struct mailbox *m, struct list *messages)
 {
     bool was_empty;
 
+    if (list_is_empty(messages))
+        return;
     (void)pthread_mutex_lock(&m->lock);
     was_empty = list_is_empty(&m->messages);
-    list_append(&m->messages, &msg->link);
+    list_splice(&m->messages, messages);
     /* Under the lock, so that the mailbox cannot end between the two steps. */
     if (was_empty)
         (void)uv_async_send(&m->wake);
     (void)pthread_mutex_unlock(&m->lock);
+}
+
+void mailbox_post(struct mailbox *m, struct mailbox_message *msg)
+{
+    struct list one;
+
+    list_init(&one);
+    list_append(&one, &msg->link);
+    mailbox_post_all(m, &one);
 }

@@ -20,3 +20,5 @@ void mailbox_free(
     struct mailbox *m); /* on its loop; messages still queued are run first; accepts NULL */
 /* Any thread. A message is in one mailbox at a time; posting it again before it ran is a bug. */
 void mailbox_post(struct mailbox *m, struct mailbox_message *msg);
+/* All messages of the list (linked by `link`), which is empty afterwards: one wake-up. */
+void mailbox_post_all(struct mailbox *m, struct list *messages);

@@ -31,14 +31,23 @@ static void receive(struct mailbox_message *m)
 
 static void post_many(void *arg)
 {
+    struct list together;
+
+    list_init(&together);
     for (int i = 1; i <= N_MESSAGES; i++) {
         struct counted *c = NEW(struct counted);
 
         c->msg.fn = receive;
         c->thread = *(int *)arg;
         c->number = i;
-        mailbox_post(loop_mailbox(loop), &c->msg);
+        if (i % 7 < 4) {
+            mailbox_post_all(loop_mailbox(loop), &together); /* often none */
+            mailbox_post(loop_mailbox(loop), &c->msg);
+        } else {
+            list_append(&together, &c->msg.link);
+        }
     }
+    mailbox_post_all(loop_mailbox(loop), &together);
 }
 
 Test(mailbox, keeps_each_threads_order)

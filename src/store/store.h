@@ -22,6 +22,7 @@
 
 #include "base/list.h"
 #include "base/str.h"
+#include "io/loop.h"
 #include "io/mailbox.h"
 
 struct arena;
@@ -193,6 +194,18 @@ struct store_txn {
 };
 
 void store_submit(struct store *s, struct store_txn *txn);
+
+/* What a loop submits in one turn, handed over when the turn ends: one wake-up, and one commit for
+ * all of it. On the loop's thread. */
+struct store_outbox {
+    struct store *store;
+    struct loop *loop;
+    struct loop_task flush;
+    struct list txns;
+};
+void store_outbox_init(struct store_outbox *o, struct store *s, struct loop *l);
+void store_outbox_submit(struct store_outbox *o, struct store_txn *txn);
+void store_outbox_flush(struct store_outbox *o); /* at once; also when the loop has ended */
 
 /* --- watching --- */
 

@@ -386,3 +386,75 @@ Test(store, merges_soft_renewals)
                "> compact 11\nok\n"
                "> get a/l\n11 mod 11 create 10 version 2\n");
 }
+
+/* --- transactions of one turn --- */
+
+enum { OUTBOX_TXNS = 40 };
+
+struct outbox_run {
+    struct store_txn txns[OUTBOX_TXNS];
+    struct store_mutation mutations[OUTBOX_TXNS];
+    char keys[OUTBOX_TXNS][16];
+    int last[2], done; /* of each mailbox: the last that was answered */
+};
+
+static void on_outbox_done(struct store_txn *t, void *arg)
+{
+    struct outbox_run *r = arg;
+    int i = (int)(t - r->txns);
+
+    cr_expect_eq(t->result, 0);
+    cr_expect_gt(i, r->last[i % 2]);
+    cr_expect_eq(t->revision, (uint64_t)i + 1);
+    r->last[i % 2] = i;
+    r->done++;
+}
+
+static uint64_t commits_of(struct store *s)
+{
+    struct store_stats st;
+
+    store_get_stats(s, &st);
+    return st.commits;
+}
+
+Test(store, what_one_turn_submits_is_one_commit_and_is_answered_in_order)
+{
+    struct fixture f = { 0 };
+    struct outbox_run r = { .last = { -1, -1 } };
+    struct store_outbox outbox;
+    struct mailbox *other;
+    bool answered = false;
+    uint64_t before;
+
+    fixture_start(&f);
+    other = mailbox_new(f.loop);
+    store_outbox_init(&outbox, f.store, f.loop);
+    before = commits_of(f.store);
+    for (int i = 0; i < OUTBOX_TXNS; i++) {
+        (void)snprintf(r.keys[i], sizeof(r.keys[i]), "a/%d", i);
+        r.mutations[i] = (struct store_mutation){
+            .op = STORE_PUT, .resource = f.pods, .key = str_from_cstr(r.keys[i]), .head = STR("x")
+        };
+        r.txns[i] = (struct store_txn){ .mutations = &r.mutations[i],
+                                        .n = 1,
+                                        .mailbox = i % 2 ? other : f.mailbox,
+                                        .done = on_outbox_done,
+                                        .arg = &r };
+        store_outbox_submit(&outbox, &r.txns[i]);
+    }
+    while (r.done < OUTBOX_TXNS)
+        fixture_turn(&f);
+    cr_expect_eq(commits_of(f.store), before + 1);
+    r.mutations[0].expected = STORE_EXPECT_ANY;
+    r.txns[0].done = fixture_done;
+    r.txns[0].arg = &answered;
+    store_outbox_submit(&outbox, &r.txns[0]);
+    store_outbox_flush(&outbox); /* as at the end, when no turn follows */
+    store_outbox_flush(&outbox);
+    store_close(TAKE(f.store));
+    mailbox_free(other);
+    loop_turn(f.loop);
+    cr_expect(answered);
+    fixture_end(&f);
+}

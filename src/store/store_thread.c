@@ -136,6 +136,28 @@ static void answer(struct store_txn *t)
     mailbox_post(t->mailbox, &t->message);
 }
 
+/* The answers of one loop go to it together. */
+static void answer_all(struct list *txns)
+{
+    struct list messages;
+
+    list_init(&messages);
+    while (!list_is_empty(txns)) {
+        struct mailbox *m = CONTAINER_OF(list_first(txns), struct store_txn, queue)->mailbox;
+
+        LIST_FOREACH_SAFE(l, txns) {
+            struct store_txn *t = CONTAINER_OF(l, struct store_txn, queue);
+
+            if (t->mailbox != m)
+                continue;
+            t->message.fn = run_done;
+            list_remove(&t->queue);
+            list_append(&messages, &t->message.link);
+        }
+        mailbox_post_all(m, &messages);
+    }
+}
+
 /* What must be durable before any revision or resource of this batch is. */
 static int prepare_batch(struct store *s, struct store_batch *b, size_t n)
 {
@@ -196,12 +218,6 @@ static int try_batch(struct store *s, struct list *txns, size_t n)
     return 0;
 }
 
-static void answer_all(struct list *txns)
-{
-    LIST_FOREACH_SAFE(l, txns)
-        answer(CONTAINER_OF(l, struct store_txn, queue));
-}
-
 /* One did not fit: each by itself, so that only that one fails. */
 static void apply_singly(struct store *s, struct list *txns, size_t n, int r)
 {
@@ -238,14 +254,51 @@ static void run_batch(struct store *s, struct list *txns, size_t n)
 
 /* --- the queue --- */
 
+/* The thread is woken when the lock is free: else it would wake only to wait for it. */
+static void submit_all(struct store *s, struct list *txns)
+{
+    bool was_empty;
+
+    (void)pthread_mutex_lock(&s->queue_lock);
+    was_empty = list_is_empty(&s->queue);
+    list_splice(&s->queue, txns);
+    (void)pthread_mutex_unlock(&s->queue_lock);
+    if (was_empty)
+        (void)pthread_cond_signal(&s->queue_cond);
+}
+
 void store_submit(struct store *s, struct store_txn *txn)
 {
-    list_init(&txn->queue);
-    (void)pthread_mutex_lock(&s->queue_lock);
-    if (list_is_empty(&s->queue))
-        (void)pthread_cond_signal(&s->queue_cond);
-    list_append(&s->queue, &txn->queue);
-    (void)pthread_mutex_unlock(&s->queue_lock);
+    struct list one;
+
+    list_init(&one);
+    list_append(&one, &txn->queue);
+    submit_all(s, &one);
+}
+
+static void on_flush(struct loop_task *t)
+{
+    store_outbox_flush(CONTAINER_OF(t, struct store_outbox, flush));
+}
+
+void store_outbox_init(struct store_outbox *o, struct store *s, struct loop *l)
+{
+    *o = (struct store_outbox){ .store = s, .loop = l };
+    list_init(&o->txns);
+    loop_task_init(&o->flush, on_flush);
+}
+
+void store_outbox_submit(struct store_outbox *o, struct store_txn *txn)
+{
+    list_append(&o->txns, &txn->queue);
+    loop_task_post(o->loop, &o->flush);
+}
+
+void store_outbox_flush(struct store_outbox *o)
+{
+    loop_task_cancel(&o->flush);
+    if (!list_is_empty(&o->txns))
+        submit_all(o->store, &o->txns);
 }
 
 static size_t bytes_of(const struct store_txn *t)

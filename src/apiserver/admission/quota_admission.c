@@ -18,8 +18,9 @@
 
 struct counting {
     const struct admission_call *call;
-    struct quota_object object, old; /* old.object.data NULL: new */
-    struct schema_list usage, old_usage;
+    struct quota_object object, old;     /* old.object.data NULL: new */
+    struct schema_list usage, old_usage; /* worked out for the first quota there is */
+    bool has_usage;
     struct status *ret;
 };
 
@@ -117,6 +118,18 @@ static bool is_known(const struct core_v1_resource_quota *q, struct str names)
     return true;
 }
 
+static void work_out_usage(struct counting *c)
+{
+    struct arena *a = c->call->request->arena;
+
+    if (c->has_usage)
+        return;
+    c->has_usage = true;
+    quota_usage(a, &c->object, &c->usage);
+    if (c->old.object.data)
+        quota_usage(a, &c->old, &c->old_usage);
+}
+
 static int count_quota(struct object o, void *arg)
 {
     struct counting *c = arg;
@@ -142,6 +155,7 @@ static int count_quota(struct object o, void *arg)
         return 1;
     }
     text_map_copy(r->arena, &used, &q->status.used);
+    work_out_usage(c);
     if (!count_amounts(c, q, &used, &grown))
         return 1;
     if (!grown || !c->call->write)
@@ -184,9 +198,6 @@ static bool quota_validate(const struct admission_call *call, struct status *ret
                                       clock_wall_s(r->server->clock) };
     c.old = c.object;
     c.old.object = call->old;
-    quota_usage(r->arena, &c.object, &c.usage);
-    if (call->old.data)
-        quota_usage(r->arena, &c.old, &c.old_usage);
     rc = stored_read_each(&reader, stored_read_row(STR(""), STR("resourcequotas")), call->namespace,
                           count_quota, &c, &err);
     if (rc < 0)

@@ -72,5 +72,5 @@ struct str registry_key(struct arena *a, const struct resource *row, struct str 
 {
     if (!resource_is_namespaced(row))
         return name;
-    return arena_printf(a, "%.*s/%.*s", STR_ARG(namespace), STR_ARG(name));
+    return str_join(a, namespace, STR("/"), name);
 }

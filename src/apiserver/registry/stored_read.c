@@ -28,7 +28,7 @@ int stored_read_each(const struct stored_reader *s, const struct resource *row,
 {
     struct store_range range = {
         .resource = registry_store_id(s->registry, row),
-        .prefix = namespace.len ? arena_printf(s->arena, "%.*s/", STR_ARG(namespace)) : STR(""),
+        .prefix = namespace.len ? str_join(s->arena, namespace, STR("/"), STR_NULL) : STR(""),
     };
     struct store_cursor *cursor;
     struct store_object so;

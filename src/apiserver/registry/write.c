@@ -124,6 +124,15 @@ static void on_stored(struct store_txn *txn, void *arg)
         refuse(w, status_modified(r->arena, gr_of(w), w->name));
 }
 
+static struct store_outbox *outbox_of(const struct api_request *r)
+{
+    size_t i = 0;
+
+    while (i + 1 < r->server->n_outboxes && r->server->outboxes[i].loop != r->loop)
+        i++;
+    return &r->server->outboxes[i];
+}
+
 static void submit(struct write *w)
 {
     w->all = ARENA_NEW_ARRAY(w->r->arena, struct store_mutation, w->n_extra + 1);
@@ -137,7 +146,7 @@ static void submit(struct write *w)
         .done = on_stored,
         .arg = w,
     };
-    store_submit(w->r->server->store, &w->txn);
+    store_outbox_submit(outbox_of(w->r), &w->txn);
 }
 
 static void try_once(struct write *w)
@@ -200,6 +209,21 @@ void write_run(struct write *w)
     try_once(w);
 }
 
+/* The bytes that were stored are the answer, when the client wants that form. */
+static bool respond_stored(struct write *w, int code)
+{
+    struct store_object so = { .head = w->mutation.head,
+                               .tail = w->mutation.tail,
+                               .schema_stamp = w->mutation.schema_stamp,
+                               .mod_revision = w->revision };
+
+    if (w->decision != WRITE_PUT || !w->revision || (w->r->special && w->r->special->projection) ||
+        !object_response_is_verbatim(w->r) || !stored_object_is_verbatim(w->r->resource, &so))
+        return false;
+    object_response_send_stored(w->r, code, &so);
+    return true;
+}
+
 void write_respond(struct write *w, int code)
 {
     struct api_request *r = w->r;
@@ -208,6 +232,8 @@ void write_respond(struct write *w, int code)
         api_respond_status(r, &w->refused);
         return;
     }
+    if (respond_stored(w, code))
+        return;
     if (w->revision)
         object_meta(w->updated)->resource_version =
             arena_printf(r->arena, "%llu", (unsigned long long)w->revision);
