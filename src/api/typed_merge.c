@@ -73,8 +73,7 @@ static int compare_member(struct typed_run *run, const struct field_type *t, str
 
     if (!t->ops->member(t, name, &type, &declared))
         return 0;
-    return compare(run, &type, l, r, &below, into,
-                   str_join(run->arena, STR("f:"), name, STR_NULL));
+    return compare(run, &type, l, r, &below, into, str_join(run->arena, STR("f:"), name, STR_NULL));
 }
 
 static int compare_maps(struct typed_run *run, const struct field_type *t, const struct value *l,
