@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 __attribute__((noreturn, cold)) static void mem_abort(size_t size)
 {
@@ -59,4 +60,19 @@ void *mem_dup(const void *p, size_t size)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void *mem_pages_alloc(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (UNLIKELY(p == MAP_FAILED))
+        mem_abort(size);
+    return p;
+}
+
+void mem_pages_free(void *p, size_t size)
+{
+    if (p)
+        (void)munmap(p, size); /* fails only on what is none */
 }

@@ -14,6 +14,10 @@ void *mem_realloc_array(void *p, size_t count, size_t elem_size); /* overflow ab
 void *mem_dup(const void *p, size_t size);
 void mem_free(void *p); /* accepts NULL */
 
+/* Whole pages of its own, zeroed: those that are never touched take no memory. */
+void *mem_pages_alloc(size_t size);
+void mem_pages_free(void *p, size_t size); /* accepts NULL */
+
 DEFINE_CLEANUP(void *, mem_free);
 
 #define NEW(T) ((T *)mem_zalloc(sizeof(T)))

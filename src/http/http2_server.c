@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "http/http2_memory.h"
 #include "http/http_internal.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
 struct http2 {
     struct http_core core;
     nghttp2_session *session;
+    struct http2_memory memory; /* of the session */
     struct list requests;
     size_t n_requests;
     int64_t idle_since_ms;
@@ -559,7 +561,7 @@ static nghttp2_session *session_new(struct http2 *c)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_send_header_block_length(option, 64 * 1024);
-    if (nghttp2_session_server_new2(&s, cb, c, option) != 0)
+    if (nghttp2_session_server_new3(&s, cb, c, option, &c->memory.mem) != 0)
         abort();
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(cb);
@@ -578,6 +580,7 @@ struct http_core *http2_core_new(struct http_env *env)
     c->core = (struct http_core){ .ops = &ops, .env = env };
     list_init(&c->requests);
     c->idle_since_ms = c->resets_since_ms = now_ms(c);
+    http2_memory_init(&c->memory);
     c->session = session_new(c);
     (void)nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
     (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
