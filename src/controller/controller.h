@@ -83,6 +83,9 @@ void reconcile_update_sub(struct reconcile *r, const struct resource *row, struc
 /* JSON merge patch. */
 void reconcile_patch(struct reconcile *r, const struct resource *row, struct str namespace,
                      struct str name, struct str patch);
+/* The same of a subresource. */
+void reconcile_patch_sub(struct reconcile *r, const struct resource *row, struct str namespace,
+                         struct str name, struct str subresource, struct str patch);
 /* Strategic merge patch. */
 void reconcile_patch_strategic(struct reconcile *r, const struct resource *row,
                                struct str namespace, struct str name, struct str patch);

@@ -109,6 +109,13 @@ void reconcile_patch(struct reconcile *r, const struct resource *row, struct str
     add(r, REST_MERGE_PATCH, row, namespace, name)->request.patch = patch;
 }
 
+void reconcile_patch_sub(struct reconcile *r, const struct resource *row, struct str namespace,
+                         struct str name, struct str subresource, struct str patch)
+{
+    reconcile_patch(r, row, namespace, name, patch);
+    r->changes.items[r->changes.len - 1]->request.subresource = subresource;
+}
+
 void reconcile_patch_strategic(struct reconcile *r, const struct resource *row,
                                struct str namespace, struct str name, struct str patch)
 {

@@ -25,6 +25,7 @@ extern const struct controller pvc_protection_controller;
 extern const struct controller pv_protection_controller;
 extern const struct controller vac_protection_controller;
 extern const struct controller ephemeral_volume_controller;
+extern const struct controller horizontal_autoscaler_controller;
 extern const struct controller service_account_tokens_controller;
 extern const struct controller node_ttl_controller;
 extern const struct controller cluster_role_aggregation_controller;
@@ -63,6 +64,7 @@ const struct controller *const controller_table[] = {
     &pv_protection_controller,
     &vac_protection_controller,
     &ephemeral_volume_controller,
+    &horizontal_autoscaler_controller,
     &service_account_tokens_controller,
     &node_ttl_controller,
     &cluster_role_aggregation_controller,

@@ -3,7 +3,6 @@
  *
  * How many Pods should be there is asked of their controllers: those that the caches know, else by
  * GET .../scale, whose answers a second stage of the run reads. */
-#include "api/apiextensions_v1.h"
 #include "api/apps_v1.h"
 #include "api/core_v1.h"
 #include "api/label_selector.h"
@@ -14,12 +13,11 @@
 #include "base/err.h"
 #include "client/api_object.h"
 #include "client/informer.h"
-#include "codec/value.h"
 #include "controller/controller.h"
-#include "controller/custom_rows.h"
 #include "controller/disruption_budget.h"
 #include "controller/owned_objects.h"
 #include "controller/pod_state.h"
+#include "controller/scale_target.h"
 
 typedef const struct meta_v1_owner_reference owner_ref;
 
@@ -78,13 +76,6 @@ static void count(struct look *l, struct str uid, int64_t replicas)
     l->counted[l->n_counted++] = (struct counted){ uid, replicas };
 }
 
-static struct str group_of(owner_ref *ref)
-{
-    struct str group, version;
-
-    return str_cut(ref->api_version, '/', &group, &version) ? group : STR("");
-}
-
 /* --- controllers that the caches know --- */
 
 static int64_t replicas_of(const int32_t *replicas)
@@ -126,7 +117,7 @@ static const struct api_object *find_known(const struct look *l, struct str name
         const struct api_object *o;
 
         if (!str_eq(ref->kind, str_from_cstr(known[i].kind)) ||
-            !str_eq(group_of(ref), str_from_cstr(known[i].group)))
+            !str_eq(scale_target_group(ref->api_version), str_from_cstr(known[i].group)))
             continue;
         o = informer_get(
             controller_informer_of(l->r->manager, known[i].group, "v1", known[i].resource),
@@ -160,52 +151,15 @@ static bool count_known(struct look *l, struct str namespace, owner_ref *ref)
 
 /* --- all others, by their scale --- */
 
-static const struct resource *row_of(const struct look *l, owner_ref *ref)
-{
-    struct str group = group_of(ref), head, version = ref->api_version;
-    const struct resource *row;
-
-    (void)str_cut(ref->api_version, '/', &head, &version);
-    if (!version.len)
-        version = ref->api_version;
-    row = resource_find_kind(group, version, ref->kind);
-    for (size_t i = 0; !row && i < custom_rows_len(l->r->manager); i++) {
-        const struct resource *custom = custom_rows_at(l->r->manager, i);
-
-        if (custom && str_eq(custom->group, group) && str_eq(custom->kind, ref->kind))
-            row = custom;
-    }
-    return row;
-}
-
-static bool has_scale(const struct look *l, const struct resource *row)
-{
-    const struct apiextensions_v1_custom_resource_definition *d;
-    const struct api_object *o;
-
-    if (resource_subresource(row, STR("scale")))
-        return true;
-    o = informer_get(
-        controller_informer_of(l->r->manager, "apiextensions.k8s.io", "v1",
-                               "customresourcedefinitions"),
-        arena_printf(l->r->arena, "%.*s.%.*s", STR_ARG(row->name), STR_ARG(row->group)));
-    d = o ? o->o.data : NULL;
-    for (uint32_t i = 0; d && i < d->spec.versions.len; i++)
-        if (str_eq(d->spec.versions.items[i].name, row->version))
-            return d->spec.versions.items[i].subresources &&
-                   d->spec.versions.items[i].subresources->scale;
-    return false;
-}
-
 static void ask(struct look *l, struct str namespace, owner_ref *ref)
 {
     struct budget_run *run = l->r->state;
-    const struct resource *row = row_of(l, ref);
+    const struct resource *row = scale_target_find(l->r->manager, ref->api_version, ref->kind);
 
     if (!row) {
         l->failure = arena_printf(l->r->arena, "no matches for kind \"%.*s\" in version \"%.*s\"",
                                   STR_ARG(ref->kind), STR_ARG(ref->api_version));
-    } else if (!has_scale(l, row)) {
+    } else if (!scale_target_has_scale(l->r->manager, row)) {
         l->failure =
             arena_printf(l->r->arena, "%.*s%s%.*s does not implement the scale subresource",
                          STR_ARG(row->name), row->group.len ? "." : "", STR_ARG(row->group));
@@ -222,18 +176,12 @@ static void ask(struct look *l, struct str namespace, owner_ref *ref)
 static bool count_answer(struct look *l, const struct scale *s)
 {
     const struct reconcile_answer *answer = &l->r->answers.items[s->answer];
-    const struct value *meta, *spec, *replicas;
-    struct value v;
-    struct err err;
+    struct scale_target t;
 
-    if (answer->result != 0 || value_parse(l->r->arena, answer->body, &v, NULL, &err) < 0)
+    if (answer->result != 0 || !scale_target_read(l->r->arena, answer->body, &t) ||
+        !str_eq(t.uid, s->uid))
         return false;
-    meta = value_get(&v, STR("metadata"));
-    spec = value_get(&v, STR("spec"));
-    replicas = spec ? value_get(spec, STR("replicas")) : NULL;
-    if (!meta || !str_eq(value_get_str(meta, STR("uid")), s->uid))
-        return false;
-    count(l, s->uid, replicas && replicas->type == VALUE_INT ? replicas->i : 0);
+    count(l, s->uid, t.wanted);
     return true;
 }
 

@@ -5,7 +5,7 @@ import base64
 from kubernetes import client
 
 from harness import tls_context
-from test_controllers import await_state, cluster, manager, namespace  # noqa: F401 (fixtures)
+from test_controllers import await_state, cluster, deployment, manager, namespace  # noqa: F401 (fixtures)
 
 TYPE = "kubernetes.io/service-account-token"
 
@@ -86,6 +86,47 @@ def test_roles_are_aggregated(cluster):  # noqa: F811
         r for rule in s["admin"].rules for r in rule.resources or []})
     for name in ("sum", "a", "b", "mine"):
         rbac.delete_cluster_role(name)
+
+
+def condition(state, name, kind):
+    return next(((c.status, c.reason, c.message) for c in state[name].status.conditions or [] if c.type == kind), None)
+
+
+def test_autoscalers_keep_to_their_bounds(cluster, namespace):  # noqa: F811
+    apps, scaling = client.AppsV1Api(cluster), client.AutoscalingV2Api(cluster)
+    listed = scaling.list_namespaced_horizontal_pod_autoscaler
+
+    def autoscale(name, **spec):
+        scaling.create_namespaced_horizontal_pod_autoscaler(namespace, {"metadata": {"name": name}, "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "minReplicas": 2,
+            "maxReplicas": 4, "metrics": [{"type": "Resource", "resource": {
+                "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}], **spec}})
+
+    autoscale("web")
+    state = await_state(listed, lambda s: condition(s, "web", "AbleToScale"), namespace)
+    assert condition(state, "web", "AbleToScale") == (
+        "False", "FailedGetScale", "the HPA controller was unable to get the target's current scale: "
+        'deployments.apps "web" not found')
+    autoscale("odd", scaleTargetRef={"apiVersion": "example.com/v1", "kind": "Odd", "name": "o"})
+    state = await_state(listed, lambda s: condition(s, "odd", "AbleToScale"), namespace)
+    assert condition(state, "odd", "AbleToScale")[2].endswith('no matches for kind "Odd" in group "example.com"')
+    apps.create_namespaced_deployment(namespace, deployment(replicas=1))
+    scaling.patch_namespaced_horizontal_pod_autoscaler("web", namespace, {"spec": {"maxReplicas": 5}})
+    state = await_state(listed, lambda s: s["web"].status.desired_replicas == 2, namespace)
+    assert condition(state, "web", "AbleToScale")[:2] in (("True", "SucceededRescale"), ("True", "SucceededGetScale"))
+    assert state["web"].status.last_scale_time and apps.read_namespaced_deployment("web", namespace).spec.replicas == 2
+    apps.patch_namespaced_deployment_scale("web", namespace, {"spec": {"replicas": 9}})
+    scaling.patch_namespaced_horizontal_pod_autoscaler("web", namespace, {"spec": {"maxReplicas": 3}})
+    await_state(apps.list_namespaced_deployment, lambda s: s["web"].spec.replicas == 3, namespace)
+    scaling.patch_namespaced_horizontal_pod_autoscaler("web", namespace, {"spec": {"maxReplicas": 4}})
+    state = await_state(listed, lambda s: condition(s, "web", "ScalingActive"), namespace)
+    status, reason, message = condition(state, "web", "ScalingActive")
+    assert (status, reason) == ("False", "FailedGetResourceMetric")
+    assert message.startswith("the HPA was unable to compute the replica count: failed to get cpu utilization: ")
+    apps.patch_namespaced_deployment_scale("web", namespace, {"spec": {"replicas": 0}})
+    scaling.patch_namespaced_horizontal_pod_autoscaler("web", namespace, {"spec": {"maxReplicas": 5}})
+    state = await_state(listed, lambda s: condition(s, "web", "ScalingActive")[1] == "ScalingDisabled", namespace)
+    assert apps.read_namespaced_deployment("web", namespace).spec.replicas == 0
 
 
 def test_nodes_say_how_long_they_keep_things(cluster):  # noqa: F811
