@@ -63,11 +63,36 @@ static bool print_int_or_string(struct buf *b, const struct int_or_string *v)
     return v->type != INT_OR_STRING_UNSET;
 }
 
+/* The last step is a key of a map of texts or quantities. */
+static bool print_entry(struct buf *b, struct object o, struct str path)
+{
+    ptrdiff_t dot = str_rfind(path, '.');
+    const struct schema_field *f;
+    const struct schema_list *l;
+    const struct schema_str_entry *e;
+
+    if (dot <= 0)
+        return false;
+    l = object_path_at(o, str_sub(path, 0, (size_t)dot), &f);
+    if (!l || f->shape != SCHEMA_MAP ||
+        (f->kind != SCHEMA_KIND_STRING && f->kind != SCHEMA_KIND_QUANTITY))
+        return false;
+    e = l->items;
+    for (uint32_t i = 0; i < l->len; i++)
+        if (str_eq(e[i].key, str_tail(path, (size_t)dot + 1))) {
+            buf_append_str(b, e[i].value);
+            return e[i].value.len != 0;
+        }
+    return false;
+}
+
 bool object_path_print(struct buf *b, struct object o, struct str path)
 {
     const struct schema_field *f;
     const void *at = object_path_at(o, path, &f), *v = at ? object_path_value(f, at) : NULL;
 
+    if (!at)
+        return print_entry(b, o, path);
     if (!v || f->shape == SCHEMA_LIST || f->shape == SCHEMA_MAP)
         return false;
     switch ((enum schema_kind)f->kind) {

@@ -34,6 +34,8 @@ static void print_path(struct openapi_doc *d, bool *first, const struct resource
         buf_append_lit(&path, "/{name}");
     if (t->sub)
         buf_printf(&path, "/%.*s", STR_ARG(t->sub->name));
+    if (t->below)
+        buf_append_lit(&path, "/{path}");
     openapi_comma(d, first);
     json_write_string(d->b, buf_str(&path));
     buf_append_char(d->b, ':');
@@ -55,13 +57,17 @@ static void print_resource_paths(struct openapi_doc *d, bool *first,
         print_path(d, first, gv, &(struct target){ .r = r, .namespaced = ns });
     if (r->verbs & ITEM_VERBS)
         print_path(d, first, gv, &(struct target){ .r = r, .namespaced = ns, .item = true });
-    for (size_t i = 0; i < r->n_subresources; i++)
-        print_path(
-            d, first, gv,
-            &(struct target){ .r = r, .namespaced = ns, .item = true, .sub = &r->subresources[i] });
+    for (size_t i = 0; i < r->n_subresources; i++) {
+        struct target sub = { .r = r, .namespaced = ns, .item = true, .sub = &r->subresources[i] };
+
+        print_path(d, first, gv, &sub);
+        sub.below = true;
+        if (str_eq(sub.sub->name, STR("proxy")))
+            print_path(d, first, gv, &sub);
+    }
     if (ns && (r->verbs & RESOURCE_VERB_LIST))
         print_path(d, first, gv, &(struct target){ .r = r, .all_namespaces = true });
-    if (!(r->verbs & RESOURCE_VERB_WATCH))
+    if (!(r->verbs & RESOURCE_VERB_WATCH) || r->custom) /* the old way is not shown of those */
         return;
     print_path(d, first, gv, &(struct target){ .r = r, .namespaced = ns, .watch = true });
     print_path(d, first, gv,
@@ -70,33 +76,94 @@ static void print_resource_paths(struct openapi_doc *d, bool *first,
         print_path(d, first, gv, &(struct target){ .r = r, .all_namespaces = true, .watch = true });
 }
 
+/* A GET that is of no resource. */
+struct plain_get {
+    struct str path;
+    const char *text;
+    const char *tag;
+    struct str id;
+    const char *media[4]; /* of the answer, ended by NULL */
+    bool consumes;        /* version 2 says the same types of a body */
+    const char *type;     /* of meta/v1; NULL: text, or the server's version */
+    bool code_version;
+};
+
+static void print_media(struct openapi_doc *d, const char *const *media)
+{
+    for (size_t i = 0; media[i]; i++)
+        buf_printf(d->b, "%s\"%s\"", i ? "," : "[", media[i]);
+    buf_append_char(d->b, ']');
+}
+
+static void print_get_schema(struct openapi_doc *d, const struct plain_get *g)
+{
+    buf_append_lit(d->b, "\"schema\":");
+    if (g->type)
+        openapi_ref_type(
+            d, schema_find_type(d->schema, STR("meta.k8s.io"), STR("v1"), str_from_cstr(g->type)));
+    else if (g->code_version)
+        openapi_ref_code_version(d);
+    else
+        buf_append_lit(d->b, "{\"type\":\"string\"}");
+}
+
+static void print_plain_get(struct openapi_doc *d, bool *first, const struct plain_get *g)
+{
+    openapi_comma(d, first);
+    json_write_string(d->b, g->path);
+    buf_printf(d->b,
+               ":{\"get\":{\"description\":\"%s\",\"tags\":[\"%s\"],\"operationId\":\"%.*s\",",
+               g->text, g->tag, STR_ARG(g->id));
+    if (d->version == OPENAPI_V2) {
+        if (g->consumes) {
+            buf_append_lit(d->b, "\"consumes\":");
+            print_media(d, g->media);
+            buf_append_char(d->b, ',');
+        }
+        buf_append_lit(d->b, "\"produces\":");
+        print_media(d, g->media);
+        buf_append_lit(d->b, ",\"schemes\":[\"https\"],");
+    }
+    buf_append_lit(d->b, "\"responses\":{\"200\":{\"description\":\"OK\",");
+    if (d->version == OPENAPI_V2)
+        print_get_schema(d, g);
+    else
+        buf_append_lit(d->b, "\"content\":{");
+    for (size_t i = 0; d->version == OPENAPI_V3 && g->media[i]; i++) {
+        buf_printf(d->b, "%s\"%s\":{", i ? "," : "", g->media[i]);
+        print_get_schema(d, g);
+        buf_append_char(d->b, '}');
+    }
+    if (d->version == OPENAPI_V3)
+        buf_append_char(d->b, '}');
+    buf_append_lit(d->b, "},\"401\":{\"description\":\"Unauthorized\"}}}}");
+}
+
 /* GET of a discovery document. */
 static void print_discovery_path(struct openapi_doc *d, bool *first, struct str path,
-                                 const char *id_prefix, struct str group, struct str version,
+                                 const char *text, struct str group, struct str version,
                                  const char *id_suffix, const char *type)
 {
-    const struct schema_type *t =
-        schema_find_type(d->schema, STR("meta.k8s.io"), STR("v1"), str_from_cstr(type));
-    bool v2 = d->version == OPENAPI_V2;
+    CLEANUP(buf_done) struct buf id = { 0 };
+    CLEANUP(buf_done) struct buf tag = { 0 };
 
-    openapi_comma(d, first);
-    json_write_string(d->b, path);
-    buf_printf(d->b, ":{\"get\":{\"operationId\":\"%s", id_prefix);
-    if (*id_suffix)
-        openapi_print_group_name(d->b, group);
+    buf_append_lit(&id, "get");
+    openapi_print_group_name(&id, group);
+    openapi_print_tag(&tag, group, version);
     if (version.len)
-        buf_printf(d->b, "V%.*s", STR_ARG(str_tail(version, 1)));
-    buf_printf(d->b, "%s\",", id_suffix);
-    if (v2)
-        buf_append_lit(d->b, "\"produces\":[\"application/json\"],\"schemes\":[\"https\"],");
-    buf_append_lit(d->b, "\"responses\":{\"200\":{\"description\":\"OK\",");
-    if (!v2)
-        buf_append_lit(d->b, "\"content\":{\"application/json\":{");
-    buf_append_lit(d->b, "\"schema\":");
-    openapi_ref_type(d, t);
-    if (!v2)
-        buf_append_lit(d->b, "}}");
-    buf_append_lit(d->b, "},\"401\":{\"description\":\"Unauthorized\"}}}}");
+        buf_printf(&id, "V%.*s", STR_ARG(str_tail(version, 1)));
+    buf_printf(&id, "%s", id_suffix);
+    print_plain_get(d, first,
+                    &(struct plain_get){
+                        .path = path,
+                        .text = text,
+                        .tag = buf_cstr(&tag),
+                        .id = buf_str(&id),
+                        .media = { "application/json", "application/yaml",
+                                   "application/vnd.kubernetes.protobuf" },
+                        .consumes = true,
+                        .type = type,
+                    });
 }
 
 static void print_resources_path(struct openapi_doc *d, bool *first,
@@ -106,8 +173,8 @@ static void print_resources_path(struct openapi_doc *d, bool *first,
 
     print_base(&base, gv);
     buf_append_char(&base, '/');
-    print_discovery_path(d, first, buf_str(&base), "get", gv->group, gv->version, "APIResources",
-                         "APIResourceList");
+    print_discovery_path(d, first, buf_str(&base), "Resources of the group version", gv->group,
+                         gv->version, "APIResources", "APIResourceList");
 }
 
 static void print_group_version_paths(struct openapi_doc *d, bool *first,
@@ -128,41 +195,67 @@ static void print_group_path(struct openapi_doc *d, bool *first, struct str grou
     CLEANUP(buf_done) struct buf path = { 0 };
 
     buf_printf(&path, "/apis/%.*s/", STR_ARG(group));
-    print_discovery_path(d, first, buf_str(&path), "get", group, STR(""), "APIGroup", "APIGroup");
+    print_discovery_path(d, first, buf_str(&path), "Versions of the group", group, STR(""),
+                         "APIGroup", "APIGroup");
 }
 
-static void print_root_path(struct openapi_doc *d, bool *first, struct str path)
-{
-    if (str_eq(path, STR("api")))
-        print_discovery_path(d, first, STR("/api/"), "getCoreAPIVersions", STR(""), STR(""), "",
-                             "APIVersions");
-    else
-        print_discovery_path(d, first, STR("/apis/"), "getAPIVersions", STR(""), STR(""), "",
-                             "APIGroupList");
-}
-
-static void print_version_path(struct openapi_doc *d, bool *first)
-{
-    bool v2 = d->version == OPENAPI_V2;
-
-    openapi_comma(d, first);
-    buf_append_lit(d->b, "\"/version/\":{\"get\":{\"operationId\":\"getCodeVersion\",");
-    if (v2)
-        buf_append_lit(d->b, "\"produces\":[\"application/json\"],\"schemes\":[\"https\"],");
-    buf_append_lit(d->b, "\"responses\":{\"200\":{\"description\":\"OK\",");
-    if (!v2)
-        buf_append_lit(d->b, "\"content\":{\"application/json\":{");
-    buf_append_lit(d->b, "\"schema\":{\"type\":\"object\"}");
-    if (!v2)
-        buf_append_lit(d->b, "}}");
-    buf_append_lit(d->b, "},\"401\":{\"description\":\"Unauthorized\"}}}}");
-}
+/* What the server has besides its groups, by the path of its version 3 document. */
+static const struct {
+    struct str document;
+    struct plain_get get;
+} fixed_paths[] = {
+    { STR_INIT(".well-known/openid-configuration"),
+      { STR_INIT("/.well-known/openid-configuration/"),
+        "Who issues service account tokens, as OpenID Connect has it",
+        "WellKnown",
+        STR_INIT("getServiceAccountIssuerOpenIDConfiguration"),
+        { "application/json" },
+        false,
+        NULL,
+        false } },
+    { STR_INIT("api"),
+      { STR_INIT("/api/"),
+        "Versions of the oldest group",
+        "core",
+        STR_INIT("getCoreAPIVersions"),
+        { "application/json", "application/yaml", "application/vnd.kubernetes.protobuf" },
+        true,
+        "APIVersions",
+        false } },
+    { STR_INIT("apis"),
+      { STR_INIT("/apis/"),
+        "Groups and their versions",
+        "apis",
+        STR_INIT("getAPIVersions"),
+        { "application/json", "application/yaml", "application/vnd.kubernetes.protobuf" },
+        true,
+        "APIGroupList",
+        false } },
+    { STR_INIT("openid/v1/jwks"),
+      { STR_INIT("/openid/v1/jwks/"),
+        "Public keys of service account tokens",
+        "openid",
+        STR_INIT("getServiceAccountIssuerOpenIDKeyset"),
+        { "application/jwk-set+json" },
+        false,
+        NULL,
+        false } },
+    { STR_INIT("version"),
+      { STR_INIT("/version/"),
+        "What the server is",
+        "version",
+        STR_INIT("getCodeVersion"),
+        { "application/json" },
+        true,
+        NULL,
+        true } },
+};
 
 /* --- documents --- */
 
-static void print_info(struct openapi_doc *d)
+static void print_info(struct openapi_doc *d, const char *title)
 {
-    buf_append_lit(d->b, "\"info\":{\"title\":\"Kubernetes\",\"version\":");
+    buf_printf(d->b, "\"info\":{\"title\":\"%s\",\"version\":", title);
     json_write_string(d->b, d->git_version);
     buf_append_lit(d->b, "},\"paths\":{");
 }
@@ -184,9 +277,9 @@ void openapi_print_v2(struct buf *b, struct str git_version)
     bool first = true;
 
     buf_append_lit(b, "{\"swagger\":\"2.0\",");
-    print_info(&d);
-    print_root_path(&d, &first, STR("api"));
-    print_root_path(&d, &first, STR("apis"));
+    print_info(&d, "Kubernetes");
+    for (size_t i = 0; i < ARRAY_LEN(fixed_paths); i++)
+        print_plain_get(&d, &first, &fixed_paths[i].get);
     for (size_t i = 0; i < resource_group_versions_len; i++) {
         const struct resource_group_version *gv = &resource_group_versions[i];
 
@@ -197,7 +290,6 @@ void openapi_print_v2(struct buf *b, struct str git_version)
         last_group = gv->group;
         print_group_version_paths(&d, &first, gv);
     }
-    print_version_path(&d, &first);
     buf_append_lit(b, "},\"definitions\":{");
     openapi_print_definitions(&d);
     buf_append_lit(b, "},\"securityDefinitions\":" BEARER_TOKEN
@@ -209,14 +301,12 @@ static void print_v3_paths(struct openapi_doc *d, struct str path)
     struct str rest, group, version;
     bool first = true;
 
-    if (str_eq(path, STR("version"))) {
-        print_version_path(d, &first);
-        return;
-    }
-    if (!str_cut(path, '/', &group, &rest)) {
-        print_root_path(d, &first, path);
-        return;
-    }
+    for (size_t i = 0; i < ARRAY_LEN(fixed_paths); i++)
+        if (str_eq(fixed_paths[i].document, path)) {
+            print_plain_get(d, &first, &fixed_paths[i].get);
+            return;
+        }
+    (void)str_cut(path, '/', &group, &rest);
     if (str_eq(group, STR("api"))) {
         version = rest;
         group = STR("");
@@ -224,6 +314,8 @@ static void print_v3_paths(struct openapi_doc *d, struct str path)
         print_group_path(d, &first, group);
         return;
     }
+    d->group = group;
+    d->group_version = version;
     print_group_version_paths(d, &first, resource_find_group_version(group, version));
 }
 
@@ -237,7 +329,7 @@ void openapi_print_v3(struct buf *b, struct str path, struct str git_version)
                              .git_version = git_version };
 
     buf_append_lit(b, "{\"openapi\":\"3.0.0\",");
-    print_info(&d);
+    print_info(&d, "Kubernetes");
     print_v3_paths(&d, path);
     buf_append_lit(b, "},\"components\":{\"schemas\":{");
     openapi_print_definitions(&d);
@@ -257,7 +349,6 @@ static void print_custom_paths(struct openapi_doc *d, const struct openapi_custo
         if (!str_eq(gv.group, r->group) || !str_eq(gv.version, r->version)) {
             gv.group = r->group;
             gv.version = r->version;
-            print_resources_path(d, &first, &gv);
         }
         print_resource_paths(d, &first, &gv, r);
     }
@@ -287,14 +378,14 @@ void openapi_print_custom_v3(struct buf *b, const struct openapi_custom *c, stru
                              .git_version = git_version };
 
     buf_append_lit(b, "{\"openapi\":\"3.0.0\",");
-    print_info(&d);
+    print_info(&d, "Kubernetes CRD Swagger");
     print_custom_paths(&d, c);
     buf_append_lit(b, "},\"components\":{\"schemas\":{");
     note_meta(&d);
     openapi_print_definitions(&d);
     buf_append_char(b, ',');
     buf_append_str(b, c->definitions);
-    buf_append_lit(b, "},\"securitySchemes\":" BEARER_TOKEN "}}\n");
+    buf_append_lit(b, "}}}\n");
 }
 
 void openapi_print_custom_v2_paths(struct buf *b, const struct openapi_custom *c)
@@ -310,12 +401,11 @@ void openapi_print_custom_v2_paths(struct buf *b, const struct openapi_custom *c
 /* The fixed ones, then "apis/GROUP" once a group and each "apis/GROUP/VERSION". */
 struct str openapi_v3_path(struct arena *a, size_t i)
 {
-    static const struct str fixed[] = { STR_INIT("api"), STR_INIT("apis"), STR_INIT("version") };
     struct str last_group = STR("");
 
-    if (i < ARRAY_LEN(fixed))
-        return fixed[i];
-    i -= ARRAY_LEN(fixed);
+    if (i < ARRAY_LEN(fixed_paths))
+        return fixed_paths[i].document;
+    i -= ARRAY_LEN(fixed_paths);
     for (size_t g = 0; g < resource_group_versions_len; g++) {
         const struct resource_group_version *gv = &resource_group_versions[g];
 

@@ -19,7 +19,9 @@ struct openapi_doc {
     bool *types;                 /* by type index: is referred to */
     bool kinds[SCHEMA_KIND_MAX]; /* value kinds with a definition of their own: are referred to */
     bool patch;                  /* meta.v1.Patch is referred to */
+    bool code_version;           /* the answer of /version is referred to */
     struct str git_version;      /* "v1.36.0" */
+    struct str group, group_version; /* of a version 3 document; unset: of none */
 };
 
 /* The place that definitions are referred to by: "#/definitions/" or "#/components/schemas/". */
@@ -28,6 +30,7 @@ struct str openapi_ref_prefix(const struct openapi_doc *d);
 /* {"$ref": ...} of a type, which is noted as referred to. */
 void openapi_ref_type(struct openapi_doc *d, const struct schema_type *t);
 void openapi_ref_patch(struct openapi_doc *d);
+void openapi_ref_code_version(struct openapi_doc *d);
 
 /* The members of "definitions" / "schemas": every definition noted so far and, through them, all
  * that those need; in order of name. */

@@ -78,7 +78,8 @@ enum answer {
     ANSWER_STATUS,
     ANSWER_DELETED,
     ANSWER_EVENT,
-    ANSWER_TEXT
+    ANSWER_TEXT, /* of what the server only passes on */
+    ANSWER_LOG
 };
 
 struct operation {
@@ -91,27 +92,31 @@ struct operation {
     enum body body;
     enum answer answer;
     const char *codes; /* that bear the answer's type */
+    const char *text;  /* "Makes a", before the kind */
 };
 
 static const struct operation collection_operations[] = {
-    { RESOURCE_VERB_LIST, "get", "list", "list", "", LIST_PARAMS, BODY_NONE, ANSWER_LIST, "200" },
+    { RESOURCE_VERB_LIST, "get", "list", "list", "", LIST_PARAMS, BODY_NONE, ANSWER_LIST, "200",
+      "Lists or watches objects of kind" },
     { RESOURCE_VERB_CREATE, "post", "post", "create", "", "dryRun,fieldManager,fieldValidation",
-      BODY_OBJECT, ANSWER_OBJECT, "200,201,202" },
+      BODY_OBJECT, ANSWER_OBJECT, "200,201,202", "Makes a new" },
     { RESOURCE_VERB_DELETECOLLECTION, "delete", "deletecollection", "delete", "Collection",
       "continue," DELETE_PARAMS
       ",fieldSelector,labelSelector,limit,resourceVersion,resourceVersionMatch,sendInitialEvents,"
       "shardSelector,timeoutSeconds",
-      BODY_DELETE_OPTIONS, ANSWER_STATUS, "200" },
+      BODY_DELETE_OPTIONS, ANSWER_STATUS, "200", "Deletes all that match of kind" },
 };
 
 static const struct operation item_operations[] = {
-    { RESOURCE_VERB_GET, "get", "get", "read", "", "", BODY_NONE, ANSWER_OBJECT, "200" },
+    { RESOURCE_VERB_GET, "get", "get", "read", "", "", BODY_NONE, ANSWER_OBJECT, "200",
+      "Reads one" },
     { RESOURCE_VERB_UPDATE, "put", "put", "replace", "", "dryRun,fieldManager,fieldValidation",
-      BODY_OBJECT, ANSWER_OBJECT, "200,201" },
+      BODY_OBJECT, ANSWER_OBJECT, "200,201", "Replaces one" },
     { RESOURCE_VERB_PATCH, "patch", "patch", "patch", "",
-      "dryRun,fieldManager,fieldValidation,force", BODY_PATCH, ANSWER_OBJECT, "200,201" },
+      "dryRun,fieldManager,fieldValidation,force", BODY_PATCH, ANSWER_OBJECT, "200,201",
+      "Changes members of one" },
     { RESOURCE_VERB_DELETE, "delete", "delete", "delete", "", DELETE_PARAMS, BODY_DELETE_OPTIONS,
-      ANSWER_DELETED, "200,202" },
+      ANSWER_DELETED, "200,202", "Deletes one" },
 };
 
 static const struct operation create_operation = {
@@ -124,13 +129,28 @@ static const struct operation create_operation = {
     BODY_OBJECT,
     ANSWER_OBJECT,
     "200,201,202",
+    "Makes a new",
+};
+
+static const struct operation log_operation = {
+    RESOURCE_VERB_GET,
+    "get",
+    "get",
+    "read",
+    "",
+    "container,follow,insecureSkipTLSVerifyBackend,limitBytes,previous,sinceSeconds,stream,"
+    "tailLines,timestamps",
+    BODY_NONE,
+    ANSWER_LOG,
+    "200",
+    "Reads the log of one",
 };
 
 static const struct operation watch_operations[] = {
     { RESOURCE_VERB_WATCH, "get", "watchlist", "watch", "", LIST_PARAMS, BODY_NONE, ANSWER_EVENT,
-      "200" },
-    { RESOURCE_VERB_WATCH, "get", "watch", "watch", "", LIST_PARAMS, BODY_NONE, ANSWER_EVENT,
-      "200" },
+      "200", "Watches objects, in the old way, of kind" },
+    { RESOURCE_VERB_WATCH, "get", "watch", "watch", "", LIST_PARAMS, BODY_NONE, ANSWER_EVENT, "200",
+      "Watches, in the old way, one" },
 };
 
 /* Methods of connect subresources, by the verb that authorizes them. */
@@ -139,9 +159,14 @@ static const struct {
     const char *method;
     const char *prefix;
 } connect_methods[] = {
-    { RESOURCE_VERB_GET, "get", "Get" },          { RESOURCE_VERB_CREATE, "post", "Post" },
-    { RESOURCE_VERB_UPDATE, "put", "Put" },       { RESOURCE_VERB_PATCH, "patch", "Patch" },
+    { RESOURCE_VERB_GET, "get", "Get" },
+    { RESOURCE_VERB_CREATE, "post", "Post" },
+    { RESOURCE_VERB_UPDATE, "put", "Put" },
+    { RESOURCE_VERB_PATCH, "patch", "Patch" },
     { RESOURCE_VERB_DELETE, "delete", "Delete" },
+    /* Of proxies alone, which take everything: */
+    { RESOURCE_VERB_UPDATE, "head", "Head" },
+    { RESOURCE_VERB_UPDATE, "options", "Options" },
 };
 
 static const struct {
@@ -152,9 +177,6 @@ static const struct {
     { STR_INIT("attach"), "container,stderr,stdin,stdout,tty" },
     { STR_INIT("portforward"), "ports" },
     { STR_INIT("proxy"), "path" },
-    { STR_INIT("log"),
-      "container,follow,insecureSkipTLSVerifyBackend,limitBytes,previous,sinceSeconds,"
-      "stream,tailLines,timestamps" },
 };
 
 /* --- names --- */
@@ -180,6 +202,17 @@ void openapi_print_group_name(struct buf *b, struct str group)
     while (str_next(&group, '.', &part)) {
         print_capital(b, part);
     }
+}
+
+void openapi_print_tag(struct buf *b, struct str group, struct str version)
+{
+    size_t at = b->len;
+
+    openapi_print_group_name(b, group);
+    if (b->p[at] >= 'A' && b->p[at] <= 'Z')
+        b->p[at] = (char)(b->p[at] + 32);
+    if (version.len)
+        buf_printf(b, "_%.*s", STR_ARG(version));
 }
 
 /* --- one operation --- */
@@ -255,7 +288,7 @@ static void print_answer_ref(struct openapi_doc *d, const struct target *t, enum
         ref_object(d, t, true);
         break;
     case ANSWER_DELETED:
-        if (t->r->flags & RESOURCE_DELETE_RETURNS_OBJECT)
+        if (t->r->flags & RESOURCE_DELETE_RETURNS_OBJECT && !str_eq(t->r->name, STR("namespaces")))
             ref_object(d, t, false);
         else
             openapi_ref_type(d, meta_type(d, "Status"));
@@ -267,6 +300,7 @@ static void print_answer_ref(struct openapi_doc *d, const struct target *t, enum
         openapi_ref_type(d, meta_type(d, "WatchEvent"));
         break;
     case ANSWER_TEXT:
+    case ANSWER_LOG:
         buf_append_lit(d->b, "{\"type\":\"string\"}");
         break;
     }
@@ -289,11 +323,15 @@ static const char *const custom_patch_media[] = { "application/json-patch+json",
                                                   "application/merge-patch+json",
                                                   "application/apply-patch+yaml", NULL };
 static const char *const any_media[] = { "*/*", NULL };
+static const char *const log_media[] = { "text/plain", "application/json", "application/yaml",
+                                         "application/vnd.kubernetes.protobuf", NULL };
 
 static const char *const *answer_media(const struct target *t, enum answer answer)
 {
     if (answer == ANSWER_TEXT)
         return any_media;
+    if (answer == ANSWER_LOG)
+        return log_media;
     if (t->r->custom)
         return custom_media;
     return answer == ANSWER_LIST || answer == ANSWER_EVENT ? stream_media : object_media;
@@ -341,6 +379,8 @@ static void print_responses(struct openapi_doc *d, const struct target *t,
     struct str codes = str_from_cstr(op->codes), code;
     struct buf *out = d->b;
 
+    if (t->r->custom && op->body == BODY_PATCH)
+        codes = STR("200");
     d->b = &schema;
     print_answer_ref(d, t, op->answer);
     d->b = out;
@@ -402,6 +442,8 @@ static void print_operation_parameters(struct openapi_doc *d, const struct targe
         buf_append_char(d->b, '}');
     }
     print_parameters(d, &first, str_from_cstr(op->params), "query");
+    if (t->r->custom && op->verb == RESOURCE_VERB_GET)
+        print_parameter(d, &first, STR("resourceVersion"), "query");
     buf_append_lit(d->b, "],");
 }
 
@@ -420,9 +462,21 @@ static void print_operation_id(struct openapi_doc *d, const struct target *t,
         buf_append_lit(d->b, "List");
     if (t->sub)
         print_capital(d->b, t->sub->name);
+    if (t->below)
+        buf_append_lit(d->b, "WithPath");
     if (t->all_namespaces)
         buf_append_lit(d->b, "ForAllNamespaces");
     buf_append_char(d->b, '"');
+}
+
+/* "Reads one Pod: status" */
+static void print_operation_text(struct openapi_doc *d, const struct target *t,
+                                 const struct operation *op)
+{
+    buf_printf(d->b, "\"description\":\"%s %.*s", op->text, STR_ARG(t->r->kind));
+    if (t->sub && op->answer != ANSWER_LOG)
+        buf_printf(d->b, ": %.*s", STR_ARG(t->sub->name));
+    buf_append_lit(d->b, "\",");
 }
 
 static void print_operation_gvk(struct openapi_doc *d, const struct target *t)
@@ -449,10 +503,9 @@ static void print_operation(struct openapi_doc *d, bool *first, const struct tar
 {
     openapi_comma(d, first);
     buf_printf(d->b, "\"%s\":{\"tags\":[\"", op->method);
-    buf_append_str(d->b, t->r->group.len ? t->r->group : STR("core"));
-    buf_append_char(d->b, '_');
-    buf_append_str(d->b, t->r->version);
+    openapi_print_tag(d->b, t->r->group, t->r->version);
     buf_append_lit(d->b, "\"],");
+    print_operation_text(d, t, op);
     print_operation_id(d, t, op);
     buf_append_char(d->b, ',');
     print_operation_parameters(d, t, op);
@@ -498,11 +551,19 @@ static void print_connect(struct openapi_doc *d, bool *first, const struct targe
                                 params,
                                 BODY_NONE,
                                 ANSWER_TEXT,
-                                "200" };
+                                "200",
+                                "Passes requests on to a" };
+        bool of_proxies =
+            connect_methods[i].method[0] == 'h' || connect_methods[i].method[0] == 'o';
 
-        if (t->sub->verbs & op.verb)
+        if (t->sub->verbs & op.verb && (!of_proxies || str_eq(t->sub->name, STR("proxy"))))
             print_operation(d, first, t, &op);
     }
+}
+
+static bool is_log(const struct target *t)
+{
+    return t->sub && str_eq(t->sub->name, STR("log"));
 }
 
 /* Path parameters stand beside the operations. */
@@ -516,7 +577,10 @@ static void print_path_parameters(struct openapi_doc *d, bool *first, const stru
         print_parameters(d, &first_parameter, STR("name"), "path");
     if (t->namespaced)
         print_parameters(d, &first_parameter, STR("namespace"), "path");
-    print_parameters(d, &first_parameter, STR("pretty"), "query");
+    if (t->below)
+        print_parameters(d, &first_parameter, STR("path"), "path");
+    if (!t->sub || !t->sub->connect || is_log(t))
+        print_parameters(d, &first_parameter, STR("pretty"), "query");
     buf_append_char(d->b, ']');
 }
 
@@ -525,7 +589,9 @@ void openapi_print_path_item(struct openapi_doc *d, const struct target *t)
     bool first = true;
 
     buf_append_char(d->b, '{');
-    if (t->sub && t->sub->connect) {
+    if (is_log(t)) {
+        print_operation(d, &first, t, &log_operation);
+    } else if (t->sub && t->sub->connect) {
         print_connect(d, &first, t);
     } else if (t->watch) {
         print_all(d, &first, t, t->r->verbs, &watch_operations[t->item], 1);

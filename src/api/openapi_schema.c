@@ -2,6 +2,7 @@
  * read. Version 2 and 3 differ in few places: how a reference bears a default or a description
  * beside it (siblings in 2, allOf in 3), and how quantities and int-or-string are spelled. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/openapi_internal.h"
 #include "api/resource.h"
@@ -57,6 +58,7 @@ static const struct kind_definition kind_definitions[] = {
 };
 
 static const struct str patch_definition_name = STR_INIT(META_V1 "Patch");
+static const struct str code_version_name = STR_INIT("io.k8s.apimachinery.pkg.version.Info");
 
 /* Kinds that stand in place: type and format, and the zero value that OpenAPI shows as default. */
 static const struct {
@@ -72,8 +74,7 @@ static const struct {
     [SCHEMA_KIND_STRING] = { STR_INIT("\"type\":\"string\""), STR_INIT("\"\"") },
     [SCHEMA_KIND_BYTES] = { STR_INIT("\"type\":\"string\",\"format\":\"byte\""), STR_NULL },
     [SCHEMA_KIND_DURATION] = { STR_INIT("\"type\":\"string\""), STR_NULL },
-    [SCHEMA_KIND_STRING_LIST] = { STR_INIT(
-                                      "\"type\":\"array\",\"items\":{\"type\":\"string\",\"default\":\"\"}"),
+    [SCHEMA_KIND_STRING_LIST] = { STR_INIT("\"type\":\"array\",\"items\":{\"type\":\"string\"}"),
                                   STR_NULL },
 };
 
@@ -121,6 +122,14 @@ void openapi_ref_patch(struct openapi_doc *d)
     buf_append_char(d->b, '}');
 }
 
+void openapi_ref_code_version(struct openapi_doc *d)
+{
+    d->code_version = true;
+    buf_append_char(d->b, '{');
+    ref_name(d, code_version_name);
+    buf_append_char(d->b, '}');
+}
+
 static const struct kind_definition *find_kind_definition(uint8_t kind)
 {
     for (size_t i = 0; i < ARRAY_LEN(kind_definitions); i++) {
@@ -163,22 +172,50 @@ static void print_value(struct openapi_doc *d, const struct schema_field *f, boo
     }
 }
 
-/* Elements of lists and maps show their zero value as default, as upstream's documents do. */
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* In order of value. */
+static void print_enum(struct openapi_doc *d, const struct schema_field *f)
+{
+    const struct schema_enum *e = &d->schema->enums[f->enum_set];
+    CLEANUP(mem_free) void *memory = mem_realloc_array(NULL, e->n + 1, sizeof(struct str));
+    struct str *values = memory;
+    bool first = true;
+
+    for (uint32_t i = 0; i < e->n; i++)
+        values[i] = schema_str(d->schema, d->schema->enum_values[e->first + i]);
+    qsort(values, e->n, sizeof(*values), by_text);
+    buf_append_lit(d->b, ",\"enum\":[");
+    for (uint32_t i = 0; i < e->n; i++) {
+        openapi_comma(d, &first);
+        json_write_string(d->b, values[i]);
+    }
+    buf_append_char(d->b, ']');
+}
+
+static bool is_enum(const struct schema_field *f)
+{
+    return f->enum_set && f->flags & SCHEMA_ENUM_CLOSED;
+}
+
+/* An element of a list or map: nothing but its type and the values that it may have. */
 static void print_element(struct openapi_doc *d, const struct schema_field *f)
 {
-    struct str zero = f->kind == SCHEMA_KIND_STRUCT ? STR("{}") : plain_kinds[f->kind].zero;
-
     buf_append_char(d->b, '{');
-    print_value(d, f, !zero.p);
-    if (zero.p) {
-        buf_append_lit(d->b, ",\"default\":");
-        buf_append_str(d->b, zero);
-    }
+    print_value(d, f, true);
+    if (is_enum(f))
+        print_enum(d, f);
     buf_append_char(d->b, '}');
 }
 
+/* Version 2 shows none. */
 static struct str default_of(const struct openapi_doc *d, const struct schema_field *f)
 {
+    if (d->version == OPENAPI_V2)
+        return STR_NULL;
     if (f->default_json)
         return schema_str(d->schema, f->default_json);
     if (f->shape != SCHEMA_ONE)
@@ -186,18 +223,6 @@ static struct str default_of(const struct openapi_doc *d, const struct schema_fi
     if (f->kind == SCHEMA_KIND_STRUCT)
         return STR("{}");
     return f->flags & SCHEMA_OMIT_EMPTY ? STR_NULL : plain_kinds[f->kind].zero;
-}
-
-static void print_enum(struct openapi_doc *d, const struct schema_enum *e)
-{
-    bool first = true;
-
-    buf_append_lit(d->b, ",\"enum\":[");
-    for (uint32_t i = 0; i < e->n; i++) {
-        openapi_comma(d, &first);
-        json_write_string(d->b, schema_str(d->schema, d->schema->enum_values[e->first + i]));
-    }
-    buf_append_char(d->b, ']');
 }
 
 static void print_list_keys(struct openapi_doc *d, struct str keys)
@@ -211,6 +236,25 @@ static void print_list_keys(struct openapi_doc *d, struct str keys)
         json_write_string(d->b, key);
     }
     buf_append_char(d->b, ']');
+}
+
+/* Is the field owned as a whole? A type that is says so itself. */
+static bool has_map_type(const struct openapi_doc *d, const struct schema_field *f)
+{
+    return f->flags & SCHEMA_ATOMIC &&
+           !(f->kind == SCHEMA_KIND_STRUCT && d->schema->types[f->type].flags & SCHEMA_TYPE_ATOMIC);
+}
+
+/* The few fields that say what goes without saying: that each member has an owner. */
+static bool is_granular(const struct openapi_doc *d, const struct schema_field *f)
+{
+    static const struct str names[] = { STR_INIT("claimRef"),
+                                        STR_INIT("allocatedResourceStatuses") };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(schema_field_name(d->schema, f), names[i]))
+            return true;
+    return false;
 }
 
 /* How patches and server-side apply treat the field. */
@@ -227,22 +271,27 @@ static void print_merge_rules(struct openapi_doc *d, const struct schema_field *
         print_list_keys(d, schema_str(d->schema, f->list_keys));
     } else if (f->flags & SCHEMA_LIST_SET) {
         openapi_member(d, &first, "x-kubernetes-list-type", STR("set"));
-    } else if ((f->flags & SCHEMA_ATOMIC) && f->shape == SCHEMA_LIST) {
+    } else if ((f->flags & SCHEMA_ATOMIC) &&
+               (f->shape == SCHEMA_LIST || f->kind == SCHEMA_KIND_BYTES)) {
         openapi_member(d, &first, "x-kubernetes-list-type", STR("atomic"));
-    } else if (f->flags & SCHEMA_ATOMIC) {
+    } else if (has_map_type(d, f)) {
         openapi_member(d, &first, "x-kubernetes-map-type", STR("atomic"));
+    } else if (is_granular(d, f)) {
+        openapi_member(d, &first, "x-kubernetes-map-type", STR("granular"));
     }
     if (f->patch_key)
         openapi_member(d, &first, "x-kubernetes-patch-merge-key",
                        schema_str(d->schema, f->patch_key));
-    if (strategy)
+    if (f->flags & SCHEMA_PATCH_REPLACE)
+        openapi_member(d, &first, "x-kubernetes-patch-strategy", STR("replace"));
+    else if (strategy)
         openapi_member(d, &first, "x-kubernetes-patch-strategy", strategies[strategy]);
 }
 
 static bool stands_alone(const struct openapi_doc *d, const struct schema_field *f)
 {
-    return !f->doc && !default_of(d, f).p &&
-           !(f->flags & (SCHEMA_ATOMIC | SCHEMA_PATCH_MERGE | SCHEMA_PATCH_RETAIN_KEYS));
+    return !f->doc && !default_of(d, f).p && !has_map_type(d, f) &&
+           !(f->flags & (SCHEMA_PATCH_MERGE | SCHEMA_PATCH_RETAIN_KEYS | SCHEMA_PATCH_REPLACE));
 }
 
 static void print_property(struct openapi_doc *d, const struct schema_field *f)
@@ -273,9 +322,8 @@ static void print_property(struct openapi_doc *d, const struct schema_field *f)
         buf_append_lit(d->b, ",\"default\":");
         buf_append_str(d->b, zero);
     }
-    if (f->enum_set && (f->flags & SCHEMA_ENUM_CLOSED) && f->shape != SCHEMA_LIST &&
-        f->shape != SCHEMA_MAP)
-        print_enum(d, &d->schema->enums[f->enum_set]);
+    if (is_enum(f) && f->shape != SCHEMA_LIST && f->shape != SCHEMA_MAP)
+        print_enum(d, f);
     print_merge_rules(d, f);
     buf_append_char(d->b, '}');
 }
@@ -324,7 +372,13 @@ static void print_gvks(struct openapi_doc *d, const struct schema_type *t)
     if (!is_shared && (!(t->flags & SCHEMA_TYPE_TOP) || str_eq(name, STR("TypeMeta"))))
         return;
     buf_append_lit(d->b, ",\"x-kubernetes-group-version-kind\":[");
-    if (is_shared) {
+    if (is_shared && d->version == OPENAPI_V3) { /* the oldest, and the document's own */
+        print_gvk(d, STR(""), STR("v1"), name);
+        if (d->group.len) {
+            buf_append_char(d->b, ',');
+            print_gvk(d, d->group, d->group_version, name);
+        }
+    } else if (is_shared) {
         for (size_t i = 0; i < resource_group_versions_len; i++) {
             const struct resource_group_version *gv = &resource_group_versions[i];
 
@@ -337,6 +391,36 @@ static void print_gvks(struct openapi_doc *d, const struct schema_type *t)
                   schema_str(d->schema, t->version), name);
     }
     buf_append_char(d->b, ']');
+}
+
+/* Which member goes with which value of the discriminator. */
+static const struct {
+    struct str type;
+    const char *unions;
+} unions[] = {
+    { STR_INIT("io.k8s.api.core.v1.AppArmorProfile"),
+      "{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"localhostProfile\":"
+      "\"LocalhostProfile\"}}" },
+    { STR_INIT("io.k8s.api.core.v1.PodSchedulingGroup"),
+      "{\"fields-to-discriminateBy\":{\"podGroupName\":\"PodGroupName\"}}" },
+    { STR_INIT("io.k8s.api.core.v1.SeccompProfile"),
+      "{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"localhostProfile\":"
+      "\"LocalhostProfile\"}}" },
+    { STR_INIT("io.k8s.api.flowcontrol.v1.LimitResponse"),
+      "{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"queuing\":\"Queuing\"}}" },
+    { STR_INIT("io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec"),
+      "{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"exempt\":\"Exempt\","
+      "\"limited\":\"Limited\"}}" },
+    { STR_INIT("io.k8s.api.flowcontrol.v1.Subject"),
+      "{\"discriminator\":\"kind\",\"fields-to-discriminateBy\":{\"group\":\"Group\","
+      "\"serviceAccount\":\"ServiceAccount\",\"user\":\"User\"}}" },
+};
+
+static void print_unions(struct openapi_doc *d, struct str type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(unions); i++)
+        if (str_eq(unions[i].type, type))
+            buf_printf(d->b, ",\"x-kubernetes-unions\":[%s]", unions[i].unions);
 }
 
 static void print_type(struct openapi_doc *d, const struct schema_type *t)
@@ -367,6 +451,7 @@ static void print_type(struct openapi_doc *d, const struct schema_type *t)
     print_gvks(d, t);
     if (t->flags & SCHEMA_TYPE_ATOMIC)
         buf_append_lit(d->b, ",\"x-kubernetes-map-type\":\"atomic\"");
+    print_unions(d, schema_str(d->schema, t->openapi_name));
     buf_append_char(d->b, '}');
 }
 
@@ -404,7 +489,7 @@ static void print_kind(struct openapi_doc *d, const struct kind_definition *k)
 struct definition {
     struct str name;
     const struct schema_type *type;
-    const struct kind_definition *kind; /* type and kind NULL: meta.v1.Patch */
+    const struct kind_definition *kind; /* type and kind NULL: those that have no rows */
 };
 
 static int by_name(const void *a, const void *b)
@@ -430,8 +515,46 @@ static size_t gather(struct openapi_doc *d, struct definition *all)
     }
     if (d->patch)
         all[n++] = (struct definition){ patch_definition_name, NULL, NULL };
+    if (d->code_version)
+        all[n++] = (struct definition){ code_version_name, NULL, NULL };
     qsort(all, n, sizeof(*all), by_name);
     return n;
+}
+
+static void print_code_version(struct openapi_doc *d)
+{
+    static const char *const members[] = { "buildDate",
+                                           "compiler",
+                                           "emulationMajor",
+                                           "emulationMinor",
+                                           "gitCommit",
+                                           "gitTreeState",
+                                           "gitVersion",
+                                           "goVersion",
+                                           "major",
+                                           "minCompatibilityMajor",
+                                           "minCompatibilityMinor",
+                                           "minor",
+                                           "platform" };
+    static const char *const required[] = { "major",     "minor",        "gitVersion",
+                                            "gitCommit", "gitTreeState", "buildDate",
+                                            "goVersion", "compiler",     "platform" };
+
+    json_write_string(d->b, code_version_name);
+    buf_append_lit(d->b, ":{\"description\":\"What the server is and what it is compatible "
+                         "with.\",\"type\":\"object\",\"required\":[");
+    for (size_t i = 0; i < ARRAY_LEN(required); i++)
+        buf_printf(d->b, "%s\"%s\"", i ? "," : "", required[i]);
+    buf_append_lit(d->b, "],\"properties\":{");
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        bool needed = false;
+
+        for (size_t k = 0; k < ARRAY_LEN(required); k++)
+            needed |= strcmp(required[k], members[i]) == 0;
+        buf_printf(d->b, "%s\"%s\":{\"type\":\"string\"%s}", i ? "," : "", members[i],
+                   needed && d->version == OPENAPI_V3 ? ",\"default\":\"\"" : "");
+    }
+    buf_append_lit(d->b, "}}");
 }
 
 void openapi_print_definitions(struct openapi_doc *d)
@@ -442,7 +565,7 @@ void openapi_print_definitions(struct openapi_doc *d)
 
     mark_all(d);
     memory =
-        mem_realloc_array(NULL, d->schema->n_types + ARRAY_LEN(kind_definitions) + 1, sizeof(*all));
+        mem_realloc_array(NULL, d->schema->n_types + ARRAY_LEN(kind_definitions) + 2, sizeof(*all));
     all = memory;
     n = gather(d, all);
     for (size_t i = 0; i < n; i++) {
@@ -452,6 +575,8 @@ void openapi_print_definitions(struct openapi_doc *d)
             print_type(d, all[i].type);
         } else if (all[i].kind) {
             print_kind(d, all[i].kind);
+        } else if (str_eq(all[i].name, code_version_name)) {
+            print_code_version(d);
         } else {
             json_write_string(d->b, patch_definition_name);
             buf_append_lit(

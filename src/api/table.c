@@ -7,6 +7,7 @@
 #include "api/schema.h"
 #include "api/structural/custom_table.h"
 #include "api/table_cells.h"
+#include "api/table_columns.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "codec/json_writer.h"
@@ -53,7 +54,7 @@ void table_print_columns(struct buf *b, const struct resource *r)
         buf_printf(b, "%s{\"name\":\"%.*s\",\"type\":\"%.*s\",\"format\":\"%s\",\"description\":",
                    i ? "," : "", STR_ARG(c[i].name), STR_ARG(c[i].type),
                    c[i].is_name ? "name" : "");
-        json_write_string(b, c[i].cell);
+        json_write_string(b, table_column_text(c[i].name));
         buf_printf(b, ",\"priority\":%u}", c[i].priority);
     }
     buf_append_char(b, ']');
@@ -85,28 +86,30 @@ static void print_path(struct cell *c, struct str spec)
     }
 }
 
-static void print_text(struct cell *c, const struct resource_column *col)
+static void print_text(struct cell *c, struct str spec)
 {
     struct str name;
     cell_fn *print;
 
-    if (str_has_prefix(col->cell, STR("."))) {
-        print_path(c, col->cell);
+    if (str_has_prefix(spec, STR("."))) {
+        print_path(c, spec);
         return;
     }
-    (void)str_cut(col->cell, ':', &name, &c->argument);
+    (void)str_cut(spec, ':', &name, &c->argument);
     print = find_cell(name);
     if (print)
         print(c);
 }
 
-static bool is_bare(struct str type, struct str text)
+/* any: a number or a truth goes bare, whatever the column's type says. */
+static bool is_bare(struct str type, bool any, struct str text)
 {
     int64_t ignored;
 
-    if (str_eq(type, STR("integer")) || str_eq(type, STR("number")))
-        return str_to_i64(text, &ignored);
-    return str_eq(type, STR("boolean")) &&
+    if ((any || str_eq(type, STR("integer")) || str_eq(type, STR("number"))) &&
+        str_to_i64(text, &ignored))
+        return true;
+    return (any || str_eq(type, STR("boolean"))) &&
            (str_eq(text, STR("true")) || str_eq(text, STR("false")));
 }
 
@@ -115,9 +118,10 @@ static void print_cell(struct arena *a, struct buf *b, const struct resource_col
 {
     CLEANUP(buf_done) struct buf text = { 0 };
     struct cell c = { .arena = a, .b = &text, .o = o, .now_s = now_s };
+    bool any = str_has_prefix(col->cell, STR("="));
 
-    print_text(&c, col);
-    if (c.is_number || is_bare(col->type, buf_str(&text)))
+    print_text(&c, any ? str_tail(col->cell, 1) : col->cell);
+    if (c.is_number || is_bare(col->type, any, buf_str(&text)))
         buf_append_str(b, buf_str(&text));
     else if (!text.len && str_eq(col->type, STR("integer")))
         buf_append_char(b, '0');

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "api/core_v1.h"
+#include "api/events_v1.h"
 #include "api/meta_v1.h"
 #include "api/schema.h"
 #include "api/table_cells.h"
@@ -34,21 +35,29 @@ static void node_status(struct cell *c)
         cell_text(c, STR(",SchedulingDisabled"));
 }
 
-/* Labels are sorted by key, so that roles come sorted; the old label's value joins in its place. */
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 static void node_roles(struct cell *c)
 {
     static const struct str prefix = STR_INIT("node-role.kubernetes.io/");
     const struct meta_v1_object_meta *m = object_meta(c->o);
-    size_t begin = c->b->len;
+    struct str *roles = ARENA_NEW_ARRAY(c->arena, struct str, m->labels.len + 1);
+    size_t begin = c->b->len, n = 0;
 
     for (uint32_t i = 0; i < m->labels.len; i++) {
         struct str key = m->labels.items[i].key;
 
         if (str_has_prefix(key, prefix) && key.len > prefix.len)
-            cell_join(c, begin, str_tail(key, prefix.len));
+            roles[n++] = str_tail(key, prefix.len);
         else if (str_eq(key, STR("kubernetes.io/role")) && m->labels.items[i].value.len)
-            cell_join(c, begin, m->labels.items[i].value);
+            roles[n++] = m->labels.items[i].value;
     }
+    qsort(roles, n, sizeof(*roles), by_text);
+    for (size_t i = 0; i < n; i++)
+        cell_join(c, begin, roles[i]);
     if (c->b->len == begin)
         cell_text(c, STR("<none>"));
 }
@@ -144,22 +153,20 @@ static void service_ports(struct cell *c)
         cell_text(c, STR("<none>"));
 }
 
-/* One address of a subset with each of its ports; returns how many those are. */
-static size_t endpoint(struct cell *c, size_t begin, size_t seen,
-                       const struct core_v1_endpoint_subset *s, struct str ip)
+/* The addresses of a subset with one of its ports, or with none. */
+static void endpoints_of_port(struct cell *c, size_t begin, size_t seen,
+                              const struct core_v1_endpoint_subset *s,
+                              const struct core_v1_endpoint_port *port)
 {
-    bool v6 = str_find(ip, ':') >= 0;
+    for (uint32_t i = 0; i < s->addresses.len && seen + i < SHOWN; i++) {
+        struct str ip = s->addresses.items[i].ip;
+        bool v6 = str_find(ip, ':') >= 0;
 
-    if (!s->ports.len) {
-        if (seen < SHOWN)
-            cell_join(c, begin, ip);
-        return 1;
+        if (port)
+            ip = arena_printf(c->arena, "%s%.*s%s:%d", v6 ? "[" : "", STR_ARG(ip), v6 ? "]" : "",
+                              port->port);
+        cell_join(c, begin, ip);
     }
-    for (uint32_t i = 0; i < s->ports.len && seen + i < SHOWN; i++)
-        cell_join(c, begin,
-                  arena_printf(c->arena, "%s%.*s%s:%d", v6 ? "[" : "", STR_ARG(ip), v6 ? "]" : "",
-                               s->ports.items[i].port));
-    return s->ports.len;
 }
 
 static void endpoints_endpoints(struct cell *c)
@@ -168,9 +175,14 @@ static void endpoints_endpoints(struct cell *c)
     size_t begin = c->b->len, total = 0;
 
     for (uint32_t i = 0; i < e->subsets.len; i++) {
-        for (uint32_t k = 0; k < e->subsets.items[i].addresses.len; k++)
-            total += endpoint(c, begin, total, &e->subsets.items[i],
-                              e->subsets.items[i].addresses.items[k].ip);
+        const struct core_v1_endpoint_subset *s = &e->subsets.items[i];
+
+        if (!s->ports.len)
+            endpoints_of_port(c, begin, total, s, NULL);
+        for (uint32_t k = 0; k < s->ports.len; k++)
+            endpoints_of_port(c, begin, total + (size_t)k * s->addresses.len, s,
+                              &s->ports.items[k]);
+        total += (size_t)s->addresses.len * MAX(s->ports.len, 1U);
     }
     if (!e->subsets.len)
         cell_text(c, STR("<none>"));
@@ -179,25 +191,74 @@ static void endpoints_endpoints(struct cell *c)
 
 /* --- events --- */
 
-static const struct ktime *first_seen(const struct core_v1_event *e)
+/* Both groups' Events as one. */
+struct event_view {
+    const struct ktime *time, *first, *last, *series_last;
+    const struct core_v1_object_reference *about;
+    const struct core_v1_event_source *source;
+    struct str reporter, instance, text;
+    int32_t count;
+};
+
+static struct event_view view_of_core(const struct core_v1_event *e)
 {
-    return e->first_timestamp.set ? &e->first_timestamp : &e->event_time;
+    return (struct event_view){
+        .time = &e->event_time,
+        .first = &e->first_timestamp,
+        .last = &e->last_timestamp,
+        .series_last = e->series ? &e->series->last_observed_time : NULL,
+        .about = &e->involved_object,
+        .source = &e->source,
+        .reporter = e->reporting_component,
+        .instance = e->reporting_instance,
+        .text = e->message,
+        .count = e->series ? e->series->count : e->count,
+    };
+}
+
+static struct event_view view_of_v1(const struct events_v1_event *e)
+{
+    return (struct event_view){
+        .time = &e->event_time,
+        .first = &e->deprecated_first_timestamp,
+        .last = &e->deprecated_last_timestamp,
+        .series_last = e->series ? &e->series->last_observed_time : NULL,
+        .about = &e->regarding,
+        .source = &e->deprecated_source,
+        .reporter = e->reporting_controller,
+        .instance = e->reporting_instance,
+        .text = e->note,
+        .count = e->series ? e->series->count : e->deprecated_count,
+    };
+}
+
+static struct event_view event_of(const struct cell *c)
+{
+    return schema_str(c->o.schema, c->o.type->group).len ? view_of_v1(c->o.data)
+                                                         : view_of_core(c->o.data);
+}
+
+static const struct ktime *first_seen(const struct event_view *e)
+{
+    return e->first->set ? e->first : e->time;
 }
 
 static void event_first_seen(struct cell *c)
 {
-    cell_age(c, first_seen(c->o.data), STR("<unknown>"));
+    const struct event_view e = event_of(c);
+
+    cell_age(c, first_seen(&e), STR("<unknown>"));
 }
 
 static void event_last_seen(struct cell *c)
 {
-    const struct core_v1_event *e = c->o.data;
-    const struct ktime *t = first_seen(e);
+    const struct event_view e = event_of(c);
+    const struct ktime *t = first_seen(&e);
 
-    if (e->series && e->series->last_observed_time.set)
-        t = &e->series->last_observed_time;
-    else if (e->last_timestamp.set)
-        t = &e->last_timestamp;
+    if (e.series_last && e.series_last->set)
+        t = e.series_last;
+    else if (e.last->set)
+        t = e.last;
     cell_age(c, t, STR("<unknown>"));
 }
 
@@ -209,32 +270,31 @@ static void lower(struct cell *c, struct str s)
 
 static void event_object(struct cell *c)
 {
-    const struct core_v1_event *e = c->o.data;
+    const struct event_view e = event_of(c);
 
-    lower(c, e->involved_object.kind);
-    if (e->involved_object.name.len)
-        buf_printf(c->b, "/%.*s", STR_ARG(e->involved_object.name));
+    lower(c, e.about->kind);
+    if (e.about->name.len)
+        buf_printf(c->b, "/%.*s", STR_ARG(e.about->name));
 }
 
 static void event_source(struct cell *c)
 {
-    const struct core_v1_event *e = c->o.data;
-    struct str host = e->source.host.len ? e->source.host : e->reporting_instance;
+    const struct event_view e = event_of(c);
+    struct str host = e.source->host.len ? e.source->host : e.instance;
 
-    cell_or(c, e->source.component, e->reporting_component);
+    cell_or(c, e.source->component, e.reporter);
     if (host.len)
         buf_printf(c->b, ", %.*s", STR_ARG(host));
 }
 
 static void event_message(struct cell *c)
 {
-    cell_text(c, str_trim(((const struct core_v1_event *)c->o.data)->message));
+    cell_text(c, str_trim(event_of(c).text));
 }
 
 static void event_count(struct cell *c)
 {
-    const struct core_v1_event *e = c->o.data;
-    int32_t n = e->series ? e->series->count : e->count;
+    int32_t n = event_of(c).count;
 
     buf_append_i64(c->b, n ? n : 1);
 }

@@ -379,3 +379,90 @@ def test_kinds_of_answers_that_go_without_saying(raw):
     assert raw.get("/apis/apps/v1").json()["apiVersion"] == "v1"
     rows = raw.get("/apis/apiextensions.k8s.io/v1").json()["resources"]
     assert rows[0]["storageVersionHash"] == "jfWCUB31mvA="
+
+
+def columns(raw, path):
+    return {row["object"]["metadata"]["name"]: row["cells"]
+            for row in raw.get(path, {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}).json()["rows"]}
+
+
+def test_cells_of_tables(raw, maps):
+    """Numbers and truths as upstream prints them, whatever the column's type says; orders; both views of Events."""
+    one = {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never"}
+    for path, body in (
+            ("/api/v1/nodes", {"metadata": {"name": "same-n", "labels": {
+                "kubernetes.io/role": "x", "node-role.kubernetes.io/control-plane": ""}}}),
+            ("/api/v1/persistentvolumes", {"metadata": {"name": "same-pv"}, "spec": {
+                "capacity": {"storage": "5Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"}}}),
+            ("/api/v1/namespaces/default/endpoints", {"metadata": {"name": "same-e"}, "subsets": [{
+                "addresses": [{"ip": f"10.0.0.{i}"} for i in (1, 2)],
+                "ports": [{"port": 80, "name": "a"}, {"port": 81, "name": "b"}]}]}),
+            ("/apis/batch/v1/namespaces/default/cronjobs", {"metadata": {"name": "same-c"}, "spec": {
+                "schedule": "* * * * *", "suspend": True, "jobTemplate": {"spec": {"template": {"spec": one}}}}}),
+            ("/apis/storage.k8s.io/v1/storageclasses", {"metadata": {"name": "same-s"}, "provisioner": "x.y/z",
+                                                        "allowVolumeExpansion": True}),
+            ("/apis/apps/v1/namespaces/default/controllerrevisions", {"metadata": {"name": "same-r"}, "data": {"a": 1},
+                                                                "revision": 3}),
+            ("/api/v1/namespaces/default/events", {
+                "metadata": {"name": "same-ev"}, "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"},
+                "reason": "R", "message": "hello", "type": "Normal", "count": 3,
+                "source": {"component": "c", "host": "h"}})):
+        assert raw.post(path, body).status == 201, path
+    assert columns(raw, "/api/v1/nodes")["same-n"][2] == "control-plane,x"
+    assert columns(raw, "/api/v1/persistentvolumes")["same-pv"][1] == "5Gi"
+    assert columns(raw, "/api/v1/namespaces/default/endpoints")["same-e"][1] == \
+        "10.0.0.1:80,10.0.0.2:80,10.0.0.1:81 + 1 more..."
+    assert columns(raw, "/apis/batch/v1/namespaces/default/cronjobs")["same-c"][3] == "True"
+    assert columns(raw, "/apis/storage.k8s.io/v1/storageclasses")["same-s"][4] is True
+    assert columns(raw, "/apis/apps/v1/namespaces/default/controllerrevisions")["same-r"][2] == 3
+    for group in ("/api/v1", "/apis/events.k8s.io/v1"):
+        cells = columns(raw, f"{group}/namespaces/default/events")["same-ev"]
+        assert cells[1:7] == ["Normal", "R", "pod/p", "", "c, h", "hello"] and cells[8:] == [3, "same-ev"]
+
+
+OPENAPI = {
+    "/api/v1/namespaces/{namespace}/pods/{name}/log": {"get": ("readCoreV1NamespacedPodLog", "get", "core_v1")},
+    "/api/v1/nodes/{name}/proxy/{path}": {"head": ("connectCoreV1HeadNodeProxyWithPath", "connect", "core_v1"),
+                                          "options": ("connectCoreV1OptionsNodeProxyWithPath", "connect", "core_v1")},
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles": {
+        "post": ("createRbacAuthorizationV1ClusterRole", "post", "rbacAuthorization_v1")},
+}
+
+
+def test_operations_of_openapi(raw):
+    for version in ("v2", "v3"):
+        paths = {}
+        if version == "v2":
+            paths = raw.get("/openapi/v2").json()["paths"]
+        else:
+            for group in ("api/v1", "apis/rbac.authorization.k8s.io/v1", "version", "openid/v1/jwks"):
+                paths |= raw.get(f"/openapi/v3/{group}").json()["paths"]
+        for path, operations in OPENAPI.items():
+            for method, (name, action, tag) in operations.items():
+                op = paths[path][method]
+                assert (op["operationId"], op["x-kubernetes-action"], op["tags"]) == (name, action, [tag])
+        assert paths["/version/"]["get"]["operationId"] == "getCodeVersion"
+        assert paths["/openid/v1/jwks/"]["get"]["tags"] == ["openid"]
+        for path, item in paths.items():
+            for method, op in item.items():
+                assert method == "parameters" or op["description"], (path, method)
+
+
+def test_definitions_of_openapi(raw):
+    two = raw.get("/openapi/v2").json()["definitions"]
+    three = raw.get("/openapi/v3/apis/apps/v1").json()["components"]["schemas"]
+    spec = "io.k8s.api.core.v1.PersistentVolumeClaimSpec"
+    for schemas in (two, three):
+        modes = schemas[spec]["properties"]["accessModes"]
+        assert modes["items"] == {"type": "string", "enum": ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce",
+                                                             "ReadWriteOncePod"]}
+        assert schemas["io.k8s.api.core.v1.SeccompProfile"]["x-kubernetes-unions"][0]["discriminator"] == "type"
+        assert all("default" not in p.get("items", {}) for s in schemas.values()
+                   for p in s.get("properties", {}).values())
+    assert not any("default" in p for n, s in two.items() for p in s.get("properties", {}).values())
+    assert three["io.k8s.api.core.v1.Container"]["properties"]["name"]["default"] == ""
+    assert [g["group"] for g in three["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"][
+        "x-kubernetes-group-version-kind"]] == ["", "apps"]
+    usages = two["io.k8s.api.certificates.v1.CertificateSigningRequestSpec"]["properties"]["usages"]["items"]["enum"]
+    assert "digital signature" in usages and "s/mime" in usages and len(usages) == 23
+    assert "IPv4" in two["io.k8s.api.discovery.v1.EndpointSlice"]["properties"]["addressType"]["enum"]

@@ -5,6 +5,7 @@
 #include "api/meta_v1.h"
 #include "api/structural/custom_resource.h"
 #include "api/structural/json_path.h"
+#include "api/table_columns.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -27,7 +28,7 @@ void custom_table_print_columns(struct buf *b, const struct custom_resource *c)
         buf_append_lit(b, ",\"format\":");
         json_write_string(b, col->is_name ? STR("name") : col->format);
         buf_append_lit(b, ",\"description\":");
-        json_write_string(b, col->description);
+        json_write_string(b, col->is_name ? table_column_text(col->name) : col->description);
         buf_printf(b, ",\"priority\":%u}", col->priority);
     }
     buf_append_char(b, ']');
