@@ -264,15 +264,23 @@ static void print_info(struct openapi_doc *d, const char *title)
     "{\"BearerToken\":{\"description\":\"Bearer Token authentication\",\"type\":\"apiKey\","       \
     "\"name\":\"authorization\",\"in\":\"header\"}}"
 
+/* With d.types to be freed. */
+static struct openapi_doc new_doc(struct buf *b, enum openapi_version version,
+                                  struct str git_version)
+{
+    return (struct openapi_doc){
+        .b = b,
+        .schema = &schema_builtin,
+        .version = version,
+        .types = mem_zalloc(schema_builtin.n_types * sizeof(bool)),
+        .git_version = git_version,
+    };
+}
+
 /* Definitions can only be printed when all paths have referred to them: paths are printed first. */
 void openapi_print_v2(struct buf *b, struct str git_version)
 {
-    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
-    struct openapi_doc d = { .b = b,
-                             .schema = &schema_builtin,
-                             .version = OPENAPI_V2,
-                             .types = types,
-                             .git_version = git_version };
+    struct openapi_doc d = new_doc(b, OPENAPI_V2, git_version);
     struct str last_group = STR("");
     bool first = true;
 
@@ -294,6 +302,7 @@ void openapi_print_v2(struct buf *b, struct str git_version)
     openapi_print_definitions(&d);
     buf_append_lit(b, "},\"securityDefinitions\":" BEARER_TOKEN
                       ",\"security\":[{\"BearerToken\":[]}]}\n");
+    mem_free(d.types);
 }
 
 static void print_v3_paths(struct openapi_doc *d, struct str path)
@@ -321,12 +330,7 @@ static void print_v3_paths(struct openapi_doc *d, struct str path)
 
 void openapi_print_v3(struct buf *b, struct str path, struct str git_version)
 {
-    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
-    struct openapi_doc d = { .b = b,
-                             .schema = &schema_builtin,
-                             .version = OPENAPI_V3,
-                             .types = types,
-                             .git_version = git_version };
+    struct openapi_doc d = new_doc(b, OPENAPI_V3, git_version);
 
     buf_append_lit(b, "{\"openapi\":\"3.0.0\",");
     print_info(&d, "Kubernetes");
@@ -334,6 +338,7 @@ void openapi_print_v3(struct buf *b, struct str path, struct str git_version)
     buf_append_lit(b, "},\"components\":{\"schemas\":{");
     openapi_print_definitions(&d);
     buf_append_lit(b, "},\"securitySchemes\":" BEARER_TOKEN "}}\n");
+    mem_free(d.types);
 }
 
 /* --- custom resources --- */
@@ -370,12 +375,7 @@ static void note_meta(struct openapi_doc *d)
 
 void openapi_print_custom_v3(struct buf *b, const struct openapi_custom *c, struct str git_version)
 {
-    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
-    struct openapi_doc d = { .b = b,
-                             .schema = &schema_builtin,
-                             .version = OPENAPI_V3,
-                             .types = types,
-                             .git_version = git_version };
+    struct openapi_doc d = new_doc(b, OPENAPI_V3, git_version);
 
     buf_append_lit(b, "{\"openapi\":\"3.0.0\",");
     print_info(&d, "Kubernetes CRD Swagger");
@@ -386,16 +386,15 @@ void openapi_print_custom_v3(struct buf *b, const struct openapi_custom *c, stru
     buf_append_char(b, ',');
     buf_append_str(b, c->definitions);
     buf_append_lit(b, "}}}\n");
+    mem_free(d.types);
 }
 
 void openapi_print_custom_v2_paths(struct buf *b, const struct openapi_custom *c)
 {
-    CLEANUP(mem_free) void *types = mem_zalloc(schema_builtin.n_types * sizeof(bool));
-    struct openapi_doc d = {
-        .b = b, .schema = &schema_builtin, .version = OPENAPI_V2, .types = types
-    };
+    struct openapi_doc d = new_doc(b, OPENAPI_V2, STR(""));
 
     print_custom_paths(&d, c);
+    mem_free(d.types);
 }
 
 /* The fixed ones, then "apis/GROUP" once a group and each "apis/GROUP/VERSION". */

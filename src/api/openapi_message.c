@@ -172,3 +172,24 @@ void openapi_put_security(struct printer *p, uint32_t number, const struct value
     for (uint32_t i = 0; v->type == VALUE_ARRAY && i < v->len; i++)
         openapi_put_map(p, number, 1, &v->items[i], put_scopes, of);
 }
+
+static const struct member external_docs_members[] = {
+    { STR_INIT("description"), 1, openapi_put_text, NULL },
+    { STR_INIT("url"), 2, openapi_put_text, NULL },
+    { { 0 }, 0, NULL, NULL },
+};
+const struct message openapi_external_docs = { external_docs_members, 3 };
+
+int openapi_print_message(struct arena *a, struct buf *b, struct str json,
+                          const struct message *document, struct err *err)
+{
+    struct printer p = { .b = b, .err = err };
+    struct value root;
+    int r = value_parse(a, json, &root, NULL, err);
+
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; root.type == VALUE_OBJECT && i < root.len && p.result == 0; i++)
+        openapi_put_member(&p, &root.members[i], document);
+    return p.result;
+}

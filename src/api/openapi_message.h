@@ -46,5 +46,11 @@ put_fn openapi_put_named, openapi_put_security;
 /* A map: message `number` with entries in field `entry`, each the name and put()'s value. */
 void openapi_put_map(struct printer *p, uint32_t number, uint32_t entry, const struct value *v,
                      put_fn *put, const struct message *of);
+/* What both versions have alike. */
+extern const struct message openapi_external_docs;
+/* The whole document, of JSON. ERR_UNSUPPORTED, or value_parse()'s. */
+struct arena;
+int openapi_print_message(struct arena *a, struct buf *b, struct str json,
+                          const struct message *document, struct err *err);
 /* A member of a message that is open already. */
 void openapi_put_member(struct printer *p, const struct value_member *m, const struct message *of);

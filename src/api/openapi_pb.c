@@ -50,13 +50,6 @@ static void put_security_definitions(struct printer *p, uint32_t number, const s
 
 static const struct message schema;
 
-static const struct member external_docs_members[] = {
-    { STR_INIT("description"), 1, openapi_put_text, NULL },
-    { STR_INIT("url"), 2, openapi_put_text, NULL },
-    { { 0 }, 0, NULL, NULL },
-};
-static const struct message external_docs = { external_docs_members, 3 };
-
 static const struct member schema_members[] = {
     { STR_INIT("$ref"), 1, openapi_put_text, NULL },
     { STR_INIT("format"), 2, openapi_put_text, NULL },
@@ -81,7 +74,7 @@ static const struct member schema_members[] = {
     { STR_INIT("type"), 22, put_type, NULL },
     { STR_INIT("items"), 23, openapi_put_wrapped, &schema },
     { STR_INIT("properties"), 25, openapi_put_named, &schema },
-    { STR_INIT("externalDocs"), 29, openapi_put_message, &external_docs },
+    { STR_INIT("externalDocs"), 29, openapi_put_message, &openapi_external_docs },
     { STR_INIT("example"), 30, openapi_put_any, NULL },
     { { 0 }, 0, NULL, NULL },
 };
@@ -97,28 +90,21 @@ static const struct member body_members[] = {
 };
 static const struct message body = { body_members, 6 };
 
-static const struct member query_members[] = {
-    { STR_INIT("required"), 1, openapi_put_bool, NULL },
-    { STR_INIT("in"), 2, openapi_put_text, NULL },
-    { STR_INIT("description"), 3, openapi_put_text, NULL },
-    { STR_INIT("name"), 4, openapi_put_text, NULL },
-    { STR_INIT("type"), 6, openapi_put_text, NULL },
-    { STR_INIT("format"), 7, openapi_put_text, NULL },
-    { STR_INIT("uniqueItems"), 20, openapi_put_bool, NULL },
-    { { 0 }, 0, NULL, NULL },
-};
+/* Parameters of a query have one field more, before the type, than those of a path. */
+#define PARAMETER_MEMBERS(type)                                                                    \
+    { STR_INIT("required"), 1, openapi_put_bool, NULL },                                           \
+        { STR_INIT("in"), 2, openapi_put_text, NULL },                                             \
+        { STR_INIT("description"), 3, openapi_put_text, NULL },                                    \
+        { STR_INIT("name"), 4, openapi_put_text, NULL },                                           \
+        { STR_INIT("type"), type, openapi_put_text, NULL },                                        \
+        { STR_INIT("format"), (type) + 1, openapi_put_text, NULL },                                \
+        { STR_INIT("uniqueItems"), (type) + 14, openapi_put_bool, NULL },                          \
+        { { 0 }, 0, NULL, NULL },
+
+static const struct member query_members[] = { PARAMETER_MEMBERS(6) };
 static const struct message query = { query_members, 23 };
 
-static const struct member path_members[] = {
-    { STR_INIT("required"), 1, openapi_put_bool, NULL },
-    { STR_INIT("in"), 2, openapi_put_text, NULL },
-    { STR_INIT("description"), 3, openapi_put_text, NULL },
-    { STR_INIT("name"), 4, openapi_put_text, NULL },
-    { STR_INIT("type"), 5, openapi_put_text, NULL },
-    { STR_INIT("format"), 6, openapi_put_text, NULL },
-    { STR_INIT("uniqueItems"), 19, openapi_put_bool, NULL },
-    { { 0 }, 0, NULL, NULL },
-};
+static const struct member path_members[] = { PARAMETER_MEMBERS(5) };
 static const struct message path = { path_members, 22 };
 
 /* ParametersItem.parameter = 1, of it body_parameter = 1 or non_body_parameter = 2, of that
@@ -213,13 +199,5 @@ static const struct message document = { document_members, 16 };
 
 int openapi_print_v2_protobuf(struct arena *a, struct buf *b, struct str json, struct err *err)
 {
-    struct printer p = { .b = b, .err = err };
-    struct value root;
-    int r = value_parse(a, json, &root, NULL, err);
-
-    if (r < 0)
-        return r;
-    for (uint32_t i = 0; root.type == VALUE_OBJECT && i < root.len && p.result == 0; i++)
-        openapi_put_member(&p, &root.members[i], &document);
-    return p.result;
+    return openapi_print_message(a, b, json, &document, err);
 }

@@ -72,18 +72,11 @@ static void put_default(struct printer *p, uint32_t number, const struct value *
 
 static const struct message schema;
 
-static const struct member external_docs_members[] = {
-    { STR_INIT("description"), 1, openapi_put_text, NULL },
-    { STR_INIT("url"), 2, openapi_put_text, NULL },
-    { { 0 }, 0, NULL, NULL },
-};
-static const struct message external_docs = { external_docs_members, 3 };
-
 static const struct member schema_members[] = {
     { STR_INIT("nullable"), 1, openapi_put_bool, NULL },
     { STR_INIT("readOnly"), 3, openapi_put_bool, NULL },
     { STR_INIT("writeOnly"), 4, openapi_put_bool, NULL },
-    { STR_INIT("externalDocs"), 6, openapi_put_message, &external_docs },
+    { STR_INIT("externalDocs"), 6, openapi_put_message, &openapi_external_docs },
     { STR_INIT("example"), 7, openapi_put_any, NULL },
     { STR_INIT("deprecated"), 8, openapi_put_bool, NULL },
     { STR_INIT("title"), 9, openapi_put_text, NULL },
@@ -217,13 +210,5 @@ static const struct message document = { document_members, 9 };
 
 int openapi_print_v3_protobuf(struct arena *a, struct buf *b, struct str json, struct err *err)
 {
-    struct printer p = { .b = b, .err = err };
-    struct value root;
-    int r = value_parse(a, json, &root, NULL, err);
-
-    if (r < 0)
-        return r;
-    for (uint32_t i = 0; root.type == VALUE_OBJECT && i < root.len && p.result == 0; i++)
-        openapi_put_member(&p, &root.members[i], &document);
-    return p.result;
+    return openapi_print_message(a, b, json, &document, err);
 }

@@ -324,6 +324,7 @@ static void serve(struct run *run)
 /* The store's last answers are run on the loops that wait for them before these go. */
 static void close_all(struct run *run)
 {
+    extensions_settle(run->server.extensions);
     for (size_t i = 0; i < run->n_loops; i++)
         store_outbox_flush(&run->outboxes[i]);
     store_close(run->server.store);

@@ -1,6 +1,7 @@
 #include "apiserver/openapi_endpoint.h"
 
-#include "api/openapi_pb.h"
+#include <string.h>
+
 #include "apiserver/api_request.h"
 #include "apiserver/extensions/openapi_publication.h"
 #include "apiserver/status_response.h"
@@ -39,11 +40,15 @@ static void respond_index(struct api_request *r)
     bool first = true;
     size_t n;
 
+    if (!openapi_publication_is_ready(r, OPENAPI_PART_V3, respond_index))
+        return;
+
     buf_append_lit(&b, "{\"paths\":{");
     for (size_t i = 0; i < openapi_documents_len; i++)
-        if (!str_has_prefix(openapi_documents[i].path, STR("v2")))
+        if (!str_has_prefix(openapi_documents[i].path, STR("v2")) &&
+            !str_has_suffix(openapi_documents[i].path, STR(".pb")))
             print_entry(&b, &first, openapi_documents[i].path, openapi_documents[i].hash);
-    custom = openapi_publication_v3(r, &n);
+    custom = openapi_publication_of(r, OPENAPI_PART_V3, &n);
     for (size_t i = 0; i < n; i++)
         print_entry(&b, &first, custom[i].path, custom[i].hash);
     buf_append_lit(&b, "}}");
@@ -51,29 +56,61 @@ static void respond_index(struct api_request *r)
     api_respond(r, 200, STR("text/plain; charset=utf-8"), buf_str(&b));
 }
 
-/* d->gzip NULL: the text is there as it is. */
-static void respond_document(struct api_request *r, const struct openapi_document *d,
-                             struct str type, struct str plain)
+/* A document in one form. */
+struct form {
+    struct str hash;
+    struct str type;
+    struct str packed;
+    struct str plain; /* unset: of packed, text_len long */
+    size_t text_len;
+};
+
+static void respond_document(struct api_request *r, const struct form *f)
 {
-    struct str packed = str_n((const char *)d->gzip, d->gzip_len), text;
-    struct str etag = arena_printf(r->arena, "\"%.*s\"", STR_ARG(d->hash));
+    struct str etag = arena_printf(r->arena, "\"%.*s\"", STR_ARG(f->hash)), text = f->plain;
     struct status s;
 
     api_request_header(r, STR("ETag"), etag);
     api_request_header(r, STR("Vary"), STR("Accept-Encoding, Accept"));
     if (str_eq(http_request_header(r->http, STR("if-none-match")), etag)) {
         api_respond(r, 304, STR_NULL, STR(""));
-    } else if (plain.p) {
-        api_respond(r, 200, type, plain);
-    } else if (negotiation_accepts_gzip(http_request_header(r->http, STR("accept-encoding")))) {
+    } else if (f->packed.len &&
+               negotiation_accepts_gzip(http_request_header(r->http, STR("accept-encoding")))) {
         api_request_header(r, STR("Content-Encoding"), STR("gzip"));
-        api_respond_plain(r, 200, type, packed);
-    } else if (gzip_expand(r->arena, packed, d->text_len, &text) == 0) {
-        api_respond_plain(r, 200, type, text);
+        api_respond_plain(r, 200, f->type, f->packed);
+    } else if (text.p || gzip_expand(r->arena, f->packed, f->text_len, &text) == 0) {
+        api_respond_plain(r, 200, f->type, text);
     } else {
         s = status_internal(r->arena, "an OpenAPI document of this program does not expand");
         api_respond_status(r, &s);
     }
+}
+
+static struct form of_builtin(const struct openapi_document *d, struct str type)
+{
+    return (struct form){
+        .hash = d->hash,
+        .type = type,
+        .packed = str_n((const char *)d->gzip, d->gzip_len),
+        .text_len = d->text_len,
+    };
+}
+
+static struct form of_custom(const struct openapi_text *t, struct str type)
+{
+    return (struct form){ .hash = t->hash, .type = type, .packed = t->gzip, .plain = t->text };
+}
+
+static const struct openapi_text *find_custom(struct api_request *r, enum openapi_part part,
+                                              struct str path)
+{
+    size_t n;
+    const struct openapi_text *t = openapi_publication_of(r, part, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(t[i].path, path))
+            return &t[i];
+    return NULL;
 }
 
 /* Each version has a protobuf form under two names; a client that wants it names it first, or
@@ -105,79 +142,76 @@ static bool accepts_json(struct api_request *r)
     return false;
 }
 
-/* Made anew for each client that wants it: hardly any does. */
-static void respond_v3_protobuf(struct api_request *r, const struct openapi_document *d,
-                                struct str plain)
-{
-    struct str packed = str_n((const char *)d->gzip, d->gzip_len);
-    struct openapi_document own = { .path = d->path };
-    struct buf b = { .arena = r->arena };
-    struct err err = { 0 };
-    struct status s;
+#define V2_PROTOBUF "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+#define V3_PROTOBUF "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
 
-    if ((plain.p || gzip_expand(r->arena, packed, d->text_len, &plain) == 0) &&
-        openapi_print_v3_protobuf(r->arena, &b, plain, &err) == 0) {
-        own.hash = arena_printf(r->arena, "%.*s.pb", STR_ARG(d->hash));
-        respond_document(r, &own, STR("application/com.github.proto-openapi.spec.v3.v1.0+protobuf"),
-                         buf_str(&b));
-        return;
-    }
-    s = status_internal(r->arena, "an OpenAPI document of this program has no form in protobuf");
-    api_respond_status(r, &s);
-}
-
-/* A hash that is not the newest is sent to the one that is. */
-static void respond_v3(struct api_request *r, const struct openapi_document *d, struct str plain)
+/* A hash that is not the newest is sent to the one that is. False: that was it. */
+static bool check_hash(struct api_request *r, struct str path, struct str newest)
 {
     struct str hash = request_info_param(&r->info, STR("hash"));
 
-    if (hash.p && !str_eq(hash, d->hash)) {
-        api_request_header(r, STR("Location"),
-                           arena_printf(r->arena, "/openapi/v3/%.*s?hash=%.*s", STR_ARG(d->path),
-                                        STR_ARG(d->hash)));
+    if (hash.p && !str_eq(hash, newest)) {
+        api_request_header(
+            r, STR("Location"),
+            arena_printf(r->arena, "/openapi/v3/%.*s?hash=%.*s", STR_ARG(path), STR_ARG(newest)));
         api_respond(r, 301, STR_NULL, STR(""));
-        return;
+        return false;
     }
     if (hash.p) { /* what this URL names never changes */
         r->cacheable = true;
         api_request_header(r, STR("Cache-Control"), STR("public, immutable, max-age=31536000"));
     }
-    if (wants_protobuf(r, '3'))
-        respond_v3_protobuf(r, d, plain);
-    else if (accepts_json(r))
-        respond_document(r, d, STR("application/json"), plain);
-}
-
-/* Version 2 in one of its forms: with custom resources where there are some. */
-static bool respond_v2(struct api_request *r, struct str path, struct str type)
-{
-    const struct openapi_text *t = openapi_publication_v2(r, path);
-    const struct openapi_document *d = find(path);
-    struct openapi_document own = { .path = path };
-
-    if (!t && d)
-        respond_document(r, d, type, STR_NULL);
-    if (!t)
-        return d != NULL;
-    own.hash = t->hash;
-    respond_document(r, &own, type, t->text);
     return true;
 }
 
-static bool respond_custom_v3(struct api_request *r, struct str path)
+static void respond_v3(struct api_request *r, const struct openapi_document *d)
 {
-    struct openapi_document own = { .path = path };
-    size_t n;
-    const struct openapi_text *t = openapi_publication_v3(r, &n);
+    struct str path = arena_printf(r->arena, "%.*s.pb", STR_ARG(d->path));
+    bool protobuf = wants_protobuf(r, '3');
+    const struct openapi_document *form = protobuf ? find(path) : d;
+    struct form f =
+        of_builtin(form ? form : d, protobuf && form ? STR(V3_PROTOBUF) : STR("application/json"));
 
-    for (size_t i = 0; i < n; i++) {
-        if (!str_eq(t[i].path, path))
-            continue;
-        own.hash = t[i].hash;
-        respond_v3(r, &own, t[i].text);
-        return true;
+    if (check_hash(r, d->path, d->hash) && (protobuf || accepts_json(r)))
+        respond_document(r, &f);
+}
+
+static void respond_custom_v3(struct api_request *r)
+{
+    struct str path = str_tail(r->info.path, strlen("/openapi/v3/"));
+    bool protobuf = wants_protobuf(r, '3');
+    const struct openapi_text *json, *t;
+    struct form f;
+
+    if (!openapi_publication_is_ready(r, OPENAPI_PART_V3, respond_custom_v3) ||
+        (protobuf && !openapi_publication_is_ready(r, OPENAPI_PART_V3_PB, respond_custom_v3)))
+        return;
+    json = find_custom(r, OPENAPI_PART_V3, path);
+    t = protobuf ? find_custom(r, OPENAPI_PART_V3_PB, path) : json;
+    if (!json || !t) {
+        api_respond_no_page(r);
+        return;
     }
-    return false;
+    f = of_custom(t, protobuf ? STR(V3_PROTOBUF) : STR("application/json"));
+    if (check_hash(r, path, json->hash) && (protobuf || accepts_json(r)))
+        respond_document(r, &f);
+}
+
+/* Version 2 in one of its forms: with custom resources where there are some. */
+static void respond_v2(struct api_request *r)
+{
+    bool protobuf = wants_protobuf(r, '2');
+    struct str path = protobuf ? STR("v2.pb") : STR("v2");
+    struct str type = protobuf ? STR(V2_PROTOBUF) : STR("application/json");
+    const struct openapi_text *t;
+    struct form f;
+
+    if ((!protobuf && !accepts_json(r)) ||
+        !openapi_publication_is_ready(r, OPENAPI_PART_V2, respond_v2))
+        return;
+    t = find_custom(r, OPENAPI_PART_V2, path);
+    f = t ? of_custom(t, type) : of_builtin(find(path), type);
+    respond_document(r, &f);
 }
 
 bool openapi_handle(struct api_request *r)
@@ -186,20 +220,17 @@ bool openapi_handle(struct api_request *r)
     const struct openapi_document *d;
 
     if (str_eq(path, STR("/openapi/v2"))) {
-        if (wants_protobuf(r, '2'))
-            return respond_v2(r, STR("v2.pb"),
-                              STR("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"));
-        return !accepts_json(r) || respond_v2(r, STR("v2"), STR("application/json"));
-    }
-    if (str_eq(path, STR("/openapi/v3")) || str_eq(path, STR("/openapi/v3/"))) {
+        respond_v2(r);
+    } else if (str_eq(path, STR("/openapi/v3")) || str_eq(path, STR("/openapi/v3/"))) {
         respond_index(r);
-        return true;
-    }
-    if (!str_has_prefix(path, STR("/openapi/v3/")))
+    } else if (str_has_prefix(path, STR("/openapi/v3/")) && !str_has_suffix(path, STR(".pb"))) {
+        d = find(str_tail(path, strlen("/openapi/v3/")));
+        if (d)
+            respond_v3(r, d);
+        else
+            respond_custom_v3(r);
+    } else {
         return false;
-    d = find(str_tail(path, 12));
-    if (!d)
-        return respond_custom_v3(r, str_tail(path, 12));
-    respond_v3(r, d, STR_NULL);
+    }
     return true;
 }

@@ -10,8 +10,8 @@
 struct api_request;
 
 struct openapi_document {
-    struct str path; /* "v2", "v2.pb" (the same in protobuf), or a path of version 3's index:
-                        "api/v1", "apis/apps/v1" */
+    struct str path; /* "v2", or a path of version 3's index: "api/v1", "apis/apps/v1"; with ".pb"
+                        behind it the same in protobuf */
     struct str hash; /* SHA-512 of the text, in hexadecimal */
     const unsigned char *gzip;
     size_t gzip_len;

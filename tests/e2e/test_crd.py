@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -61,10 +62,10 @@ class Kind:
         """Waits on a watch until the definition is as wanted; returns it."""
         query = {"fieldSelector": f"metadata.name={self.name}"}
         with self.raw.watch(CRDS, **query) as w:
-            return w.until(lambda e: wanted(e["object"], e["type"]), timeout=20)[-1]["object"]
+            return w.wait(lambda e: wanted(e["object"], e["type"]), timeout=20)[-1]["object"]
 
     def established(self):
-        self.until(lambda o, _: condition(o, "Established") == "True")
+        self.wait(lambda o, _: condition(o, "Established") == "True")
         return self
 
     def remove(self):
@@ -154,7 +155,7 @@ def test_names_that_are_taken(raw):
     second.body["metadata"]["name"] = f"{second.plural}.{first.group}"
     second.name = second.body["metadata"]["name"]
     assert raw.post(CRDS, second.body).status == 201
-    crd = second.until(lambda o, _: condition(o, "NamesAccepted") == "False")
+    crd = second.wait(lambda o, _: condition(o, "NamesAccepted") == "False")
     assert condition(crd, "Established") == "False"
     named = {c["type"]: c for c in crd["status"]["conditions"]}
     assert named["NamesAccepted"]["reason"] == "ListKindConflict"
@@ -162,7 +163,7 @@ def test_names_that_are_taken(raw):
     assert named["Established"]["reason"] == "NotAccepted"
     assert raw.get(f"/apis/{first.group}/v1/{second.plural}").status == 404
     assert raw.delete(f"{CRDS}/{first.name}").status == 200
-    second.until(lambda o, _: condition(o, "Established") == "True")
+    second.wait(lambda o, _: condition(o, "Established") == "True")
     assert raw.delete(f"{CRDS}/{second.name}").status == 200
 
 
@@ -434,7 +435,7 @@ def test_deleting_a_definition_deletes_its_objects(kind, raw):
         assert raw.delete(f"{CRDS}/{kind.name}").status == 200
         events = w.take(2)
         assert sorted(e["type"] for e in events) == ["DELETED", "MODIFIED"]
-        crd = kind.until(lambda o, _: [c for c in o["status"]["conditions"]
+        crd = kind.wait(lambda o, _: [c for c in o["status"]["conditions"]
                                        if c.get("reason") == "InstanceDeletionInProgress"])
         assert crd["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
         refused = raw.post(kind.path(), kind.object("late", {}))
@@ -941,3 +942,75 @@ def test_apply_over_versions(raw):
     assert name not in raw.get("/openapi/v2").json()["definitions"]
     after = apply(raw, k.path("a", "v2"), k.object("a", {"b": "three"}, "v2"), "two")
     assert {e["apiVersion"] for e in after["metadata"]["managedFields"]} == {f"{k.group}/v2"}
+
+
+def big_definition(n, fields=150):
+    group = f"g{n}.big.example.com"
+    props = {f"f{i}": {"type": "object", "description": "d" * 60, "properties": {
+        f"m{k}": {"type": "string", "maxLength": 9, "description": "e" * 40} for k in range(8)}} for i in range(fields)}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"bigs.{group}"},
+            "spec": {"group": group, "scope": "Namespaced", "names": {"plural": "bigs", "kind": "Big"}, "versions": [{
+                "name": "v1", "served": True, "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": props}}}]}}
+
+
+V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+V3_PROTOBUF = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"
+
+
+def test_openapi_is_made_aside_and_once(server):
+    """Whoever asks for documents while they are being made waits for them, and others are served meanwhile; all get
+    the same, in JSON, compressed or as protobuf."""
+    with server.raw() as raw:
+        for n in range(8):
+            assert raw.post(CRDS, big_definition(n)).status == 201
+        for n in range(8):
+            wait(lambda n=n: raw.get(f"/apis/g{n}.big.example.com/v1/bigs").status == 200)
+
+    def ask(path, accept, gzip):
+        with server.raw() as own:
+            headers = {"Accept": accept, **({"Accept-Encoding": "gzip"} if gzip else {})}
+            answer = own.get(path, headers)
+            assert answer.status == 200 and own.get("/version").status == 200
+            assert (answer.headers.get("Content-Encoding") == "gzip") == bool(gzip), answer.headers
+            return answer.headers.get("ETag"), len(answer.body)
+
+    big = "/openapi/v3/apis/g3.big.example.com/v1"
+    asked = [(p, a, g) for p, a in (("/openapi/v2", "application/json"), ("/openapi/v2", V2_PROTOBUF),
+                                    (big, "application/json"), (big, V3_PROTOBUF)) for g in (0, 1)] * 3
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = list(pool.map(lambda a: ask(*a), asked))
+    for path, accept in {(p, a) for p, a, _ in asked}:
+        tags = {etag for (p, a, _), (etag, _) in zip(asked, answers) if (p, a) == (path, accept)}
+        assert len(tags) == 1 and None not in tags
+    with server.raw() as raw:
+        assert "g3.big.example.com" in raw.get("/openapi/v2").json()["definitions"][
+            "com.example.big.g3.v1.Big"]["x-kubernetes-group-version-kind"][0]["group"]
+        assert "apis/g3.big.example.com/v1" in raw.get("/openapi/v3").json()["paths"]
+        for n in range(8):
+            raw.delete(f"{CRDS}/bigs.g{n}.big.example.com")
+
+
+def test_a_stop_while_openapi_is_made(own_server):
+    """What makes the documents is waited for; nobody is left waiting for it."""
+    server = own_server
+    with server.raw() as raw:
+        for n in range(6):
+            assert raw.post(CRDS, big_definition(n)).status == 201
+        wait(lambda: raw.get("/apis/g5.big.example.com/v1/bigs").status == 200)
+
+    def ask():
+        with server.raw() as own:
+            try:
+                own.get("/openapi/v2")
+            except Exception:
+                pass  # the server went away
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for c in clients:
+        c.start()
+    assert server.stop() == 0
+    for c in clients:
+        c.join(30)
+        assert not c.is_alive()

@@ -38,12 +38,30 @@ static void print_document(FILE *f, struct buf *rows, size_t index, struct str p
                STR_ARG(path), buf_cstr(&hash), index, packed.len, text.len);
 }
 
+typedef int protobuf_fn(struct arena *a, struct buf *b, struct str json, struct err *err);
+
+/* JSON, and the same in protobuf. */
+static void print_forms(FILE *f, struct buf *rows, size_t index, struct str path, struct str json,
+                        protobuf_fn *to_protobuf)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    CLEANUP(buf_done) struct buf protobuf = { 0 };
+    struct err err;
+
+    print_document(f, rows, index, path, json);
+    if (to_protobuf(&a, &protobuf, json, &err) < 0) {
+        (void)fprintf(stderr, "openapigen: %s\n", err.text);
+        exit(1);
+    }
+    path = arena_printf(&a, "%.*s.pb", STR_ARG(path));
+    print_document(f, rows, index + 1, path, buf_str(&protobuf));
+}
+
 int main(int argc, char **argv)
 {
     struct arena a = { 0 };
-    struct buf text = { 0 }, protobuf = { 0 }, rows = { 0 };
+    struct buf text = { 0 }, rows = { 0 };
     struct str version = STR("v" VERSION_MAJOR "." VERSION_MINOR ".0"), path;
-    struct err err;
     FILE *f;
 
     if (argc != 2)
@@ -53,16 +71,11 @@ int main(int argc, char **argv)
         return 1;
     (void)fprintf(f, "/* Made by openapigen. */\n#include \"apiserver/openapi_endpoint.h\"\n\n");
     openapi_print_v2(&text, version);
-    print_document(f, &rows, 0, STR("v2"), buf_str(&text));
-    if (openapi_print_v2_protobuf(&a, &protobuf, buf_str(&text), &err) < 0) {
-        (void)fprintf(stderr, "openapigen: %s\n", err.text);
-        return 1;
-    }
-    print_document(f, &rows, 1, STR("v2.pb"), buf_str(&protobuf));
+    print_forms(f, &rows, 0, STR("v2"), buf_str(&text), openapi_print_v2_protobuf);
     for (size_t i = 0; (path = openapi_v3_path(&a, i)).p; i++) {
         buf_reset(&text);
         openapi_print_v3(&text, path, version);
-        print_document(f, &rows, i + 2, path, buf_str(&text));
+        print_forms(f, &rows, (i + 1) * 2, path, buf_str(&text), openapi_print_v3_protobuf);
     }
     (void)fprintf(f,
                   "\nconst struct openapi_document openapi_documents[] = {\n%s};\n"

@@ -53,6 +53,7 @@ struct extensions {
      * nanoseconds. */
     pthread_mutex_t lock;
     struct extension_table *table;
+    struct openapi_makers *makers;
 };
 
 static const struct resource *crd_row(void)
@@ -223,7 +224,7 @@ static void publish(struct extensions *x)
         extension_table_unref(t);
         return;
     }
-    t->openapi = openapi_publication_new();
+    t->openapi = openapi_publication_new(x->makers);
     pthread_mutex_lock(&x->lock);
     old = x->table;
     x->table = t;
@@ -571,6 +572,7 @@ int extensions_new(struct apiserver *s, struct loop *l, struct extensions **ret,
 
     x->server = s;
     x->loop = l;
+    x->makers = openapi_makers_new();
     pthread_mutex_init(&x->lock, NULL);
     loop_task_init(&x->rebuild, on_rebuild);
     rc = watch(x, err);
@@ -602,6 +604,12 @@ void extensions_stop(struct extensions *x)
     }
 }
 
+void extensions_settle(struct extensions *x)
+{
+    if (x)
+        openapi_makers_settle(x->makers);
+}
+
 void extensions_free(struct extensions *x)
 {
     if (!x)
@@ -610,6 +618,7 @@ void extensions_free(struct extensions *x)
         entry_free(e->value);
     map_done(&x->entries);
     extension_table_unref(x->table);
+    openapi_makers_free(x->makers);
     pthread_mutex_destroy(&x->lock);
     mem_free(x);
 }

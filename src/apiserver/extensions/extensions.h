@@ -37,6 +37,9 @@ struct extension_table {
 int extensions_new(struct apiserver *s, struct loop *l, struct extensions **ret, struct err *err);
 void extensions_stop(
     struct extensions *x); /* no more changes; on the loop's thread; accepts NULL */
+/* When no loop runs any more, and before the store and the loops go: waits for threads that read
+ * the one and post to the others. Accepts NULL. */
+void extensions_settle(struct extensions *x);
 void extensions_free(struct extensions *x); /* accepts NULL */
 
 /* With a reference for the caller; any thread. */

@@ -20,23 +20,82 @@
 #include "base/version.h"
 #include "codec/digest.h"
 #include "codec/gzip.h"
+#include "io/loop.h"
+#include "io/mailbox.h"
+#include "io/thread.h"
 #include "store/store.h"
 
-struct openapi_publication {
-    /* A lock and no message: whoever asks first makes the documents, others wait for them. */
-    pthread_mutex_t lock;
-    struct arena arena;
-    bool has_v3, has_v2;
-    struct openapi_text *v3;
-    size_t n_v3;
-    struct openapi_text v2, v2_pb; /* text unset: it could not be made */
+enum { MAKING_NOT, MAKING_NOW, MAKING_DONE };
+
+/* Who waits for a part, in the request's arena. */
+struct waiter {
+    struct mailbox_message message;
+    struct api_request *r;
+    openapi_ready_fn *ready;
+    struct waiter *next;
 };
 
-struct openapi_publication *openapi_publication_new(void)
+/* What a thread makes, and nothing else may look at before it is done. */
+struct part {
+    struct openapi_publication *publication;
+    enum openapi_part which;
+    int state;
+    struct waiter *waiters;
+    struct thread *thread;
+    const struct apiserver *server;
+    const struct extension_table *table; /* held by who waits */
+    struct arena arena;
+    struct openapi_text *texts;
+    size_t n;
+};
+
+struct openapi_publication {
+    struct openapi_makers *makers;
+    struct part parts[OPENAPI_PART_MAX]; /* under the makers' lock */
+};
+
+/* A lock and no message: all loops ask, and the end must be waited for. */
+struct openapi_makers {
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    size_t running;
+};
+
+struct openapi_makers *openapi_makers_new(void)
+{
+    struct openapi_makers *m = NEW(struct openapi_makers);
+
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->idle, NULL);
+    return m;
+}
+
+void openapi_makers_settle(struct openapi_makers *m)
+{
+    pthread_mutex_lock(&m->lock);
+    while (m->running)
+        pthread_cond_wait(&m->idle, &m->lock);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void openapi_makers_free(struct openapi_makers *m)
+{
+    if (!m)
+        return;
+    pthread_cond_destroy(&m->idle);
+    pthread_mutex_destroy(&m->lock);
+    mem_free(m);
+}
+
+struct openapi_publication *openapi_publication_new(struct openapi_makers *m)
 {
     struct openapi_publication *p = NEW(struct openapi_publication);
 
-    pthread_mutex_init(&p->lock, NULL);
+    p->makers = m;
+    for (size_t i = 0; i < OPENAPI_PART_MAX; i++) {
+        p->parts[i].publication = p;
+        p->parts[i].which = (enum openapi_part)i;
+    }
     return p;
 }
 
@@ -44,8 +103,10 @@ void openapi_publication_free(struct openapi_publication *p)
 {
     if (!p)
         return;
-    pthread_mutex_destroy(&p->lock);
-    arena_done(&p->arena);
+    for (size_t i = 0; i < OPENAPI_PART_MAX; i++) {
+        thread_join(p->parts[i].thread); /* it has told everybody, or never ran */
+        arena_done(&p->parts[i].arena);
+    }
     mem_free(p);
 }
 
@@ -112,26 +173,29 @@ static size_t count_rows(const struct extension_table *t)
     return n;
 }
 
-static struct openapi_text made(struct openapi_publication *p, struct str path, struct str text)
+static void add(struct part *p, struct str path, struct str text)
 {
     unsigned char digest[DIGEST_SHA512_BYTES];
-    struct openapi_text t = { .path = path, .text = str_dup(&p->arena, text) };
+    CLEANUP(buf_done) struct buf packed = { 0 };
+    struct openapi_text *t = &p->texts[p->n++];
     struct buf hash = { 0 };
 
+    *t = (struct openapi_text){ .path = path, .text = str_dup(&p->arena, text) };
     buf_init_arena(&hash, &p->arena, sizeof(digest) * 2);
     digest_sha512(text, digest);
     digest_append_hex(&hash, digest, sizeof(digest));
-    t.hash = buf_str(&hash);
-    return t;
+    t->hash = buf_str(&hash);
+    if (gzip_compress(&packed, text, 1) == 0)
+        t->gzip = str_dup(&p->arena, buf_str(&packed));
 }
 
-static void make_v3(struct openapi_publication *p, const struct source *s)
+static void make_v3(struct part *p, const struct source *s)
 {
     const struct extension_table *t = s->table;
     const struct resource **rows =
         ARENA_NEW_ARRAY(s->scratch, const struct resource *, count_rows(t));
 
-    p->v3 = ARENA_NEW_ARRAY(&p->arena, struct openapi_text, t->n_group_versions + 1);
+    p->texts = ARENA_NEW_ARRAY(&p->arena, struct openapi_text, t->n_group_versions + 1);
     for (size_t i = 0; i < t->n_group_versions; i++) {
         const struct resource_group_version *gv = &t->group_versions[i];
         CLEANUP(buf_done) struct buf definitions = { 0 };
@@ -143,9 +207,25 @@ static void make_v3(struct openapi_publication *p, const struct source *s)
         add_group_version(s, gv, false, rows, &c.n, &definitions);
         c.definitions = buf_str(&definitions);
         openapi_print_custom_v3(&text, &c, STR("v" VERSION_MAJOR "." VERSION_MINOR ".0"));
-        p->v3[p->n_v3++] = made(
-            p, arena_printf(&p->arena, "apis/%.*s/%.*s", STR_ARG(gv->group), STR_ARG(gv->version)),
+        add(p, arena_printf(&p->arena, "apis/%.*s/%.*s", STR_ARG(gv->group), STR_ARG(gv->version)),
             buf_str(&text));
+    }
+}
+
+static void make_v3_protobuf(struct part *p, const struct source *s)
+{
+    const struct part *v3 = &p->publication->parts[OPENAPI_PART_V3];
+    struct err err;
+
+    p->texts = ARENA_NEW_ARRAY(&p->arena, struct openapi_text, v3->n + 1);
+    for (size_t i = 0; i < v3->n; i++) {
+        CLEANUP(buf_done) struct buf b = { 0 };
+
+        if (openapi_print_v3_protobuf(s->scratch, &b, v3->texts[i].text, &err) < 0)
+            LOG_WARNING("a custom resource is not in OpenAPI's protobuf form",
+                        KV("reason", (const char *)err.text));
+        else
+            add(p, v3->texts[i].path, buf_str(&b));
     }
 }
 
@@ -174,7 +254,7 @@ static bool splice(struct buf *b, struct str *rest, struct str after, struct str
     return true;
 }
 
-static void make_v2_json(struct openapi_publication *p, const struct source *s, struct str paths,
+static void make_v2_json(struct part *p, const struct source *s, struct str paths,
                          struct str definitions)
 {
     CLEANUP(buf_done) struct buf b = { 0 };
@@ -185,11 +265,11 @@ static void make_v2_json(struct openapi_publication *p, const struct source *s, 
         !splice(&b, &text, STR("},\"definitions\":{"), definitions))
         return;
     buf_append_str(&b, text);
-    p->v2 = made(p, STR("v2"), buf_str(&b));
+    add(p, STR("v2"), buf_str(&b));
 }
 
-static void make_v2_protobuf(struct openapi_publication *p, const struct source *s,
-                             struct str paths, struct str definitions)
+static void make_v2_protobuf(struct part *p, const struct source *s, struct str paths,
+                             struct str definitions)
 {
     CLEANUP(buf_done) struct buf json = { 0 };
     CLEANUP(buf_done) struct buf b = { 0 };
@@ -202,13 +282,13 @@ static void make_v2_protobuf(struct openapi_publication *p, const struct source 
         return;
     buf_append_str(&b, text);
     if (openapi_print_v2_protobuf(s->scratch, &b, buf_str(&json), &err) >= 0)
-        p->v2_pb = made(p, STR("v2.pb"), buf_str(&b));
+        add(p, STR("v2.pb"), buf_str(&b));
     else
         LOG_WARNING("custom resources are not in OpenAPI's protobuf form",
                     KV("reason", (const char *)err.text));
 }
 
-static void make_v2(struct openapi_publication *p, const struct source *s)
+static void make_v2(struct part *p, const struct source *s)
 {
     CLEANUP(buf_done) struct buf definitions = { 0 };
     CLEANUP(buf_done) struct buf paths = { 0 };
@@ -216,6 +296,7 @@ static void make_v2(struct openapi_publication *p, const struct source *s)
     const struct resource **rows =
         ARENA_NEW_ARRAY(s->scratch, const struct resource *, count_rows(s->table));
 
+    p->texts = ARENA_NEW_ARRAY(&p->arena, struct openapi_text, 2);
     c.rows = rows;
     for (size_t i = 0; i < s->table->n_group_versions; i++)
         add_group_version(s, &s->table->group_versions[i], true, rows, &c.n, &definitions);
@@ -224,24 +305,51 @@ static void make_v2(struct openapi_publication *p, const struct source *s)
     make_v2_protobuf(p, s, buf_str(&paths), buf_str(&definitions));
 }
 
-/* --- asking --- */
+/* --- making --- */
 
-/* Under the lock. */
-static void make(struct api_request *r, struct openapi_publication *p, bool *has,
-                 void (*fn)(struct openapi_publication *p, const struct source *s))
+static void make(struct part *p)
 {
+    static void (*const fns[OPENAPI_PART_MAX])(struct part * p, const struct source *s) = {
+        [OPENAPI_PART_V3] = make_v3,
+        [OPENAPI_PART_V3_PB] = make_v3_protobuf,
+        [OPENAPI_PART_V2] = make_v2,
+    };
     CLEANUP(arena_done) struct arena scratch = { 0 };
     struct store_snapshot snapshot;
-    struct source s = { .table = extensions_of(r), .scratch = &scratch };
+    struct source s = { .table = p->table, .scratch = &scratch };
     struct err err;
 
-    if (*has || store_snapshot_begin(r->server->store, &snapshot, &err) < 0)
+    if (store_snapshot_begin(p->server->store, &snapshot, &err) < 0) {
+        LOG_WARNING("custom resources are not in OpenAPI", KV("reason", (const char *)err.text));
         return;
-    *has = true;
-    s.reader = (struct stored_reader){ &r->server->registry, &snapshot, &scratch };
-    fn(p, &s);
+    }
+    s.reader = (struct stored_reader){ &p->server->registry, &snapshot, &scratch };
+    fns[p->which](p, &s);
     store_snapshot_end(&snapshot);
 }
+
+/* The thread. With the last message the publication may go as soon as this has ended. */
+static void make_and_tell(void *arg)
+{
+    struct part *p = arg;
+    struct openapi_makers *m = p->publication->makers;
+    struct waiter *w, *next;
+
+    make(p);
+    pthread_mutex_lock(&m->lock);
+    p->state = MAKING_DONE;
+    w = p->waiters;
+    p->waiters = NULL;
+    for (; w; w = next) {
+        next = w->next; /* what was posted may be gone */
+        mailbox_post(loop_mailbox(w->r->loop), &w->message);
+    }
+    if (--m->running == 0)
+        pthread_cond_signal(&m->idle);
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* --- asking --- */
 
 static struct openapi_publication *publication(struct api_request *r)
 {
@@ -250,30 +358,49 @@ static struct openapi_publication *publication(struct api_request *r)
     return t && t->n ? t->openapi : NULL;
 }
 
-const struct openapi_text *openapi_publication_v3(struct api_request *r, size_t *ret_n)
+static void on_made(struct mailbox_message *message)
 {
-    struct openapi_publication *p = publication(r);
+    struct waiter *w = CONTAINER_OF(message, struct waiter, message);
+    struct api_request *r = w->r;
 
-    *ret_n = 0;
-    if (!p)
-        return NULL;
-    pthread_mutex_lock(&p->lock);
-    make(r, p, &p->has_v3, make_v3);
-    *ret_n = p->n_v3;
-    pthread_mutex_unlock(&p->lock);
-    return p->v3;
+    w->ready(r);
+    api_request_release(r);
 }
 
-const struct openapi_text *openapi_publication_v2(struct api_request *r, struct str path)
+bool openapi_publication_is_ready(struct api_request *r, enum openapi_part part,
+                                  openapi_ready_fn *ready)
 {
     struct openapi_publication *p = publication(r);
-    const struct openapi_text *t;
+    struct part *it = p ? &p->parts[part] : NULL;
+    struct waiter *w;
+    bool done;
 
     if (!p)
-        return NULL;
-    pthread_mutex_lock(&p->lock);
-    make(r, p, &p->has_v2, make_v2);
-    t = str_eq(path, STR("v2")) ? &p->v2 : &p->v2_pb;
-    pthread_mutex_unlock(&p->lock);
-    return t->text.p ? t : NULL;
+        return true;
+    pthread_mutex_lock(&p->makers->lock);
+    done = it->state == MAKING_DONE;
+    if (!done) {
+        w = ARENA_NEW(r->arena, struct waiter);
+        *w = (struct waiter){ .message.fn = on_made, .r = r, .ready = ready, .next = it->waiters };
+        it->waiters = w;
+        api_request_hold(r);
+    }
+    if (it->state == MAKING_NOT) {
+        it->state = MAKING_NOW;
+        it->server = r->server;
+        it->table = extensions_of(r);
+        p->makers->running++;
+        it->thread = thread_start("openapi", make_and_tell, it);
+    }
+    pthread_mutex_unlock(&p->makers->lock);
+    return done;
+}
+
+const struct openapi_text *openapi_publication_of(struct api_request *r, enum openapi_part part,
+                                                  size_t *ret_n)
+{
+    struct openapi_publication *p = publication(r);
+
+    *ret_n = p ? p->parts[part].n : 0;
+    return p ? p->parts[part].texts : NULL;
 }
