@@ -65,16 +65,6 @@ static void count(struct cell *c)
     buf_append_u64(c->b, l ? l->len : 0);
 }
 
-/* A truth in words, as some columns have it. */
-static void truth(struct cell *c)
-{
-    const struct schema_field *f;
-    void *at = object_path_at(c->o, c->argument, &f);
-    const bool *v = at ? object_path_value(f, at) : NULL;
-
-    cell_text(c, !v ? STR("<unset>") : *v ? STR("True") : STR("False"));
-}
-
 /* "a/b" of two paths. */
 static void ratio(struct cell *c)
 {
@@ -266,7 +256,6 @@ const struct cell_row table_cells_common[] = {
     { STR_INIT("age"), age },
     { STR_INIT("created"), created },
     { STR_INIT("count"), count },
-    { STR_INIT("truth"), truth },
     { STR_INIT("ratio"), ratio },
     { STR_INIT("join"), join },
     { STR_INIT("pairs"), pairs },
