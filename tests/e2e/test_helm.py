@@ -1,5 +1,5 @@
-"""helm against a server and its controllers: a chart of ours with a custom resource, Pods as hooks and a test. No node:
-a thread lets hooks succeed and other Pods run."""
+"""helm against a server and its controllers: a chart of ours with a custom resource, Pods and Jobs as hooks, and a test.
+No node: a thread lets hooks and Jobs succeed and other Pods run."""
 
 import json
 import os
@@ -17,7 +17,7 @@ HELMS = {version: os.path.join(TOOLS, f"helm-{version}") for version in KUBECTLS
 
 
 class Node(threading.Thread):
-    """Hooks and tests end well, unless their image says otherwise; all others run and are ready."""
+    """Hooks, Jobs and tests end well, unless their image says otherwise; all others run and are ready."""
 
     def __init__(self, api):
         super().__init__(daemon=True)
@@ -33,7 +33,7 @@ class Node(threading.Thread):
                     self.finish(pod)
 
     def finish(self, pod):
-        hook = "helm.sh/hook" in (pod.metadata.annotations or {})
+        hook = "helm.sh/hook" in (pod.metadata.annotations or {}) or "job-name" in (pod.metadata.labels or {})
         good = "bad" not in pod.spec.containers[0].image
         phase = ("Succeeded" if good else "Failed") if hook else "Running"
         try:
@@ -89,9 +89,9 @@ def test_what_needs_no_server(helm):
 
 
 def test_the_life_of_a_release(helm, api):
-    core, apps = client.CoreV1Api(api), client.AppsV1Api(api)
+    core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
     ns = helm.namespace
-    out = helm("install", "web", CHART, "--wait", "--timeout", "60s", "--set", "greeting=hi")
+    out = helm("install", "web", CHART, "--wait", "--wait-for-jobs", "--timeout", "60s", "--set", "greeting=hi")
     assert "web says hi." in out and "STATUS: deployed" in out
     assert apps.read_namespaced_deployment("web", ns).status.ready_replicas == 1
     assert core.read_namespaced_config_map("web-config", ns).data == {"greeting": "hi", "revision": "1"}
@@ -99,12 +99,15 @@ def test_the_life_of_a_release(helm, api):
     assert till["spec"]["drawers"] == 1
     for hook in ("pre-install", "post-install"):
         assert core.read_namespaced_pod(f"web-{hook}", ns).status.phase == "Succeeded"
+    for job in ("web-pre-install-job", "web-load"):
+        assert batch.read_namespaced_job_status(job, ns).status.succeeded == 1
     assert "web-test" in helm("test", "web", "--timeout", "60s")
     assert "cannot" in helm.fails("install", "web", CHART)
 
     helm("upgrade", "web", CHART, "--wait", "--timeout", "60s", "--set", "replicas=3,greeting=bye")
     assert apps.read_namespaced_deployment("web", ns).spec.replicas == 3
     assert core.read_namespaced_pod("web-pre-upgrade", ns).status.phase == "Succeeded"
+    assert batch.read_namespaced_job_status("web-post-upgrade-job", ns).status.succeeded == 1
     # A field that somebody else set is theirs, and stays.
     core.patch_namespaced_config_map("web-config", ns, {"metadata": {"annotations": {"mine": "yes"}}})
     assert "70000" in helm.fails("upgrade", "web", CHART, "--set", "broken=true")
@@ -123,6 +126,8 @@ def test_the_life_of_a_release(helm, api):
     helm("uninstall", "web", "--wait", "--timeout", "60s")
     assert not core.list_namespaced_config_map(ns, label_selector="app.kubernetes.io/instance=web").items
     assert not core.list_namespaced_service(ns).items
+    left = {j.metadata.name for j in batch.list_namespaced_job(ns).items}
+    assert left == {"web-pre-install-job", "web-post-upgrade-job"}, "a hook that succeeded is deleted where it says so"
     every = [] if helm.version == "1.36" else ["--all"]  # helm 4 lists them all
     assert not json.loads(helm("list", *every, "-o", "json"))
 
@@ -131,6 +136,9 @@ def test_a_hook_that_fails_stops_an_installation(helm, api):
     said = helm.fails("install", "web", CHART, "--set", "image=example/bad:1", "--timeout", "60s")
     assert "pre-install" in said
     assert not client.CoreV1Api(api).list_namespaced_service(helm.namespace).items
+    helm("uninstall", "web", "--no-hooks")
+    said = helm.fails("install", "web", CHART, "--set", "checker=example/bad:1", "--timeout", "60s")
+    assert "pre-install" in said and "web-pre-install-job" in said
     helm("uninstall", "web", "--no-hooks")
 
 
