@@ -276,9 +276,9 @@ static enum reconcile_result step(struct reconcile *r)
     };
     if (!is_ours(in.job) || !look(r, job, &in))
         return RECONCILE_DONE;
-    r->again_after_ms = 0;
     job_plan(&in, &plan);
-    r->again_after_ms = plan.again_after_ms;
+    if (plan.again_after_ms)
+        r->again_after_ms = plan.again_after_ms;
     act(r, job, &plan);
     return RECONCILE_DONE;
 }

@@ -20,14 +20,15 @@ static const struct resource *jobs_row(void)
     return resource_find(STR("batch"), STR("v1"), STR("jobs"));
 }
 
+/* Only as it is seen: a Job may take the Pod just now, and put the finalizer on it anew. */
 static void release(struct reconcile *r, const struct api_object *pod)
 {
     reconcile_patch_strategic(
         r, pods_row(), pod->meta->namespace, pod->meta->name,
         arena_printf(r->arena,
-                     "{\"metadata\":{\"uid\":\"%.*s\",\"$deleteFromPrimitiveList/finalizers\":"
-                     "[\"" JOB_FINALIZER "\"]}}",
-                     STR_ARG(pod->meta->uid)));
+                     "{\"metadata\":{\"uid\":\"%.*s\",\"resourceVersion\":\"%.*s\","
+                     "\"$deleteFromPrimitiveList/finalizers\":[\"" JOB_FINALIZER "\"]}}",
+                     STR_ARG(pod->meta->uid), STR_ARG(pod->meta->resource_version)));
 }
 
 static const struct api_object *find_pod(struct reconcile *r)

@@ -773,3 +773,46 @@ def test_kubectl_shows_jobs(busy, kubectl):
         assert line in told, told
     assert "Saw a job that the controller did not create" in k("describe", "cronjob", "tick")
     core.delete_namespace(ns)
+
+
+# --- on nodes ---
+
+def work(name, command, **spec):
+    body = job(name, **spec)
+    body["spec"]["template"]["spec"].update(terminationGracePeriodSeconds=1, containers=[
+        {"name": "c", "image": "busybox:1", "command": ["sh", "-c", command]}])
+    return {"apiVersion": "batch/v1", "kind": "Job", **body}
+
+
+WAIT = f"--timeout={30 * SLOWER}s"
+
+
+def test_containers_know_their_index(kube):
+    kube("apply", "-f", "-", stdin=work("many", "echo $JOB_COMPLETION_INDEX at $(hostname)", completions=4,
+                                        parallelism=4, completionMode="Indexed"))
+    kube("wait", "job/many", "--for=condition=complete", WAIT)
+    for i in range(4):
+        assert kube("logs", "-l", f"{INDEX}={i}").strip() == f"{i} at many-{i}"
+    assert kube("get", "jobs", "--no-headers").split()[:3] == ["many", "Complete", "4/4"]
+
+
+def test_exit_codes_of_containers_decide(kube):
+    kube("apply", "-f", "-", stdin=work("early", "exit 42", backoffLimit=6,
+                                        podFailurePolicy={"rules": [on_codes("FailJob", 42)]}))
+    kube("apply", "-f", "-", stdin=work("long", "trap 'exit 0' TERM; sleep 1000 & wait", parallelism=2, completions=2))
+    kube("wait", "job/early", "--for=condition=failed", WAIT)
+    assert "exit code 42" in kube("get", "job/early", "-o", "jsonpath={.status.conditions[?(@.type=='Failed')].message}")
+    kube("wait", "job/long", "--for=jsonpath={.status.ready}=2", WAIT)
+    kube("patch", "job/long", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    kube("wait", "job/long", "--for=condition=suspended", WAIT)
+    kube("patch", "job/long", "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    kube("wait", "job/long", "--for=jsonpath={.status.ready}=2", WAIT)
+    kube("delete", "job/long", WAIT)
+
+
+def test_a_cron_job_on_a_node(kube):
+    template = work("x", "date")
+    kube("apply", "-f", "-", stdin={"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "tick"}, "spec": {
+        "schedule": "@every 1s", "concurrencyPolicy": "Forbid", "jobTemplate": {"spec": template["spec"]}}})
+    kube("wait", "cronjob/tick", "--for=jsonpath={.status.lastSuccessfulTime}", WAIT)
+    kube("delete", "cronjob/tick", WAIT)
