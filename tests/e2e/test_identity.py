@@ -10,7 +10,7 @@ import time
 import pytest
 import yaml
 
-from harness import Raw, config_map, pintle, pod, status_of
+from harness import Raw, Server, config_map, pintle, pod, status_of
 
 numbers = itertools.count()
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -436,3 +436,30 @@ def test_rules_of_ones_own(server, raw, ns):
     assert said["incomplete"] is False
     elsewhere = robot.post(path, {**ask, "spec": {"namespace": "default"}}).json()["status"]
     assert not any("configmaps" in r["resources"] for r in elsewhere["resourceRules"])
+
+
+def test_nothing_secret_is_logged(scratch):
+    """Whatever is asked, by whomever, at the most talkative: no token, password or Secret in the log."""
+    s = Server(scratch / "data", ["--v", "9"]).init().start()
+    try:
+        with s.raw() as raw:
+            namespace = "/api/v1/namespaces/default"
+            assert raw.post(f"{namespace}/serviceaccounts", {"metadata": {"name": "a"}}).status == 201
+            token = token_of(raw, "default", "a")
+            data = base64.b64encode(b"a-secret-value").decode()
+            assert raw.post(f"{namespace}/secrets", {"metadata": {"name": "s"}, "stringData": {"k": "a-secret-value"}}).status == 201
+            for body in ({"data": {"k": "%%%"}}, {"stringData": {"k": ["a-secret-value"]}}):
+                assert raw.patch(f"{namespace}/secrets/s", body).status in (400, 422)
+            for bad in (token, token[:-8] + "AAAAAAAA", "a-secret-value"):
+                with Bearer(s, bad) as client:
+                    client.get(f"{namespace}/secrets/s", token="a-secret-value")
+            raw.get(f"{namespace}/secrets/s", headers={"Authorization": "Basic " + data, "Cookie": "a-secret-value"})
+            raw.post("/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": token}})
+            raw.request("BREW", f"{namespace}/secrets/s?access_token=a-secret-value")
+    finally:
+        s.stop()
+        s.forget()
+    said = s.stderr()
+    assert "stopping" in said
+    for secret in ("a-secret-value", data, token.split(".")[1], token.split(".")[2], "AAAAAAAA"):
+        assert secret not in said, [line for line in said.splitlines() if secret in line]

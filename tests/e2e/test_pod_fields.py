@@ -225,6 +225,18 @@ def test_capabilities_and_privileges(raw, names):
     assert "mounted" in said(raw, privileged)
 
 
+def test_nothing_of_the_node_shows_inside(raw, names):
+    """No descriptor is handed down, the working directory is the image's, what would name or change the node is masked."""
+    name = names()
+    box_of(raw, name, [main("ls /proc/self/fd | tr '\\n' ' '; echo; readlink /proc/self/cwd; "
+                            "cat /proc/kcore /proc/keys /proc/timer_list /proc/sched_debug 2>/dev/null | head -c 9 | wc -c; "
+                            "for f in kernel/sysrq kernel/core_pattern vm/drop_caches; do echo 1 >/proc/sys/$f && echo $f; done")], is_over)
+    out = said(raw, name).splitlines()
+    assert out[1:3] == ["/", "0"], out
+    assert set(out[0].split()) <= {"0", "1", "2", "3"}, out  # 3 is the listing itself
+    assert not any(line.startswith(("kernel/", "vm/")) for line in out), out
+
+
 def test_sysctls(raw, names):
     name = names()
     box_of(raw, name, {"main": "cat /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/ip_unprivileged_port_start"}, is_over,

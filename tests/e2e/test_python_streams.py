@@ -54,6 +54,11 @@ def test_output(box, core):
     assert run(core, ["echo", "a b", "", "ü&?=%"]) == "a b  ü&?=%\n"
 
 
+def test_no_descriptor_is_handed_down(box, core):
+    assert set(run(core, ["sh", "-c", "ls /proc/self/fd"]).split()) <= {"0", "1", "2", "3"}  # 3 is the listing itself
+    assert run(core, ["readlink", "/proc/self/cwd"]) == "/\n"
+
+
 def test_streams_apart_and_the_code(box, core):
     r = run(core, ["sh", "-c", "echo out; echo err >&2; exit 42"], _preload_content=False)
     r.run_forever(timeout=20 * SLOWER)
