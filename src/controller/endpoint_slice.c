@@ -12,17 +12,11 @@
 #include "controller/controller.h"
 #include "controller/pod_state.h"
 #include "controller/service_backends.h"
+#include "controller/service_slices.h"
 
 enum { MAX_ENDPOINTS = 100 };
 
-#define SERVICE_LABEL "kubernetes.io/service-name"
-#define MANAGED_LABEL "endpointslice.kubernetes.io/managed-by"
-#define MANAGER       "endpointslice-controller.k8s.io"
-
-static const struct resource *slices_row(void)
-{
-    return resource_find(STR("discovery.k8s.io"), STR("v1"), STR("endpointslices"));
-}
+#define MANAGER STR("endpointslice-controller.k8s.io")
 
 /* A slice that is there, and what becomes of it. */
 struct slice {
@@ -33,24 +27,17 @@ struct slice {
     bool is_used; /* belongs to a group that still is */
 };
 
-static bool is_ours(const struct api_object *o, struct str service)
-{
-    const struct schema_str_entry *name = text_map_find(&o->meta->labels, STR(SERVICE_LABEL));
-    const struct schema_str_entry *manager = text_map_find(&o->meta->labels, STR(MANAGED_LABEL));
-
-    return name && manager && str_eq(name->value, service) && str_eq(manager->value, STR(MANAGER));
-}
-
 static size_t find_slices(struct reconcile *r, struct slice **ret)
 {
     const struct api_object *const *all;
-    size_t n =
-        controller_in_namespace(controller_informer(r->manager, slices_row()), r->namespace, &all);
+    size_t n = controller_in_namespace(controller_informer(r->manager, service_slices_row()),
+                                       r->namespace, &all);
     size_t found = 0;
 
     *ret = ARENA_NEW_ARRAY(r->arena, struct slice, n + 1);
     for (size_t i = 0; i < n; i++)
-        if (is_ours(all[i], r->name) && !all[i]->meta->deletion_timestamp.set)
+        if (service_slices_is_one(all[i], r->name, MANAGER) &&
+            !all[i]->meta->deletion_timestamp.set)
             (*ret)[found++] = (struct slice){ .object = all[i], .slice = all[i]->o.data };
     return found;
 }
@@ -153,7 +140,7 @@ static void write_slice(struct reconcile *r, const struct api_object *service, s
                         const struct backend_group *g, const struct slice *s)
 {
     struct object o = s->object ? object_copy(r->arena, s->object->o)
-                                : object_new(r->arena, &schema_builtin, slices_row()->type);
+                                : object_new(r->arena, &schema_builtin, service_slices_row()->type);
     struct discovery_v1_endpoint_slice *slice = o.data;
 
     if (!s->object) {
@@ -168,8 +155,7 @@ static void write_slice(struct reconcile *r, const struct api_object *service, s
     slice->metadata.labels.items = NULL;
     slice->metadata.labels.len = 0;
     service_copy_labels(r, service, &slice->metadata.labels);
-    text_map_put(r->arena, &slice->metadata.labels, STR(SERVICE_LABEL), r->name);
-    text_map_put(r->arena, &slice->metadata.labels, STR(MANAGED_LABEL), STR(MANAGER));
+    service_slices_label(r->arena, &slice->metadata, r->name, MANAGER);
     slice->endpoints.items = s->endpoints;
     slice->endpoints.len = s->n;
     slice->ports.items =
@@ -183,9 +169,9 @@ static void write_slice(struct reconcile *r, const struct api_object *service, s
             .app_protocol = g->ports[i].app_protocol,
         };
     if (!s->object)
-        reconcile_create(r, slices_row(), r->namespace, o);
+        reconcile_create(r, service_slices_row(), r->namespace, o);
     else if (!object_equal(o, s->object->o))
-        reconcile_update(r, slices_row(), o);
+        reconcile_update(r, service_slices_row(), o);
 }
 
 static void put(struct reconcile *r, const struct api_object *service, struct slice *s,
@@ -289,8 +275,7 @@ static enum reconcile_result reconcile_slices(struct reconcile *r)
     }
     for (size_t i = 0; i < n; i++)
         if (!slices[i].is_used)
-            reconcile_delete(r, slices_row(), r->namespace, slices[i].object->meta->name,
-                             slices[i].object->meta->uid, STR_NULL);
+            service_slices_delete(r, slices[i].object);
     return RECONCILE_DONE;
 }
 
@@ -298,12 +283,7 @@ static enum reconcile_result reconcile_slices(struct reconcile *r)
 static void map_slice(struct controller_manager *m, const struct controller *c,
                       const struct api_object *old, const struct api_object *new)
 {
-    CLEANUP(arena_done) struct arena a = { 0 };
-    const struct api_object *o = new ? new : old;
-    const struct schema_str_entry *name = text_map_find(&o->meta->labels, STR(SERVICE_LABEL));
-
-    if (name && is_ours(o, name->value))
-        controller_enqueue(m, c, controller_key(&a, o->meta->namespace, name->value));
+    service_slices_map(m, c, new ? new : old, MANAGER);
 }
 
 static const struct controller_watch watches[] = {

@@ -11,25 +11,11 @@
 #include "controller/controller.h"
 #include "controller/pod_state.h"
 #include "controller/service_backends.h"
+#include "controller/service_slices.h"
 
 enum { MAX_ENDPOINTS = 1000 /* of a slice */ };
 
-#define SERVICE_LABEL "kubernetes.io/service-name"
-#define MANAGED_LABEL "endpointslice.kubernetes.io/managed-by"
-#define MANAGER       "endpointslicemirroring-controller.k8s.io"
-
-static const struct resource *slices_row(void)
-{
-    return resource_find(STR("discovery.k8s.io"), STR("v1"), STR("endpointslices"));
-}
-
-static bool is_ours(const struct api_object *o, struct str service)
-{
-    const struct schema_str_entry *name = text_map_find(&o->meta->labels, STR(SERVICE_LABEL));
-    const struct schema_str_entry *manager = text_map_find(&o->meta->labels, STR(MANAGED_LABEL));
-
-    return name && manager && str_eq(name->value, service) && str_eq(manager->value, STR(MANAGER));
-}
+#define MANAGER STR("endpointslicemirroring-controller.k8s.io")
 
 /* Locks of old leader elections are Endpoints too, and whoever keeps slices himself says so. */
 static bool is_mirrored(const struct api_object *endpoints, const struct api_object *service)
@@ -114,8 +100,7 @@ static void fill_meta(struct reconcile *r, const struct api_object *endpoints,
     };
 
     text_map_copy(r->arena, &m->labels, &endpoints->meta->labels);
-    text_map_put(r->arena, &m->labels, STR(SERVICE_LABEL), r->name);
-    text_map_put(r->arena, &m->labels, STR(MANAGED_LABEL), STR(MANAGER));
+    service_slices_label(r->arena, m, r->name, MANAGER);
     m->annotations.items = NULL;
     m->annotations.len = 0;
     for (uint32_t i = 0; i < endpoints->meta->annotations.len; i++) {
@@ -137,13 +122,14 @@ struct slices {
 static struct slices find_slices(struct reconcile *r)
 {
     const struct api_object *const *all;
-    size_t n =
-        controller_in_namespace(controller_informer(r->manager, slices_row()), r->namespace, &all);
+    size_t n = controller_in_namespace(controller_informer(r->manager, service_slices_row()),
+                                       r->namespace, &all);
     struct slices ret = { .items = ARENA_NEW_ARRAY(r->arena, const struct api_object *, n + 1),
                           .is_used = ARENA_NEW_ARRAY(r->arena, bool, n + 1) };
 
     for (size_t i = 0; i < n; i++)
-        if (is_ours(all[i], r->name) && !all[i]->meta->deletion_timestamp.set)
+        if (service_slices_is_one(all[i], r->name, MANAGER) &&
+            !all[i]->meta->deletion_timestamp.set)
             ret.items[ret.n++] = all[i];
     return ret;
 }
@@ -191,7 +177,7 @@ static void mirror_subset(struct reconcile *r, const struct api_object *endpoint
         return;
     old = take_slice(have, family, subset);
     o = old ? object_copy(r->arena, old->o)
-            : object_new(r->arena, &schema_builtin, slices_row()->type);
+            : object_new(r->arena, &schema_builtin, service_slices_row()->type);
     slice = o.data;
     if (!old) {
         slice->metadata.generate_name = arena_printf(r->arena, "%.*s-", STR_ARG(r->name));
@@ -208,9 +194,9 @@ static void mirror_subset(struct reconcile *r, const struct api_object *endpoint
     slice->ports.items = wanted.ports.items;
     slice->ports.len = wanted.ports.len;
     if (!old)
-        reconcile_create(r, slices_row(), r->namespace, o);
+        reconcile_create(r, service_slices_row(), r->namespace, o);
     else if (!object_equal(o, old->o))
-        reconcile_update(r, slices_row(), o);
+        reconcile_update(r, service_slices_row(), o);
 }
 
 static enum reconcile_result reconcile_mirror(struct reconcile *r)
@@ -231,8 +217,7 @@ static enum reconcile_result reconcile_mirror(struct reconcile *r)
     }
     for (size_t i = 0; i < have.n; i++)
         if (!have.is_used[i])
-            reconcile_delete(r, slices_row(), r->namespace, have.items[i]->meta->name,
-                             have.items[i]->meta->uid, STR_NULL);
+            service_slices_delete(r, have.items[i]);
     return RECONCILE_DONE;
 }
 
@@ -240,12 +225,7 @@ static enum reconcile_result reconcile_mirror(struct reconcile *r)
 static void map_slice(struct controller_manager *m, const struct controller *c,
                       const struct api_object *old, const struct api_object *new)
 {
-    CLEANUP(arena_done) struct arena a = { 0 };
-    const struct api_object *o = new ? new : old;
-    const struct schema_str_entry *name = text_map_find(&o->meta->labels, STR(SERVICE_LABEL));
-
-    if (name && is_ours(o, name->value))
-        controller_enqueue(m, c, controller_key(&a, o->meta->namespace, name->value));
+    service_slices_map(m, c, new ? new : old, MANAGER);
 }
 
 static const struct controller_watch watches[] = {

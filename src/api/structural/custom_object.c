@@ -4,6 +4,7 @@
 #include "api/field_error.h"
 #include "api/meta_v1.h"
 #include "api/object_json.h"
+#include "api/object_value.h"
 #include "api/schema.h"
 #include "api/structural/custom_resource.h"
 #include "api/structural/json_path.h"
@@ -78,22 +79,6 @@ bool custom_object_differs(struct object x, struct object y, struct str except)
         i++;
         k++;
     }
-}
-
-int custom_object_tree(struct arena *a, struct object o, struct value *ret, struct err *err)
-{
-    struct meta_v1_object_meta *meta = object_meta(o);
-    void *managers = meta->managed_fields.items;
-    uint32_t n = meta->managed_fields.len;
-    struct buf b = { 0 };
-
-    meta->managed_fields.items = NULL;
-    meta->managed_fields.len = 0;
-    buf_init_arena(&b, a, 1024);
-    object_json_encode(&b, o, NULL);
-    meta->managed_fields.items = managers;
-    meta->managed_fields.len = n;
-    return value_parse(a, buf_str(&b), ret, NULL, err);
 }
 
 /* --- members as a tree and back --- */
@@ -236,7 +221,7 @@ size_t custom_object_fields(struct arena *a, const struct custom_definition *d, 
 
             if (n == max || has_field(ret, n, name))
                 continue;
-            if (!parsed && custom_object_tree(a, o, &tree, &err) < 0)
+            if (!parsed && object_value(a, o, &tree, &err) < 0)
                 return n;
             parsed = true;
             text = scalar_text(a, json_path_first(c->selectable_paths[k], &tree));
@@ -313,10 +298,10 @@ void custom_object_validate(struct arena *a, const struct custom_resource *c, st
     struct value tree, before;
     const struct value *was = NULL;
     struct err err;
-    int r = custom_object_tree(a, o, &tree, &err);
+    int r = object_value(a, o, &tree, &err);
 
     if (r >= 0 && old.data) {
-        r = custom_object_tree(a, old, &before, &err);
+        r = object_value(a, old, &before, &err);
         was = &before;
     }
     if (r < 0) {

@@ -81,10 +81,6 @@ struct str custom_object_member(struct object o, struct str name);
 void custom_object_set_member(struct arena *a, struct object o, struct str name, struct str json);
 /* Do members other than `except` differ? */
 bool custom_object_differs(struct object a, struct object b, struct str except);
-
-/* The object as a tree, without its managedFields, which no schema, column or selector speaks of.
- */
-int custom_object_tree(struct arena *a, struct object o, struct value *ret, struct err *err);
 /* Members are pruned and defaulted by the version's schema, nulls settled, and printed in one form.
  * unknown (may be NULL) hears the path of each member that is dropped, duplicate of each that was
  * given twice (the first in each member). */

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "api/meta_v1.h"
+#include "api/object_value.h"
 #include "api/structural/custom_resource.h"
 #include "api/structural/json_path.h"
 #include "api/table_columns.h"
@@ -89,7 +90,7 @@ void custom_table_print_cells(struct arena *a, struct buf *b, const struct custo
 {
     struct value tree;
     struct err err;
-    bool is_read = custom_object_tree(a, o, &tree, &err) >= 0;
+    bool is_read = object_value(a, o, &tree, &err) >= 0;
     int steps = ROW_STEPS_MAX;
 
     json_write_string(b, object_meta(o)->name);

@@ -1,11 +1,11 @@
 /* scale of a custom resource: numbers and a selector at the paths that its definition names. */
 #include "api/autoscaling_v1.h"
-#include "api/field_error.h"
-#include "api/meta_v1.h"
+#include "api/object_value.h"
 #include "api/resource.h"
 #include "api/structural/custom_resource.h"
 #include "apiserver/api_request.h"
 #include "apiserver/extensions/custom_strategy.h"
+#include "apiserver/registry/scale.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -46,20 +46,13 @@ static void set_at(struct arena *a, struct value *tree, struct str path, struct 
 static struct object view(struct api_request *r, struct object o)
 {
     const struct custom_resource *c = r->resource->custom;
-    struct object v = object_new(r->arena, &schema_builtin, r->subresource->type);
-    const struct meta_v1_object_meta *meta = object_meta(o);
+    struct object v = scale_new(r, o);
     struct autoscaling_v1_scale *scale = v.data;
     const struct value *selector;
     struct value tree;
     struct err err;
 
-    object_set_gvk(v, STR("autoscaling/v1"), STR("Scale"));
-    scale->metadata.name = meta->name;
-    scale->metadata.namespace = meta->namespace;
-    scale->metadata.uid = meta->uid;
-    scale->metadata.resource_version = meta->resource_version;
-    scale->metadata.creation_timestamp = meta->creation_timestamp;
-    if (custom_object_tree(r->arena, o, &tree, &err) < 0)
+    if (object_value(r->arena, o, &tree, &err) < 0)
         return v;
     scale->spec.replicas = number_at(&tree, c->replicas_path);
     scale->status.replicas = number_at(&tree, c->status_replicas_path);
@@ -74,24 +67,14 @@ static bool merge(struct api_request *r, struct object view_object, struct objec
 {
     const struct custom_resource *c = r->resource->custom;
     const struct autoscaling_v1_scale *scale = view_object.data;
-    struct field_path spec = field_path_member(NULL, STR("spec"));
-    struct field_path path = field_path_member(&spec, STR("replicas"));
     struct str top, rest;
-    struct field_errors errs;
     struct value tree;
     struct buf b = { 0 };
     struct err err;
 
-    if (scale->spec.replicas < 0) {
-        field_errors_init(&errs, r->arena);
-        field_errors_add_raw(&errs, &path, FIELD_ERROR_INVALID,
-                             arena_printf(r->arena, "%d", scale->spec.replicas),
-                             "must be greater than or equal to 0");
-        *ret =
-            status_invalid(r->arena, STR("autoscaling"), STR("Scale"), object_meta(o)->name, &errs);
+    if (!scale_check(r, scale, o, ret))
         return false;
-    }
-    if (custom_object_tree(r->arena, o, &tree, &err) < 0) {
+    if (object_value(r->arena, o, &tree, &err) < 0) {
         *ret = status_internal(r->arena, "%s", err.text);
         return false;
     }

@@ -4,6 +4,7 @@
 #include "api/defaults.h"
 #include "api/meta_v1.h"
 #include "api/object_json.h"
+#include "api/object_value.h"
 #include "api/resource.h"
 #include "api/schema.h"
 #include "api/structural/custom_resource.h"
@@ -26,22 +27,6 @@ static struct str api_version_of(struct arena *a, const struct resource *row)
 }
 
 /* --- objects as values --- */
-
-static int to_value(struct arena *a, struct object o, struct value *ret, struct err *err)
-{
-    struct meta_v1_object_meta *meta = object_meta(o);
-    void *items = meta->managed_fields.items;
-    uint32_t len = meta->managed_fields.len;
-    struct buf b = { 0 };
-
-    meta->managed_fields.items = NULL;
-    meta->managed_fields.len = 0;
-    buf_init_arena(&b, a, 2048);
-    object_json_encode(&b, o, NULL);
-    meta->managed_fields.items = items;
-    meta->managed_fields.len = len;
-    return value_parse(a, buf_str(&b), ret, NULL, err);
-}
 
 static struct object empty_object(struct arena *a, const struct resource *row)
 {
@@ -109,7 +94,7 @@ static int convert(void *arg, struct arena *a, const struct value *v, struct str
         value_set(a, &converted_value, STR("apiVersion"), value_string(to));
         rc = from_value(a, row_to, &converted_value, &o, err);
         if (rc >= 0)
-            rc = to_value(a, o, ret, err);
+            rc = object_value(a, o, ret, err);
         *ret_type = type_of(row_to);
         return rc;
     }
@@ -117,7 +102,7 @@ static int convert(void *arg, struct arena *a, const struct value *v, struct str
     if (rc >= 0)
         rc = conversion_convert(a, o, row_to->type, &converted, err);
     if (rc >= 0)
-        rc = to_value(a, converted, ret, err);
+        rc = object_value(a, converted, ret, err);
     if (rc >= 0)
         *ret_type = type_of(row_to);
     return rc;
@@ -186,9 +171,9 @@ void field_manager_update(struct api_request *r, struct object live, struct obje
     if (created)
         live = empty_object(r->arena, r->resource);
     call = call_of(r, false);
-    rc = to_value(r->arena, live, &before, &err);
+    rc = object_value(r->arena, live, &before, &err);
     if (rc >= 0)
-        rc = to_value(r->arena, updated, &after, &err);
+        rc = object_value(r->arena, updated, &after, &err);
     if (rc >= 0)
         rc = apply_update(&call, &before, &after, &m, &err);
     if (rc < 0 && !created)
@@ -268,9 +253,9 @@ bool field_manager_apply(struct api_request *r, struct object live, const struct
     if (rc < 0)
         err_wrap(&err, "failed to decode managed fields");
     if (rc >= 0)
-        rc = to_value(a, live, &before, &err);
+        rc = object_value(a, live, &before, &err);
     if (rc >= 0)
-        rc = to_value(a, empty, &nothing, &err);
+        rc = object_value(a, empty, &nothing, &err);
     if (rc >= 0)
         rc = apply_config(&call, &before, &nothing, config,
                           request_info_bool(&r->info, STR("force")), &m, &after, &changed,

@@ -1,4 +1,6 @@
 /* scale: the replicas of a workload as an autoscaling/v1 Scale, whatever its kind. */
+#include "apiserver/registry/scale.h"
+
 #include "api/apps_v1.h"
 #include "api/autoscaling_v1.h"
 #include "api/core_v1.h"
@@ -51,7 +53,7 @@ static struct str selector_text(struct arena *a, struct object o)
     return buf_str(&b);
 }
 
-static struct object scale_view(struct api_request *r, struct object o)
+struct object scale_new(struct api_request *r, struct object o)
 {
     struct object v = object_new(r->arena, &schema_builtin, r->subresource->type);
     const struct meta_v1_object_meta *meta = object_meta(o);
@@ -63,6 +65,31 @@ static struct object scale_view(struct api_request *r, struct object o)
     scale->metadata.uid = meta->uid;
     scale->metadata.resource_version = meta->resource_version;
     scale->metadata.creation_timestamp = meta->creation_timestamp;
+    return v;
+}
+
+bool scale_check(struct api_request *r, const struct autoscaling_v1_scale *scale, struct object o,
+                 struct status *ret)
+{
+    struct field_path spec = field_path_member(NULL, STR("spec"));
+    struct field_path path = field_path_member(&spec, STR("replicas"));
+    struct field_errors errs;
+
+    if (scale->spec.replicas >= 0)
+        return true;
+    field_errors_init(&errs, r->arena);
+    field_errors_add_raw(&errs, &path, FIELD_ERROR_INVALID,
+                         arena_printf(r->arena, "%d", scale->spec.replicas),
+                         "must be greater than or equal to 0");
+    *ret = status_invalid(r->arena, STR("autoscaling"), STR("Scale"), object_meta(o)->name, &errs);
+    return false;
+}
+
+static struct object scale_view(struct api_request *r, struct object o)
+{
+    struct object v = scale_new(r, o);
+    struct autoscaling_v1_scale *scale = v.data;
+
     scale->spec.replicas = number_at(o, STR("spec.replicas"));
     scale->status.replicas = number_at(o, STR("status.replicas"));
     scale->status.selector = selector_text(r->arena, o);
@@ -73,22 +100,12 @@ static bool scale_merge(struct api_request *r, struct object view, struct object
                         struct status *ret)
 {
     const struct autoscaling_v1_scale *scale = view.data;
-    struct field_path spec = field_path_member(NULL, STR("spec"));
-    struct field_path path = field_path_member(&spec, STR("replicas"));
     const struct schema_field *f = NULL;
     void *at = object_path_at(o, STR("spec.replicas"), &f);
     int32_t *value = ARENA_NEW(r->arena, int32_t);
-    struct field_errors errs;
 
-    if (scale->spec.replicas < 0) {
-        field_errors_init(&errs, r->arena);
-        field_errors_add_raw(&errs, &path, FIELD_ERROR_INVALID,
-                             arena_printf(r->arena, "%d", scale->spec.replicas),
-                             "must be greater than or equal to 0");
-        *ret =
-            status_invalid(r->arena, STR("autoscaling"), STR("Scale"), object_meta(o)->name, &errs);
+    if (!scale_check(r, scale, o, ret))
         return false;
-    }
     if (!at) {
         *ret = status_internal(r->arena, "the resource has no spec.replicas");
         return false;
