@@ -347,6 +347,42 @@ def test_cordon_and_drain(kube):
         kube("uncordon", "node-1", "node-2")
 
 
+def test_daemons_stay_when_a_node_is_drained(kube):
+    pod = sleeper("d")
+    kube("apply", "-f", "-", stdin={"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "d"}, "spec": {
+        "selector": {"matchLabels": {"app": "d"}}, "template": {"metadata": pod["metadata"], "spec": pod["spec"]}}})
+    kube("rollout", "status", "ds/d", WAIT)
+    before = {p["spec"]["nodeName"]: p["metadata"]["uid"] for p in kube.json("get", "pods")["items"]}
+    assert sorted(before) == ["node-1", "node-2"]
+    assert "cannot delete DaemonSet-managed Pods" in kube.run("drain", "node-2").stderr
+    try:
+        done = kube.run("drain", "node-2", "--ignore-daemonsets", WAIT)
+        assert done.returncode == 0 and "ignoring DaemonSet-managed Pods" in done.stderr, done
+        # A cordoned node gets its new one like the others.
+        kube("set", "env", "ds/d", "A=b")
+        kube("rollout", "status", "ds/d", WAIT)
+        after = {p["spec"]["nodeName"]: p["metadata"]["uid"] for p in kube.json("get", "pods")["items"]
+                 if not p["metadata"].get("deletionTimestamp")}
+        assert sorted(after) == sorted(before) and not set(after.values()) & set(before.values())
+    finally:
+        kube("uncordon", "node-2")
+
+
+def test_pods_of_a_stateful_set_are_known_by_name(kube):
+    pod = sleeper("w")
+    kube("create", "service", "clusterip", "svc", "--clusterip=None", "--tcp=80")
+    kube("patch", "service", "svc", "-p", '{"spec": {"selector": {"app": "w"}}}')
+    kube("apply", "-f", "-", stdin={"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "w"}, "spec": {
+        "replicas": 2, "serviceName": "svc", "selector": {"matchLabels": {"app": "w"}},
+        "template": {"metadata": {"labels": {"app": "w"}}, "spec": pod["spec"]}}})
+    kube("rollout", "status", "sts/w", WAIT)
+    assert kube("exec", "w-1", "--", "hostname") == "w-1\n"
+    for i in range(2):
+        ip = kube.json("get", "pod", f"w-{i}")["status"]["podIP"]
+        until(f"w-{i} has a name", lambda i=i, ip=ip: ip in kube.run("exec", "w-0", "--", "nslookup",
+              f"w-{i}.svc.{kube.namespace}.svc.cluster.local").stdout)
+
+
 # --- streams ---
 
 
