@@ -30,12 +30,13 @@ void rule_volume_name(const struct rule_context *c)
     struct field_path source = field_path_member(c->path, STR("persistentVolumeClaim"));
     struct field_path at = field_path_member(&source, STR("claimName"));
     struct pod_scan *scan = c->scratch->pod;
+    const void *twin; /* NULL of a claim template, which takes this one's place */
 
     if (v->name.len == 0)
         rule_required(c, "name", "");
     else
         (void)name_rule_report(c->errs, &name, NAME_RULE_DNS1123_LABEL, v->name);
-    if (rule_names_has(&scan->volumes, v->name, NULL))
+    if (rule_names_has(&scan->volumes, v->name, &twin) && twin)
         field_errors_add_text(c->errs, &name, FIELD_ERROR_DUPLICATE, v->name, "");
     if (c->errs->len == scan->errors_before)
         (void)rule_names_add(c, &scan->volumes, v->name, v);

@@ -57,6 +57,13 @@ static const struct validation_case apps[] = {
              "'metadata':{'name':'data'},'spec':{'accessModes':['ReadWriteOnce'],'resources':{"
              "'requests':{'storage':'1Gi'}}}}]"),
       NULL },
+    /* A claim template takes the place of a volume of its name. */
+    { "apps/v1.StatefulSet", NULL,
+      SPEC(S ",'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{" CTR
+             ",'volumeMounts':[{'name':'data','mountPath':'/d'}]}],'volumes':[{'name':'data',"
+             "'emptyDir':{}}]}},'volumeClaimTemplates':[{'metadata':{'name':'data'},'spec':{"
+             "'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}}}}]"),
+      NULL },
     { "apps/v1.StatefulSet", NULL, SPEC(T("")), "spec.selector: Required value" },
     { "apps/v1.StatefulSet", NULL, SPEC("'selector':{}," T("")),
       "spec.selector: Invalid value: {}: empty selector is invalid for statefulset" },
