@@ -80,12 +80,12 @@ void reconcile_update_status(struct reconcile *r, const struct resource *row, st
 /* Any subresource: namespaces/finalize, ... */
 void reconcile_update_sub(struct reconcile *r, const struct resource *row, struct str subresource,
                           struct object o);
+/* One of another type (scale), as JSON. */
+void reconcile_put_sub(struct reconcile *r, const struct resource *row, struct str namespace,
+                       struct str name, struct str subresource, struct str json);
 /* JSON merge patch. */
 void reconcile_patch(struct reconcile *r, const struct resource *row, struct str namespace,
                      struct str name, struct str patch);
-/* The same of a subresource. */
-void reconcile_patch_sub(struct reconcile *r, const struct resource *row, struct str namespace,
-                         struct str name, struct str subresource, struct str patch);
 /* Strategic merge patch. */
 void reconcile_patch_strategic(struct reconcile *r, const struct resource *row,
                                struct str namespace, struct str name, struct str patch);

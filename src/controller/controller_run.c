@@ -109,11 +109,13 @@ void reconcile_patch(struct reconcile *r, const struct resource *row, struct str
     add(r, REST_MERGE_PATCH, row, namespace, name)->request.patch = patch;
 }
 
-void reconcile_patch_sub(struct reconcile *r, const struct resource *row, struct str namespace,
-                         struct str name, struct str subresource, struct str patch)
+void reconcile_put_sub(struct reconcile *r, const struct resource *row, struct str namespace,
+                       struct str name, struct str subresource, struct str json)
 {
-    reconcile_patch(r, row, namespace, name, patch);
-    r->changes.items[r->changes.len - 1]->request.subresource = subresource;
+    struct change *c = add(r, REST_UPDATE, row, namespace, name);
+
+    c->request.subresource = subresource;
+    c->request.patch = json; /* sent as it is */
 }
 
 void reconcile_patch_strategic(struct reconcile *r, const struct resource *row,

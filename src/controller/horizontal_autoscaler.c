@@ -228,12 +228,17 @@ static void rescale(struct reconcile *r, const struct resource *row, const autos
     const struct scaling *s = r->state;
     struct buf b;
 
-    buf_init_arena(&b, r->arena, 128);
-    buf_append_lit(&b, "{\"metadata\":{\"resourceVersion\":");
+    buf_init_arena(&b, r->arena, 256);
+    buf_append_lit(&b, "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"Scale\",\"metadata\":{"
+                       "\"namespace\":");
+    json_write_string(&b, h->metadata.namespace);
+    buf_append_lit(&b, ",\"name\":");
+    json_write_string(&b, h->spec.scale_target_ref.name);
+    buf_append_lit(&b, ",\"resourceVersion\":");
     json_write_string(&b, t->resource_version);
     buf_printf(&b, "},\"spec\":{\"replicas\":%d}}", s->wanted);
-    reconcile_patch_sub(r, row, h->metadata.namespace, h->spec.scale_target_ref.name, STR("scale"),
-                        buf_str(&b));
+    reconcile_put_sub(r, row, h->metadata.namespace, h->spec.scale_target_ref.name, STR("scale"),
+                      buf_str(&b));
     r->then = tell_rescaled;
     r->otherwise = tell_refused;
 }

@@ -14,7 +14,7 @@ TIMEOUT = 40 * SLOWER
 @pytest.fixture(scope="module")
 def scheduler(server, workdir):
     err = open(workdir / "scheduler.stderr", "w+b")
-    p = subprocess.Popen([PINTLE, "scheduler", "--kubeconfig", str(server.dir / "admin.conf")],
+    p = subprocess.Popen([PINTLE, "scheduler", "--kubeconfig", str(server.dir / "scheduler.conf")],
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err)
     yield p
     assert p.poll() is None, err.seek(0) or err.read()

@@ -395,7 +395,7 @@ def test_bound_volumes_say_where(core, namespace, nodes):  # noqa: F811
 # --- kill -9 ---
 
 def run_manager(server):
-    return subprocess.Popen([PINTLE, "controller-manager", "--kubeconfig", str(server.kubeconfig)],
+    return subprocess.Popen([PINTLE, "controller-manager", "--kubeconfig", str(server.dir / "controller-manager.conf")],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
