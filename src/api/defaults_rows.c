@@ -110,7 +110,6 @@ const struct default_row default_rows[] = {
     { "core/v1.VolumeProjection", "clusterTrustBundle", NULL },
     { "core/v1.VolumeProjection", "podCertificate", NULL },
     { "core/v1.Lifecycle", "stopSignal", NULL },
-    { "core/v1.TypedObjectReference", "namespace", NULL },
     { "apps/v1.RollingUpdateStatefulSetStrategy", "maxUnavailable", NULL },
     { 0 },
 };

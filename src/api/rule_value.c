@@ -220,3 +220,9 @@ struct str rule_print_member(struct arena *a, const char *type, const char *memb
 
     return f ? internal_print_field(a, f, (const char *)data + base + f->offset) : STR("null");
 }
+
+struct str rule_print_diff(struct arena *a, const char *type, const void *before, const void *after)
+{
+    return internal_print_diff(a, internal_print_indented(a, rule_print_internal(a, type, before)),
+                               internal_print_indented(a, rule_print_internal(a, type, after)));
+}

@@ -68,7 +68,8 @@ struct rule_context {
 
 /* What the rows of a struct leave for those of what is below it, during one validation. */
 struct rule_scratch {
-    struct pod_scan *pod; /* rules_pod_scan.h */
+    struct pod_scan *pod;    /* rules_pod_scan.h */
+    struct rule_names *seen; /* rules_internal.h; of a Service: names of ports */
 };
 
 typedef void (*rule_fn)(const struct rule_context *c);
@@ -96,6 +97,7 @@ extern const struct rule rules_pod[];
 extern const struct rule rules_container[];
 extern const struct rule rules_volume_sources[];
 extern const struct rule rules_placement[];
+extern const struct rule rules_service[];
 extern const struct rule rules_apps[];
 extern const struct rule rules_batch[];
 extern const struct rule rules_autoscaling[];
@@ -119,6 +121,9 @@ struct str rule_print_struct(struct arena *a, const char *type, const void *data
 struct str rule_print_internal(struct arena *a, const char *type, const void *data);
 struct str rule_print_member(struct arena *a, const char *type, const char *member,
                              const void *data); /* of a struct of the type */
+/* What changed between two structs, over lines. */
+struct str rule_print_diff(struct arena *a, const char *type, const void *before,
+                           const void *after);
 struct str rule_print_texts(struct arena *a, const struct str *texts, size_t n);
 struct str rule_print_time(struct arena *a, struct ktime t);
 struct str rule_print_map(struct arena *a, const void *string_map);

@@ -1,4 +1,4 @@
-/* Rules of core/v1 beside Pods: Namespace, ConfigMap, Secret, Service, Node. */
+/* Rules of core/v1 beside Pods, Services and volumes: Namespace, ConfigMap, Secret, Node. */
 #include "api/core_v1.h"
 #include "api/field_error.h"
 #include "api/rules_internal.h"
@@ -146,142 +146,6 @@ static void rule_secret(const struct rule_context *c)
         rule_forbidden(c, "data", IMMUTABLE_TEXT);
 }
 
-static struct str print_service_port(struct arena *a, const struct core_v1_service_port *p)
-{
-    return arena_printf(a,
-                        "{\"Name\":\"\",\"Protocol\":\"%.*s\",\"AppProtocol\":null,\"Port\":%d,"
-                        "\"TargetPort\":0,\"NodePort\":0}",
-                        STR_ARG(p->protocol), p->port);
-}
-
-static void check_service_ports(const struct rule_context *c, const struct core_v1_service_spec *s)
-{
-    CLEANUP(map_done) struct map names = { 0 }, ports = { 0 };
-    struct field_path list = field_path_member(c->path, STR("ports"));
-
-    for (uint32_t i = 0; i < s->ports.len; i++) {
-        const struct core_v1_service_port *p = &s->ports.items[i];
-        struct field_path item = field_path_index(&list, i);
-        struct field_path name = field_path_member(&item, STR("name"));
-        struct str key = arena_printf(c->arena, "%.*s/%d", STR_ARG(p->protocol), p->port);
-
-        if (p->name.len == 0 && s->ports.len > 1)
-            field_errors_add(c->errs, &name, FIELD_ERROR_REQUIRED, "");
-        if (p->name.len && map_put(&names, p->name, c->errs))
-            field_errors_add_text(c->errs, &name, FIELD_ERROR_DUPLICATE, p->name, "");
-        if (map_put(&ports, key, c->errs))
-            field_errors_add_raw(c->errs, &item, FIELD_ERROR_DUPLICATE,
-                                 print_service_port(c->arena, p), "");
-    }
-}
-
-static void check_external_name(const struct rule_context *c, const struct core_v1_service_spec *s)
-{
-    struct field_path name = field_path_member(c->path, STR("externalName"));
-    struct str host = s->external_name;
-
-    if (s->cluster_ip.len)
-        rule_forbidden(c, "clusterIP", "may not be set for ExternalName services");
-    if (s->cluster_ips.len)
-        rule_forbidden(c, "clusterIPs", "may not be set for ExternalName services");
-    if (host.len && host.p[host.len - 1] == '.')
-        host.len--;
-    if (host.len)
-        (void)name_rule_report(c->errs, &name, NAME_RULE_DNS1123_SUBDOMAIN, host);
-    else
-        field_errors_add(c->errs, &name, FIELD_ERROR_REQUIRED, "");
-}
-
-static void check_cluster_ips(const struct rule_context *c, const struct core_v1_service_spec *s)
-{
-    const struct core_v1_service_spec *old = c->old;
-    struct field_path list = field_path_member(c->path, STR("clusterIPs"));
-
-    for (uint32_t i = 0; i < s->cluster_ips.len; i++) {
-        struct field_path item = field_path_index(&list, i);
-        struct str ip = s->cluster_ips.items[i];
-
-        if (i == 0 && str_eq(ip, STR("None"))) {
-            if (s->cluster_ips.len > 1)
-                field_errors_add_raw(
-                    c->errs, &list, FIELD_ERROR_INVALID,
-                    rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
-                    "'None' must be the first and only value");
-            break;
-        }
-        (void)name_rule_report(c->errs, &item, NAME_RULE_IP, ip);
-    }
-    if (s->cluster_ips.len > 2)
-        field_errors_add_raw(c->errs, &list, FIELD_ERROR_INVALID,
-                             rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
-                             "may only hold up to 2 values");
-    if (s->cluster_ips.len && !str_eq(s->cluster_ips.items[0], s->cluster_ip))
-        field_errors_add_raw(c->errs, &list, FIELD_ERROR_INVALID,
-                             rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
-                             "first value must match `clusterIP`");
-    /* A Service that stays what it was keeps its address. */
-    if (old && old->cluster_ip.len && !str_eq(old->type, STR("ExternalName")) &&
-        !str_eq(s->cluster_ip, old->cluster_ip)) {
-        struct field_path first = field_path_index(&list, 0);
-
-        field_errors_add_raw(c->errs, &first, FIELD_ERROR_INVALID,
-                             rule_print_texts(c->arena, s->cluster_ips.items, s->cluster_ips.len),
-                             "may not change once set");
-    }
-}
-
-static void check_affinity(const struct rule_context *c, const struct core_v1_service_spec *s)
-{
-    struct field_path config = field_path_member(c->path, STR("sessionAffinityConfig"));
-    struct field_path ip = field_path_member(&config, STR("clientIP"));
-    struct field_path seconds = field_path_member(&ip, STR("timeoutSeconds"));
-    const int32_t *timeout;
-
-    if (str_eq(s->session_affinity, STR("None"))) {
-        if (s->session_affinity_config)
-            rule_forbidden(c, "sessionAffinityConfig",
-                           "must not be set when session affinity is None");
-        return;
-    }
-    if (!s->session_affinity_config || !s->session_affinity_config->client_ip)
-        return;
-    timeout = s->session_affinity_config->client_ip->timeout_seconds;
-    if (timeout && (*timeout <= 0 || *timeout > 86400))
-        field_errors_add_raw(c->errs, &seconds, FIELD_ERROR_INVALID,
-                             arena_printf(c->arena, "%d", *timeout),
-                             "must be greater than 0 and less than 86400");
-}
-
-static void rule_service_spec(const struct rule_context *c)
-{
-    const struct core_v1_service_spec *s = c->data;
-    bool external = str_eq(s->type, STR("ExternalName"));
-    bool headless = str_eq(s->cluster_ip, STR("None"));
-
-    if (s->ports.len == 0 && !external && !headless)
-        rule_required(c, "ports", "");
-    check_service_ports(c, s);
-    check_affinity(c, s);
-    if (external)
-        check_external_name(c, s);
-    else
-        check_cluster_ips(c, s);
-    if (headless && (str_eq(s->type, STR("NodePort")) || str_eq(s->type, STR("LoadBalancer")))) {
-        struct field_path list = field_path_member(c->path, STR("clusterIPs"));
-        struct field_path first = field_path_index(&list, 0);
-
-        field_errors_add_text(c->errs, &first, FIELD_ERROR_INVALID, s->cluster_ip,
-                              "may not be set to 'None' for %.*s services", STR_ARG(s->type));
-    }
-}
-
-static void rule_service_port(const struct rule_context *c)
-{
-    const struct core_v1_service_port *p = c->data;
-
-    rule_check_port(c, "targetPort", &p->target_port);
-}
-
 static void rule_node(const struct rule_context *c)
 {
     const struct core_v1_node *n = c->data, *old = c->old;
@@ -322,9 +186,6 @@ static void rule_node_spec(const struct rule_context *c)
     }
 }
 
-#define SVC  "core/v1.ServiceSpec"
-#define PORT "core/v1.ServicePort"
-
 const struct rule rules_core[] = {
     { "core/v1.NamespaceSpec", "finalizers", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
     { "core/v1.ConfigMap", "data", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
@@ -333,26 +194,6 @@ const struct rule rules_core[] = {
     { "core/v1.Secret", "data", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
     { "core/v1.Secret", "type", RULE_IMMUTABLE },
     { .type = "core/v1.Secret", .check = RULE_FN, .fn = rule_secret },
-    { SVC, "type", RULE_REQUIRED },
-    { SVC, "type", RULE_ENUM, .text = "ClusterIP|ExternalName|LoadBalancer|NodePort" },
-    { SVC, "sessionAffinity", RULE_REQUIRED },
-    { SVC, "sessionAffinity", RULE_ENUM, .text = "ClientIP|None" },
-    { SVC, "selector", RULE_LABELS },
-    { SVC, "externalIPs", RULE_NAME, .min = NAME_RULE_IP },
-    { SVC, "loadBalancerSourceRanges", RULE_NAME, .min = NAME_RULE_CIDR },
-    { SVC, "externalTrafficPolicy", RULE_ENUM, .text = "Cluster|Local" },
-    { SVC, "internalTrafficPolicy", RULE_ENUM, .text = "Cluster|Local" },
-    { SVC, "ipFamilyPolicy", RULE_ENUM, .text = "PreferDualStack|RequireDualStack|SingleStack" },
-    { SVC, "trafficDistribution", RULE_ENUM, .text = "PreferClose|PreferSameNode|PreferSameZone" },
-    { SVC, "healthCheckNodePort", RULE_RANGE, .min = 1, .max = 65535 },
-    { .type = SVC, .check = RULE_FN, .fn = rule_service_spec },
-    { PORT, "name", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
-    { PORT, "port", RULE_NUMBER, .min = 1, .max = 65535 },
-    { PORT, "protocol", RULE_REQUIRED },
-    { PORT, "protocol", RULE_ENUM, .text = "SCTP|TCP|UDP" },
-    { PORT, "nodePort", RULE_RANGE, .min = 1, .max = 65535 },
-    { PORT, "appProtocol", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
-    { .type = PORT, .check = RULE_FN, .fn = rule_service_port },
     { .type = "core/v1.Node", .check = RULE_FN, .fn = rule_node },
     { "core/v1.NodeSpec", "podCIDRs", RULE_NAME, .min = NAME_RULE_CIDR },
     { .type = "core/v1.NodeSpec", .check = RULE_FN, .fn = rule_node_spec },

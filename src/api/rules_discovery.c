@@ -16,15 +16,17 @@ static bool is_all(const uint8_t *p, size_t n, uint8_t byte)
 }
 
 /* Addresses that no endpoint has. */
-static void check_endpoint_ip(const struct rule_context *c, const struct field_path *at,
-                              struct str text)
+void rule_check_endpoint_ip(const struct rule_context *c, const struct field_path *at,
+                            struct str text)
 {
     struct name_ip ip;
     const uint8_t *b = ip.bytes;
     bool v4, loopback;
 
-    if (!name_ip_parse(text, &ip))
+    if (!name_ip_parse(text, &ip)) {
+        field_errors_add_text(c->errs, at, FIELD_ERROR_INVALID, text, "must be a valid IP address");
         return;
+    }
     v4 = ip.family == 4;
     loopback = v4 ? b[0] == 127 : is_all(b, 15, 0) && b[15] == 1;
     if (is_all(b, v4 ? 4 : 16, 0))
@@ -73,7 +75,7 @@ static void check_address(const struct rule_context *c, const struct field_path 
     if (name_ip_parse(text, &ip) && ip.family != want)
         field_errors_add_text(c->errs, list, FIELD_ERROR_INVALID, text, "must be an IPv%d address",
                               want);
-    check_endpoint_ip(c, &at, text);
+    rule_check_endpoint_ip(c, &at, text);
 }
 
 static void rule_endpoint(const struct rule_context *c)
@@ -127,8 +129,8 @@ static void rule_endpoint_address(const struct rule_context *c)
     const struct core_v1_endpoint_address *a = c->data;
     struct field_path at = field_path_member(c->path, STR("ip"));
 
-    if (name_rule_report(c->errs, &at, NAME_RULE_IP, a->ip))
-        check_endpoint_ip(c, &at, a->ip);
+    (void)name_rule_report(c->errs, &at, NAME_RULE_IP, a->ip);
+    rule_check_endpoint_ip(c, &at, a->ip);
 }
 
 /* --- Events: what both groups' forms have in common --- */

@@ -142,6 +142,9 @@ void rule_check_not_reserved(const struct rule_context *c, const struct field_pa
 /* Forbids those of the members "a|b" that are set; data: a struct of the type at path. */
 void rule_forbid_set(const struct rule_context *c, const struct field_path *path, const char *type,
                      const void *data, const char *members, const char *text);
+/* rules_discovery.c: an address that an endpoint may have. */
+void rule_check_endpoint_ip(const struct rule_context *c, const struct field_path *at,
+                            struct str text);
 /* A secret that a volume names. */
 void rule_check_secret_ref(const struct rule_context *c, const char *member, struct str name);
 /* A count of hash collisions never goes down; old NULL: there is none to compare with. */

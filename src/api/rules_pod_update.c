@@ -4,7 +4,6 @@
  * rest is compared. */
 #include "api/core_v1.h"
 #include "api/field_error.h"
-#include "api/internal_print.h"
 #include "api/object.h"
 #include "api/rules_internal.h"
 #include "api/schema_walk.h"
@@ -255,7 +254,6 @@ static void check_rest(const struct rule_context *c, const struct core_v1_pod_sp
 {
     struct core_v1_pod_spec copy = *updated;
     struct core_v1_affinity affinity;
-    struct str before, after;
 
     copy.containers.items = with_old_images(c->arena, updated->containers.items,
                                             old->containers.items, old->containers.len);
@@ -276,12 +274,8 @@ static void check_rest(const struct rule_context *c, const struct core_v1_pod_sp
     copy.service_account = old->service_account; /* the same as serviceAccountName */
     if (structs_equal("core/v1.PodSpec", &copy, old))
         return;
-    before =
-        internal_print_indented(c->arena, rule_print_internal(c->arena, "core/v1.PodSpec", old));
-    after =
-        internal_print_indented(c->arena, rule_print_internal(c->arena, "core/v1.PodSpec", &copy));
     field_errors_add(c->errs, spec, FIELD_ERROR_FORBIDDEN, CHANGED_TEXT "\n%.*s",
-                     STR_ARG(internal_print_diff(c->arena, before, after)));
+                     STR_ARG(rule_print_diff(c->arena, "core/v1.PodSpec", old, &copy)));
 }
 
 void rule_pod_update(const struct rule_context *c)

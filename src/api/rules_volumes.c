@@ -132,13 +132,23 @@ static void rule_volume(const struct rule_context *c)
     struct field_path spec = field_path_member(c->path, STR("spec"));
     struct field_path source = field_path_member(&spec, STR("persistentvolumesource"));
     struct field_path class = field_path_member(&spec, STR("volumeAttributesClassName"));
+    struct core_v1_persistent_volume_source now;
+    struct core_v1_csi_persistent_volume_source csi;
 
     if (!old)
         return;
-    if (!structs_equal("core/v1.PersistentVolumeSource", &v->spec.persistent_volume_source,
-                       &old->spec.persistent_volume_source))
+    now = v->spec.persistent_volume_source;
+    if (now.csi && old->spec.persistent_volume_source.csi &&
+        !old->spec.persistent_volume_source.csi->controller_expand_secret_ref) {
+        csi = *now.csi; /* it may get that secret */
+        csi.controller_expand_secret_ref = NULL;
+        now.csi = &csi;
+    }
+    if (!structs_equal("core/v1.PersistentVolumeSource", &now, &old->spec.persistent_volume_source))
         field_errors_add(c->errs, &source, FIELD_ERROR_FORBIDDEN,
-                         "spec.persistentvolumesource is immutable after creation");
+                         "spec.persistentvolumesource is immutable after creation\n%.*s",
+                         STR_ARG(rule_print_diff(c->arena, "core/v1.PersistentVolumeSource",
+                                                 &old->spec.persistent_volume_source, &now)));
     if (!str_eq(v->spec.volume_mode, old->spec.volume_mode))
         rule_invalid(c, "volumeMode", v->spec.volume_mode, "field is immutable");
     if (old->spec.node_affinity && !structs_equal("core/v1.VolumeNodeAffinity",
@@ -147,49 +157,61 @@ static void rule_volume(const struct rule_context *c)
             c->errs, &(struct field_path){ .name = STR("nodeAffinity"), .index = -1 },
             FIELD_ERROR_INVALID,
             v->spec.node_affinity
-                ? rule_print_struct(c->arena, "core/v1.VolumeNodeAffinity", v->spec.node_affinity)
+                ? rule_print_internal(c->arena, "core/v1.VolumeNodeAffinity", v->spec.node_affinity)
                 : STR("null"),
-            "field is immutable");
+            "field is immutable, except for updating from beta label to GA");
     if (old->spec.volume_attributes_class_name.p && !v->spec.volume_attributes_class_name.p)
         field_errors_add(c->errs, &class, FIELD_ERROR_FORBIDDEN,
                          "update from non-nil value to nil is forbidden");
 }
 
 static void check_data_source(const struct rule_context *c, const char *member, struct str group,
-                              struct str kind)
+                              struct str kind, struct str name)
 {
     struct field_path at = field_path_member(c->path, str_from_cstr(member));
+    struct field_path name_at = field_path_member(&at, STR("name"));
+    struct field_path kind_at = field_path_member(&at, STR("kind"));
+    struct field_path group_at = field_path_member(&at, STR("apiGroup"));
 
+    if (name.len == 0)
+        field_errors_add(c->errs, &name_at, FIELD_ERROR_REQUIRED, "");
+    if (kind.len == 0)
+        field_errors_add(c->errs, &kind_at, FIELD_ERROR_REQUIRED, "");
     if (group.len == 0 && !str_eq(kind, STR("PersistentVolumeClaim")))
         field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, kind,
                               "must be 'PersistentVolumeClaim' when referencing the default "
                               "apiGroup");
+    if (group.len)
+        (void)name_rule_report(c->errs, &group_at, NAME_RULE_DNS1123_SUBDOMAIN, group);
 }
 
+/* Upstream shows its path object, which has nothing to show, as the value. */
 static void check_data_sources(const struct rule_context *c,
                                const struct core_v1_persistent_volume_claim_spec *s)
 {
     const struct core_v1_typed_local_object_reference *local = s->data_source;
     const struct core_v1_typed_object_reference *ref = s->data_source_ref;
-    struct field_path name = field_path_member(c->path, STR("dataSource"));
-    struct str printed = field_path_print(c->arena, &name);
+    struct field_path at = field_path_member(c->path, STR("dataSourceRef"));
+    struct field_path namespace = field_path_member(&at, STR("namespace"));
 
     if (local)
-        check_data_source(c, "dataSource", local->api_group, local->kind);
+        check_data_source(c, "dataSource", local->api_group, local->kind, local->name);
     if (ref)
-        check_data_source(c, "dataSourceRef", ref->api_group, ref->kind);
+        check_data_source(c, "dataSourceRef", ref->api_group, ref->kind, ref->name);
+    if (ref && ref->namespace.len)
+        (void)name_rule_report(c->errs, &namespace, NAME_RULE_DNS1123_LABEL, ref->namespace);
     if (!local || !ref)
         return;
     if (ref->namespace.len)
-        field_errors_add_text(c->errs, c->path, FIELD_ERROR_INVALID, printed,
-                              "may not be specified when dataSourceRef.namespace is specified");
+        field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID, STR("{}"),
+                             "may not be specified when dataSourceRef.namespace is specified");
     else if (!str_eq(local->kind, ref->kind) || !str_eq(local->name, ref->name) ||
-             !str_eq(local->api_group, ref->api_group))
-        field_errors_add_text(c->errs, c->path, FIELD_ERROR_INVALID, printed,
-                              "must match dataSourceRef");
+             !local->api_group.p != !ref->api_group.p || !str_eq(local->api_group, ref->api_group))
+        field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID, STR("{}"),
+                             "must match dataSourceRef");
 }
 
-static void rule_claim_spec(const struct rule_context *c)
+static void rule_claim_size(const struct rule_context *c)
 {
     const struct core_v1_persistent_volume_claim_spec *s = c->data;
     const struct schema_str_entry *size = text_map_find(&s->resources.requests, STR("storage"));
@@ -201,15 +223,11 @@ static void rule_claim_spec(const struct rule_context *c)
         field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "");
     else
         check_positive(c, &at, size->value);
-    check_data_sources(c, s);
 }
 
-static void rule_object_reference(const struct rule_context *c)
+static void rule_claim_sources(const struct rule_context *c)
 {
-    const struct core_v1_typed_object_reference *r = c->data;
-
-    rule_check_kind(c, "kind", r->kind);
-    rule_check_kind(c, "name", r->name);
+    check_data_sources(c, c->data);
 }
 
 static struct quantity amount_of(const void *map)
@@ -222,24 +240,75 @@ static struct quantity amount_of(const void *map)
     return q;
 }
 
+#define BETA_CLASS "volume.beta.kubernetes.io/storage-class"
+
+/* The class that an annotation named may move to the field, or a class be given to a claim without
+ * one, once. */
+static void check_class(const struct rule_context *c,
+                        const struct core_v1_persistent_volume_claim *p,
+                        const struct core_v1_persistent_volume_claim *old,
+                        struct core_v1_persistent_volume_claim_spec *now)
+{
+    const struct schema_str_entry *a = text_map_find(&p->metadata.annotations, STR(BETA_CLASS));
+    const struct schema_str_entry *b = text_map_find(&old->metadata.annotations, STR(BETA_CLASS));
+    struct str class = now->storage_class_name, had = b ? b->value : STR("");
+    struct field_path meta = field_path_member(c->path, STR("metadata"));
+    struct field_path annotations = field_path_member(&meta, STR("annotations"));
+    struct field_path at = field_path_key(&annotations, STR(BETA_CLASS));
+    bool gets_one = class.p && !old->spec.storage_class_name.p && (!b || str_eq(class, had));
+
+    if (gets_one)
+        now->storage_class_name = old->spec.storage_class_name;
+    if (gets_one && b && (!a || str_eq(a->value, had)))
+        return;
+    if (!str_eq(a ? a->value : STR(""), had))
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, a ? a->value : STR(""),
+                              "field is immutable");
+}
+
 /* What of a claim stays: all but the size and class of a bound one, and what was unset. */
-static bool claims_match(struct arena *a, const struct core_v1_persistent_volume_claim *p,
-                         const struct core_v1_persistent_volume_claim *old)
+static void check_claim_change(const struct rule_context *c,
+                               const struct core_v1_persistent_volume_claim *p,
+                               const struct core_v1_persistent_volume_claim *old)
 {
     struct core_v1_persistent_volume_claim_spec x = p->spec, y = old->spec;
     const struct schema_str_entry *size = text_map_find(&y.resources.requests, STR("storage"));
+    struct field_path spec = field_path_member(c->path, STR("spec"));
 
     if (!y.volume_name.len)
         y.volume_name = x.volume_name;
-    if (!y.storage_class_name.p)
-        y.storage_class_name = x.storage_class_name;
+    check_class(c, p, old, &x);
     if (str_eq(p->status.phase, STR("Bound"))) {
-        text_map_copy(a, &x.resources.requests, &p->spec.resources.requests);
+        text_map_copy(c->arena, &x.resources.requests, &p->spec.resources.requests);
         if (size)
-            text_map_put(a, &x.resources.requests, STR("storage"), size->value);
-        y.volume_attributes_class_name = x.volume_attributes_class_name;
+            text_map_put(c->arena, &x.resources.requests, STR("storage"), size->value);
+        x.volume_attributes_class_name = y.volume_attributes_class_name;
     }
-    return structs_equal("core/v1.PersistentVolumeClaimSpec", &x, &y);
+    if (!structs_equal("core/v1.PersistentVolumeClaimSpec", &x, &y))
+        field_errors_add(
+            c->errs, &spec, FIELD_ERROR_FORBIDDEN,
+            "spec is immutable after creation except resources.requests and "
+            "volumeAttributesClassName for bound claims\n%.*s",
+            STR_ARG(rule_print_diff(c->arena, "core/v1.PersistentVolumeClaimSpec", &y, &x)));
+}
+
+static void check_attributes_class(const struct rule_context *c,
+                                   const struct core_v1_persistent_volume_claim *p,
+                                   const struct core_v1_persistent_volume_claim *old)
+{
+    struct field_path spec = field_path_member(c->path, STR("spec"));
+    struct field_path at = field_path_member(&spec, STR("volumeAttributesClassName"));
+    struct str now = p->spec.volume_attributes_class_name;
+    struct str was = old->spec.volume_attributes_class_name;
+
+    if ((!now.p == !was.p && str_eq(now, was)) ||
+        !old->status.current_volume_attributes_class_name.p)
+        return;
+    if (!now.len)
+        field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN,
+                         "update to %s is forbidden when status.currentVolumeAttributesClassName "
+                         "is not nil",
+                         now.p ? "empty string" : "nil");
 }
 
 static void rule_claim(const struct rule_context *c)
@@ -253,10 +322,7 @@ static void rule_claim(const struct rule_context *c)
 
     if (!old)
         return;
-    if (!claims_match(c->arena, p, old))
-        field_errors_add(c->errs, &spec, FIELD_ERROR_FORBIDDEN,
-                         "spec is immutable after creation except resources.requests and "
-                         "volumeAttributesClassName for bound claims");
+    check_claim_change(c, p, old);
     now = amount_of(&p->spec.resources.requests);
     if (quantity_compare(now, amount_of(&old->spec.resources.requests)) < 0 &&
         quantity_compare(now, amount_of(&old->status.capacity)) <= 0)
@@ -264,6 +330,50 @@ static void rule_claim(const struct rule_context *c)
                          "field can not be less than status.capacity");
     if (!str_eq(p->spec.volume_mode, old->spec.volume_mode))
         rule_invalid(c, "volumeMode", p->spec.volume_mode, "field is immutable");
+    check_attributes_class(c, p, old);
+}
+
+static bool check_claim_key(const struct rule_context *c, const struct field_path *at,
+                            struct str name)
+{
+    static const struct str known[] = { STR_INIT("storage") };
+
+    if (!name_rule_report(c->errs, at, NAME_RULE_QUALIFIED_NAME, name))
+        return false;
+    if (!rule_is_native_resource(name) || str_eq(name, known[0]))
+        return true;
+    field_errors_add_unsupported(c->errs, at, name, known, 1);
+    return false;
+}
+
+static void rule_claim_status(const struct rule_context *c)
+{
+    static const struct str states[] = { STR_INIT("ControllerResizeInProgress"),
+                                         STR_INIT("ControllerResizeInfeasible"),
+                                         STR_INIT("NodeResizeInProgress"),
+                                         STR_INIT("NodeResizeInfeasible"),
+                                         STR_INIT("NodeResizePending") };
+    const struct core_v1_persistent_volume_claim_status *s = c->data;
+    struct field_path statuses = field_path_member(c->path, STR("allocatedResourceStatuses"));
+    struct field_path amounts = field_path_member(c->path, STR("allocatedResources"));
+
+    for (uint32_t i = 0; i < s->allocated_resource_statuses.len; i++) {
+        const struct schema_str_entry *e = &s->allocated_resource_statuses.items[i];
+        bool known = false;
+
+        (void)check_claim_key(c, &statuses, e->key);
+        for (size_t k = 0; k < ARRAY_LEN(states); k++)
+            known |= str_eq(e->value, states[k]);
+        if (!known)
+            field_errors_add_unsupported(c->errs, &statuses, e->key, states, ARRAY_LEN(states));
+    }
+    for (uint32_t i = 0; i < s->allocated_resources.len; i++) {
+        const struct schema_str_entry *e = &s->allocated_resources.items[i];
+        struct field_path at = field_path_key(&amounts, e->key);
+
+        if (check_claim_key(c, &amounts, e->key))
+            rule_check_amount_value(c, &at, STR("storage"), e->value);
+    }
 }
 
 #define PV  "core/v1.PersistentVolumeSpec"
@@ -280,17 +390,19 @@ const struct rule rules_volumes[] = {
     { PV, "persistentVolumeReclaimPolicy", RULE_ENUM, .text = "Delete|Recycle|Retain" },
     { PV, "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { PV, "volumeMode", RULE_ENUM, .text = "Block|Filesystem" },
+    { "core/v1.PersistentVolume", "spec", RULE_BELOW },
     { .type = "core/v1.PersistentVolume", .check = RULE_FN, .fn = rule_volume },
     { "core/v1.VolumeNodeAffinity", "required", RULE_REQUIRED,
       .text = "must specify required node constraints" },
     { PVC, "accessModes", RULE_REQUIRED, .text = "at least 1 access mode is required" },
-    { .type = PVC, .check = RULE_FN, .fn = rule_claim_spec },
+    { PVC, "selector", RULE_BELOW },
+    { .type = PVC, .check = RULE_FN, .fn = rule_claim_size },
     { PVC, "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { PVC, "volumeMode", RULE_ENUM, .text = "Block|Filesystem" },
+    { .type = PVC, .check = RULE_FN, .fn = rule_claim_sources },
     { PVC, "volumeAttributesClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { .type = "core/v1.PersistentVolumeClaimStatus", .check = RULE_FN, .fn = rule_claim_status },
+    { "core/v1.PersistentVolumeClaim", "spec", RULE_BELOW },
     { .type = "core/v1.PersistentVolumeClaim", .check = RULE_FN, .fn = rule_claim },
-    { "core/v1.TypedObjectReference", "apiGroup", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
-    { "core/v1.TypedObjectReference", "namespace", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
-    { .type = "core/v1.TypedObjectReference", .check = RULE_FN, .fn = rule_object_reference },
     { 0 },
 };

@@ -159,7 +159,7 @@ static const struct validation_case discovery[] = {
     { "core/v1.Endpoints", NULL, SUBSET("'ports':[{'port':80}]"),
       "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`" },
     { "core/v1.Endpoints", NULL, SUBSET("'addresses':[{'ip':'x'}]"),
-      "subsets[0].addresses[0].ip: Invalid value: \"x\": must be a valid IP address..." },
+      "[subsets[0].addresses[0].ip: Invalid value: \"x\": must be a valid IP address..." },
     { "core/v1.Endpoints", NULL, SUBSET("'addresses':[{'ip':'127.0.0.1'}]"),
       "subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback..." },
     { "core/v1.Endpoints", NULL,

@@ -60,14 +60,15 @@ static const struct validation_case volumes[] = {
     { "core/v1.PersistentVolumeClaim", NULL,
       PVC(",'dataSource':{'kind':'PersistentVolumeClaim','name':'p'},'dataSourceRef':{'kind':"
           "'PersistentVolumeClaim','name':'q'}"),
-      "spec: Invalid value: \"spec.dataSource\": must match dataSourceRef" },
+      "spec: Invalid value: {}: must match dataSourceRef" },
     { "core/v1.PersistentVolumeClaim", NULL,
       PVC(",'dataSourceRef':{'apiGroup':'a.b','kind':'','name':'','namespace':'D'}"),
-      "[spec.dataSourceRef.kind: Required value, spec.dataSourceRef.name: Required value]" },
+      "[spec.dataSourceRef.name: Required value, spec.dataSourceRef.kind: Required value, "
+      "spec.dataSourceRef.namespace: Invalid value: \"D\": a lowercase..." },
     { "core/v1.PersistentVolumeClaim", PVC(""), PVC(",'volumeName':'v'"), NULL },
     { "core/v1.PersistentVolumeClaim", PVC(",'volumeName':'v'"), PVC(",'volumeName':'w'"),
       "spec: Forbidden: spec is immutable after creation except resources.requests and "
-      "volumeAttributesClassName for bound claims" },
+      "volumeAttributesClassName for bound claims\n..." },
     { "core/v1.PersistentVolumeClaim", BOUND("2Gi"), BOUND("3Gi"), NULL },
     { "core/v1.PersistentVolumeClaim", BOUND("2Gi"), BOUND("1Gi"),
       "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity" },

@@ -272,7 +272,8 @@ static const struct validation_case others[] = {
       SVC("'ports':[{'port':80}],'clusterIP':'10.0.0.2','clusterIPs':['10.0.0.2']"),
       "spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set" },
     { "core/v1.Service", NULL, SVC("'ports':[{'port':80}],'loadBalancerSourceRanges':['x']"),
-      "spec.loadBalancerSourceRanges[0]: Invalid value: \"x\": must be a valid CIDR value..." },
+      "[spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer', "
+      "spec.LoadBalancerSourceRanges[0]: Invalid value: \"x\": must be a valid CIDR value..." },
     { "apps/v1.Deployment", NULL, DEPLOY(SELECTOR "," TEMPLATE), NULL },
     { "apps/v1.Deployment", NULL, DEPLOY(TEMPLATE), "spec.selector: Required value" },
     { "apps/v1.Deployment", NULL, DEPLOY("'selector':{}," TEMPLATE),

@@ -180,17 +180,6 @@ static void prepare_update(struct api_request *r, struct object o, struct object
     }
 }
 
-static void validate_status(const struct core_v1_service *svc, struct field_errors *errs)
-{
-    struct field_path status = field_path_member(NULL, STR("status"));
-    struct field_path balancer = field_path_member(&status, STR("loadBalancer"));
-    struct field_path ingress = field_path_member(&balancer, STR("ingress"));
-
-    if (!is_load_balancer(svc) && svc->status.load_balancer.ingress.len)
-        field_errors_add_text(errs, &ingress, FIELD_ERROR_FORBIDDEN, STR_NULL,
-                              "may only be used when `spec.type` is \"LoadBalancer\"");
-}
-
 static void validate(struct api_request *r, struct object o, struct object old,
                      struct field_errors *errs)
 {
@@ -201,9 +190,7 @@ static void validate(struct api_request *r, struct object o, struct object old,
     struct field_path families = field_path_member(&spec, STR("ipFamilies"));
 
     (void)old;
-    if (r->subresource)
-        validate_status(svc, errs);
-    if (!service_has_address(svc) || r->subresource)
+    if (!service_has_address(svc) || r->subresource || errs->len)
         return;
     if (str_eq(svc->spec.ip_family_policy, STR("RequireDualStack")) && ranges->n < 2)
         field_errors_add_text(errs, &policy, FIELD_ERROR_INVALID, svc->spec.ip_family_policy,
@@ -220,13 +207,6 @@ static void validate(struct api_request *r, struct object o, struct object old,
         if (!service_ranges_of(ranges, family))
             field_errors_add_text(errs, &item, FIELD_ERROR_INVALID, family,
                                   "not configured on this cluster");
-        else if (i && str_eq(family, svc->spec.ip_families.items[0]))
-            field_errors_add_text(errs, &item, FIELD_ERROR_DUPLICATE, family, "%s", "");
-        else if (i < svc->spec.cluster_ips.len &&
-                 !str_eq(ip_range_family_of(svc->spec.cluster_ips.items[i]), family))
-            field_errors_add_text(errs, &item, FIELD_ERROR_INVALID, family,
-                                  "expected an %.*s value as indicated by `ipFamilies[%u]`",
-                                  STR_ARG(family), i);
     }
 }
 

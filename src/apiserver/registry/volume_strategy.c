@@ -55,19 +55,29 @@ static void join_data_sources(struct arena *a, struct core_v1_persistent_volume_
     }
 }
 
+/* A source in another namespace is a feature that is off. */
+static void drop_foreign_source(struct core_v1_persistent_volume_claim_spec *s,
+                                const struct core_v1_persistent_volume_claim_spec *old)
+{
+    if (s->data_source_ref && s->data_source_ref->namespace.len && !(old && old->data_source_ref))
+        s->data_source_ref = NULL;
+}
+
 static void prepare_create_claim(struct api_request *r, struct object o)
 {
     struct core_v1_persistent_volume_claim *c = o.data;
 
     c->status.phase = STR("Pending");
+    drop_foreign_source(&c->spec, NULL);
     join_data_sources(r->arena, &c->spec);
 }
 
 static void prepare_update_claim(struct api_request *r, struct object o, struct object old)
 {
     struct core_v1_persistent_volume_claim *c = o.data;
+    const struct core_v1_persistent_volume_claim *was = old.data;
 
-    (void)old;
+    drop_foreign_source(&c->spec, &was->spec);
     join_data_sources(r->arena, &c->spec);
 }
 
