@@ -2,6 +2,7 @@
 #include "api/core_v1.h"
 #include "api/defaults_internal.h"
 #include "api/meta_v1.h"
+#include "api/pod_amounts.h"
 #include "api/quantity.h"
 #include "api/schema.h"
 #include "api/text_map.h"
@@ -147,6 +148,51 @@ static void requests_from_limits(struct arena *a, struct core_v1_resource_requir
             text_map_put(a, &r->requests, limits[i].key, limits[i].value);
 }
 
+static bool is_huge_page(struct str name)
+{
+    return str_has_prefix(name, STR("hugepages-"));
+}
+
+/* Puts those of `amounts` that a Pod may have as a whole, and that `map` lacks. */
+static void fill_pod_amounts(struct arena *a, void *map, const void *amounts, bool compute,
+                             bool huge)
+{
+    const struct schema_str_entry *e = text_map_items(amounts);
+
+    for (uint32_t i = 0; i < text_map_len(amounts); i++) {
+        bool is_compute = str_eq(e[i].key, STR("cpu")) || str_eq(e[i].key, STR("memory"));
+
+        if (((compute && is_compute) || (huge && is_huge_page(e[i].key))) &&
+            !text_map_find(map, e[i].key))
+            text_map_put(a, map, e[i].key, e[i].value);
+    }
+}
+
+/* Of a Pod that has amounts of its own: what its containers have together, then its limits. */
+static void pod_level_resources(struct arena *a, struct core_v1_pod_spec *s)
+{
+    struct core_v1_resource_requirements *r = s->resources;
+    struct core_v1_pod_spec plain = *s;
+    struct schema_list limits = { 0 }, requests = { 0 }, huge = { 0 };
+
+    if (!r || (r->limits.len == 0 && r->requests.len == 0))
+        return;
+    plain.resources = NULL;
+    pod_amounts(a, &plain, POD_AMOUNTS_LIMITS, &limits);
+    fill_pod_amounts(a, &huge, &limits, false, true);
+    for (uint32_t i = 0; i < huge.len; i++) {
+        const struct schema_str_entry *e = &text_map_items(&huge)[i];
+
+        if (!text_map_find(&r->requests, e->key) && !text_map_find(&r->limits, e->key))
+            text_map_put(a, &r->limits, e->key, e->value);
+    }
+    if (r->limits.len == 0)
+        return;
+    pod_amounts(a, &plain, POD_AMOUNTS_REQUESTS, &requests);
+    fill_pod_amounts(a, &r->requests, &requests, true, false);
+    fill_pod_amounts(a, &r->requests, &r->limits, true, true);
+}
+
 static void host_ports(struct core_v1_container *c)
 {
     for (uint32_t i = 0; i < c->ports.len; i++)
@@ -169,8 +215,7 @@ static void pod(struct arena *a, void *data)
         if (s->host_network)
             host_ports(&s->init_containers.items[i]);
     }
-    if (s->resources)
-        requests_from_limits(a, s->resources);
+    pod_level_resources(a, s);
     if (!s->enable_service_links)
         s->enable_service_links = new_bool(a, true);
     if (s->termination_grace_period_seconds && *s->termination_grace_period_seconds < 0)

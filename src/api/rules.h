@@ -48,6 +48,7 @@ enum rule_check {
                  more, otherwise), which are walked now; then member `text`, if any, differs
                  from item to item: Duplicate value of the item */
     RULE_FN,
+    RULE_DO,    /* a function that finds nothing wrong, but prepares what others look at */
     RULE_BELOW, /* the structs of a member ("*": of the embedded one) are walked now, not after all
                    rows; of the members in `order`: by rule_below() of fn, or not at all */
 };

@@ -144,6 +144,16 @@ static void check_rolling(const struct rule_context *c,
                              "may not be 0 when `maxSurge` is 0");
 }
 
+static void rule_deployment_strategy(const struct rule_context *c)
+{
+    const struct apps_v1_deployment_strategy *s = c->data;
+
+    if (!str_eq(s->type, STR("Recreate")) && !str_eq(s->type, STR("RollingUpdate")))
+        field_errors_add_raw(c->errs, c->path, FIELD_ERROR_NOT_SUPPORTED,
+                             rule_print_internal(c->arena, "apps/v1.DeploymentStrategy", s),
+                             "supported values: \"Recreate\", \"RollingUpdate\"");
+}
+
 static void rule_deployment_spec(const struct rule_context *c)
 {
     const struct apps_v1_deployment_spec *s = c->data;
@@ -409,13 +419,13 @@ static void rule_daemon_set_status(const struct rule_context *c)
 
 const struct rule rules_apps[] = {
     { DEPLOY, "replicas", RULE_MIN, .min = 0 },
+    { DEPLOY, "strategy", RULE_BELOW },
     { DEPLOY, "minReadySeconds", RULE_MIN, .min = 0 },
     { DEPLOY, "revisionHistoryLimit", RULE_MIN, .min = 0 },
     { DEPLOY, "progressDeadlineSeconds", RULE_MIN, .min = 0 },
     { DEPLOY, "selector", RULE_IMMUTABLE },
     { .type = DEPLOY, .check = RULE_FN, .fn = rule_deployment_spec },
-    { "apps/v1.DeploymentStrategy", "type", RULE_REQUIRED },
-    { "apps/v1.DeploymentStrategy", "type", RULE_ENUM, .text = "Recreate|RollingUpdate" },
+    { .type = "apps/v1.DeploymentStrategy", .check = RULE_FN, .fn = rule_deployment_strategy },
     { RS, "replicas", RULE_MIN, .min = 0 },
     { RS, "minReadySeconds", RULE_MIN, .min = 0 },
     { RS, "selector", RULE_IMMUTABLE },
@@ -433,8 +443,8 @@ const struct rule rules_apps[] = {
     { RSS, "fullyLabeledReplicas", RULE_MIN, .min = 0 },
     { RSS, "readyReplicas", RULE_MIN, .min = 0 },
     { RSS, "availableReplicas", RULE_MIN, .min = 0 },
-    { RSS, "terminatingReplicas", RULE_MIN, .min = 0 },
     { RSS, "observedGeneration", RULE_MIN, .min = 0 },
+    { RSS, "terminatingReplicas", RULE_MIN, .min = 0 },
     { .type = RSS, .check = RULE_FN, .fn = rule_replica_set_status },
     { .type = DS, .check = RULE_FN, .fn = rule_daemon_set_spec },
     { DS, "selector", RULE_IMMUTABLE },
@@ -472,7 +482,6 @@ const struct rule rules_apps[] = {
     { "apps/v1.ControllerRevision", "data", RULE_IMMUTABLE },
     { RC, "minReadySeconds", RULE_MIN, .min = 0 },
     { RC, "selector", RULE_REQUIRED },
-    { RC, "replicas", RULE_REQUIRED },
     { RC, "replicas", RULE_MIN, .min = 0 },
     { RC, "template", RULE_REQUIRED },
     { .type = RC, .check = RULE_FN, .fn = rule_replication_controller_spec },

@@ -36,12 +36,17 @@ static void rule_autoscaler_spec_v1(const struct rule_context *c)
 }
 
 /* "version" or "group/version". */
-static void check_api_version(const struct rule_context *c, struct str version)
+static void check_api_version(const struct rule_context *c, struct str version, bool allows_core)
 {
     struct str group, rest;
     char text[320];
 
-    if (!str_cut(version, '/', &group, &rest) || str_find(rest, '/') < 0)
+    if (!str_cut(version, '/', &group, &rest)) {
+        if (!allows_core)
+            rule_invalid(c, "apiVersion", version, "apiVersion must specify API group");
+        return;
+    }
+    if (str_find(rest, '/') < 0)
         return;
     (void)snprintf(text, sizeof(text), "unexpected GroupVersion string: %.*s", STR_ARG(version));
     rule_invalid(c, "apiVersion", version, text);
@@ -55,10 +60,12 @@ _Static_assert(sizeof(struct autoscaling_v1_cross_version_object_reference) ==
 static void rule_cross_reference(const struct rule_context *c)
 {
     const struct autoscaling_v2_cross_version_object_reference *r = c->data;
+    bool allows_core = str_eq(r->kind, STR("ReplicationController")) ||
+                       str_eq(c->path->name, STR("describedObject"));
 
     rule_check_kind(c, "kind", r->kind);
     rule_check_kind(c, "name", r->name);
-    check_api_version(c, r->api_version);
+    check_api_version(c, r->api_version, allows_core);
 }
 
 static void rule_scaling_rules(const struct rule_context *c)
@@ -95,8 +102,10 @@ static void rule_scaling_policy(const struct rule_context *c)
 }
 
 /* A source of metrics: its type names the one member that is set. */
+/* Only the first source that is there is looked at. */
 static void rule_metric_spec(const struct rule_context *c)
 {
+    static const char known_types[] = "ContainerResource|External|Object|Pods|Resource";
     const struct autoscaling_v2_metric_spec *m = c->data;
     const struct {
         const char *member;
@@ -109,22 +118,32 @@ static void rule_metric_spec(const struct rule_context *c)
         { "resource", STR("Resource"), m->resource },
         { "containerResource", STR("ContainerResource"), m->container_resource },
     };
-    bool known = false;
+    size_t n = 0, meant = ARRAY_LEN(sources);
 
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++)
+        if (str_eq(m->type, sources[i].type))
+            meant = i;
     if (m->type.len == 0)
         rule_required(c, "type", "must specify a metric source type");
-    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-        bool is_meant = str_eq(m->type, sources[i].type);
-
-        known |= is_meant;
-        if (is_meant && !sources[i].at)
-            rule_required(c, sources[i].member,
-                          "must populate information for the given metric source");
-        if (!is_meant && sources[i].at)
+    if (meant == ARRAY_LEN(sources))
+        rule_unsupported(c, "type", m->type, known_types);
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++)
+        if (sources[i].at && n++ == 0)
+            rule_below(c, sources[i].member);
+    if (meant == ARRAY_LEN(sources))
+        rule_unsupported(c, "type", m->type, known_types);
+    else if (!sources[meant].at)
+        rule_required(c, sources[meant].member,
+                      "must populate information for the given metric source");
+    for (size_t i = 0; n > 1 && i < ARRAY_LEN(sources); i++)
+        if (sources[i].at && i != meant)
             rule_forbidden(c, sources[i].member, "must populate the given metric source only");
-    }
-    if (!known)
-        rule_unsupported(c, "type", m->type, "ContainerResource|External|Object|Pods|Resource");
+}
+
+/* Selectors of metrics are not checked. */
+static void rule_unchecked(const struct rule_context *c)
+{
+    (void)c;
 }
 
 static void check_positive(const struct rule_context *c, const char *member, struct str value)
@@ -233,20 +252,33 @@ const struct rule rules_autoscaling[] = {
     { V2 "HPAScalingRules", "policies", RULE_REQUIRED, .text = "must specify at least one Policy" },
     { .type = V2 "HPAScalingRules", .check = RULE_FN, .fn = rule_scaling_rules },
     { .type = V2 "HPAScalingPolicy", .check = RULE_FN, .fn = rule_scaling_policy },
-    { .type = V2 "MetricSpec", .check = RULE_FN, .fn = rule_metric_spec },
+    { .type = V2 "MetricSpec",
+      .check = RULE_BELOW,
+      .fn = rule_metric_spec,
+      .order = "object|external|pods|resource|containerResource" },
     { V2 "MetricIdentifier", "name", RULE_REQUIRED, .text = "must specify a metric name" },
     { V2 "MetricIdentifier", "name", RULE_NAME, .min = NAME_RULE_PATH_SEGMENT },
+    { .type = V2 "MetricIdentifier", .check = RULE_DO, .fn = rule_unchecked, .order = "selector" },
     { .type = V2 "MetricTarget", .check = RULE_FN, .fn = rule_metric_target },
+    { V2 "ObjectMetricSource", "describedObject", RULE_BELOW },
+    { V2 "ObjectMetricSource", "metric", RULE_BELOW },
+    { V2 "ObjectMetricSource", "target", RULE_BELOW },
     { .type = V2 "ObjectMetricSource", .check = RULE_FN, .fn = rule_object_metric },
+    { V2 "ExternalMetricSource", "metric", RULE_BELOW },
+    { V2 "ExternalMetricSource", "target", RULE_BELOW },
     { .type = V2 "ExternalMetricSource", .check = RULE_FN, .fn = rule_external_metric },
+    { V2 "PodsMetricSource", "metric", RULE_BELOW },
+    { V2 "PodsMetricSource", "target", RULE_BELOW },
     { .type = V2 "PodsMetricSource", .check = RULE_FN, .fn = rule_pods_metric },
     { V2 "ResourceMetricSource", "name", RULE_REQUIRED, .text = "must specify a resource name" },
+    { V2 "ResourceMetricSource", "target", RULE_BELOW },
     { .type = V2 "ResourceMetricSource", .check = RULE_FN, .fn = rule_resource_metric },
     { V2 "ContainerResourceMetricSource", "name", RULE_REQUIRED,
       .text = "must specify a resource name" },
     { V2 "ContainerResourceMetricSource", "container", RULE_REQUIRED,
       .text = "must specify a container" },
     { V2 "ContainerResourceMetricSource", "container", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
+    { V2 "ContainerResourceMetricSource", "target", RULE_BELOW },
     { .type = V2 "ContainerResourceMetricSource", .check = RULE_FN, .fn = rule_container_metric },
     { V2 HPA "Status", "currentReplicas", RULE_MIN, .min = 0 },
     { V2 HPA "Status", "desiredReplicas", RULE_MIN, .min = 0 },

@@ -145,20 +145,13 @@ static void check_amounts(const struct rule_context *c, const char *member, cons
 
     for (uint32_t i = 0; i < text_map_len(map); i++) {
         struct field_path at = field_path_key(&list, e[i].key);
-        struct quantity q;
 
-        if (name_rule_report(c->errs, &at, NAME_RULE_QUALIFIED_NAME, e[i].key) &&
-            str_find(e[i].key, '/') < 0 && !is_quota_name(e[i].key))
+        (void)rule_check_resource_name(c, &at, e[i].key);
+        if (str_find(e[i].key, '/') < 0 && !is_quota_name(e[i].key) &&
+            !str_has_prefix(e[i].key, STR("count/")))
             field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, e[i].key,
                                   "must be a standard resource for quota");
-        if (!quantity_parse(e[i].value, &q))
-            continue;
-        if (q.nano < 0)
-            field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, e[i].value,
-                                  "must be greater than or equal to 0");
-        if (is_listed(COUNTED, e[i].key) && q.nano % 1000000000 != 0)
-            field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, e[i].value,
-                                  "must be an integer");
+        rule_check_amount_value(c, &at, e[i].key, e[i].value);
     }
 }
 
@@ -315,7 +308,6 @@ const struct rule rules_cluster[] = {
     { .type = "core/v1.ResourceQuotaStatus", .check = RULE_FN, .fn = rule_quota_status },
     { .type = "core/v1.ScopeSelector", .check = RULE_FN, .fn = rule_scope_selector },
     { .type = "core/v1.LimitRange", .check = RULE_FN, .fn = rule_limit_range },
-    { "core/v1.LimitRangeItem", "type", RULE_REQUIRED },
     { .type = "core/v1.LimitRangeItem", .check = RULE_FN, .fn = rule_limit_range_item },
     { 0 },
 };

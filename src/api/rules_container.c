@@ -9,11 +9,10 @@
 /* What all kinds of containers share, as rows of the type T. */
 #define COMMON_ROWS(T)                                                                             \
     { T, "name", RULE_REQUIRED }, { T, "name", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },        \
-        { T, "image", RULE_REQUIRED }, { T, "terminationMessagePolicy", RULE_REQUIRED },           \
+        { T, "image", RULE_REQUIRED },                                                             \
         { T, "terminationMessagePolicy", RULE_ENUM, .text = "File|FallbackToLogsOnError" },        \
         { T, "ports", RULE_BELOW }, { T, "env", RULE_BELOW }, { T, "envFrom", RULE_BELOW },        \
         { T, "volumeMounts", RULE_BELOW }, { T, "volumeDevices", RULE_BELOW },                     \
-        { T, "imagePullPolicy", RULE_REQUIRED },                                                   \
         { T, "imagePullPolicy", RULE_ENUM, .text = "Always|IfNotPresent|Never" },                  \
         { T, "resources", RULE_BELOW },                                                            \
         { .type = T, .check = RULE_FN, .fn = rule_resize_policies },                               \
@@ -43,7 +42,6 @@ const struct rule rules_container[] = {
     { "core/v1.ContainerPort", "containerPort", RULE_REQUIRED },
     { "core/v1.ContainerPort", "containerPort", RULE_RANGE, .min = 1, .max = 65535 },
     { "core/v1.ContainerPort", "hostPort", RULE_RANGE, .min = 1, .max = 65535 },
-    { "core/v1.ContainerPort", "protocol", RULE_REQUIRED },
     { "core/v1.ContainerPort", "protocol", RULE_ENUM, .text = "SCTP|TCP|UDP" },
     { "core/v1.EnvVar", "name", RULE_REQUIRED },
     { "core/v1.EnvVar", "name", RULE_NAME, .min = NAME_RULE_ENV_NAME },
@@ -99,7 +97,6 @@ const struct rule rules_container[] = {
       .text = "must be greater than 0" },
     { .type = "core/v1.Probe", .check = RULE_FN, .fn = rule_probe },
     { "core/v1.ExecAction", "command", RULE_REQUIRED },
-    { "core/v1.HTTPGetAction", "path", RULE_REQUIRED },
     { .type = "core/v1.HTTPGetAction", .check = RULE_FN, .fn = rule_http_get },
     { .type = "core/v1.TCPSocketAction", .check = RULE_FN, .fn = rule_tcp_socket },
     { "core/v1.GRPCAction", "port", RULE_NUMBER, .min = 1, .max = 65535 },

@@ -6,7 +6,6 @@
 #include "api/validation.h"
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/map.h"
 #include "codec/value.h"
 
 enum { DATA_MAX_BYTES = 1024 * 1024 };
@@ -146,44 +145,84 @@ static void rule_secret(const struct rule_context *c)
         rule_forbidden(c, "data", IMMUTABLE_TEXT);
 }
 
-static void rule_node(const struct rule_context *c)
+/* Upstream's path of taints leaves out the spec. */
+static void rule_taints(const struct rule_context *c)
 {
-    const struct core_v1_node *n = c->data, *old = c->old;
-
-    if (!old)
-        return;
-    if (old->spec.pod_cidr.len && !str_eq(old->spec.pod_cidr, n->spec.pod_cidr)) {
-        struct field_path spec = field_path_member(c->path, STR("spec"));
-        struct field_path p = field_path_member(&spec, STR("podCIDRs"));
-
-        field_errors_add(c->errs, &p, FIELD_ERROR_FORBIDDEN,
-                         "node updates may not change podCIDR except from \"\" to valid");
-    }
-    if (old->spec.provider_id.len && !str_eq(old->spec.provider_id, n->spec.provider_id)) {
-        struct field_path spec = field_path_member(c->path, STR("spec"));
-        struct field_path p = field_path_member(&spec, STR("providerID"));
-
-        field_errors_add(c->errs, &p, FIELD_ERROR_FORBIDDEN,
-                         "node updates may not change providerID except from \"\" to valid");
-    }
-}
-
-static void rule_node_spec(const struct rule_context *c)
-{
-    CLEANUP(map_done) struct map seen = { 0 };
+    struct field_path meta = { .name = STR("metadata"), .index = -1 };
     const struct core_v1_node_spec *s = c->data;
-    struct field_path taints = field_path_member(c->path, STR("taints"));
+    struct field_path taints = field_path_member(&meta, STR("taints"));
+    struct rule_context at = *c;
+    struct rule_names seen = { 0 };
 
+    at.path = &meta;
+    rule_below(&at, "taints");
     for (uint32_t i = 0; i < s->taints.len; i++) {
         const struct core_v1_taint *t = &s->taints.items[i];
         struct field_path item = field_path_index(&taints, i);
         struct str key = arena_printf(c->arena, "%.*s %.*s", STR_ARG(t->key), STR_ARG(t->effect));
 
-        if (map_put(&seen, key, c->errs))
+        if (!rule_names_add(c, &seen, key, t))
             field_errors_add_raw(c->errs, &item, FIELD_ERROR_DUPLICATE,
-                                 rule_print_struct(c->arena, "core/v1.Taint", t),
+                                 rule_print_internal(c->arena, "core/v1.Taint", t),
                                  "taints must be unique by key and effect pair");
     }
+    rule_names_done(&seen);
+}
+
+static void rule_taint(const struct rule_context *c)
+{
+    const struct core_v1_taint *t = c->data;
+    struct field_path key = field_path_member(c->path, STR("key"));
+    struct field_path value = field_path_member(c->path, STR("value"));
+    struct name_messages m;
+
+    (void)name_rule_report(c->errs, &key, NAME_RULE_QUALIFIED_NAME, t->key);
+    name_rule_check(NAME_RULE_LABEL_VALUE, t->value, &m);
+    if (m.len)
+        field_errors_add_text(c->errs, &value, FIELD_ERROR_INVALID, t->value, "%.*s%s%.*s",
+                              STR_ARG(m.items[0]), m.len > 1 ? ";" : "",
+                              STR_ARG(m.len > 1 ? m.items[1] : STR("")));
+}
+
+static bool ranges_equal(const struct core_v1_node_spec *a, const struct core_v1_node_spec *b)
+{
+    if (a->pod_cidrs.len != b->pod_cidrs.len)
+        return false;
+    for (uint32_t i = 0; i < a->pod_cidrs.len; i++)
+        if (!str_eq(a->pod_cidrs.items[i], b->pod_cidrs.items[i]))
+            return false;
+    return true;
+}
+
+static int family_of_range(struct str range)
+{
+    struct name_ip ip;
+    int prefix_len;
+
+    return name_cidr_parse(range, &ip, &prefix_len) ? ip.family : 0;
+}
+
+static void rule_node_spec(const struct rule_context *c)
+{
+    const struct core_v1_node_spec *s = c->data, *old = c->old;
+    struct field_path ranges = field_path_member(c->path, STR("podCIDRs"));
+
+    if (s->pod_cidrs.len > 2 ||
+        (s->pod_cidrs.len == 2 &&
+         family_of_range(s->pod_cidrs.items[0]) == family_of_range(s->pod_cidrs.items[1])))
+        field_errors_add_raw(c->errs, &ranges, FIELD_ERROR_INVALID,
+                             rule_print_texts(c->arena, s->pod_cidrs.items, s->pod_cidrs.len),
+                             "may specify no more than one CIDR for each IP family");
+    if (!old)
+        return;
+    if (old->pod_cidrs.len && !ranges_equal(s, old))
+        rule_forbidden(c, "podCIDRs",
+                       "node updates may not change podCIDR except from \"\" to valid");
+    if (old->provider_id.len && !str_eq(old->provider_id, s->provider_id))
+        rule_forbidden(c, "providerID",
+                       "node updates may not change providerID except from \"\" to valid");
+    if (!str_eq(old->external_id, s->external_id))
+        rule_forbidden(c, "externalID", "may not be updated");
 }
 
 const struct rule rules_core[] = {
@@ -194,12 +233,10 @@ const struct rule rules_core[] = {
     { "core/v1.Secret", "data", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
     { "core/v1.Secret", "type", RULE_IMMUTABLE },
     { .type = "core/v1.Secret", .check = RULE_FN, .fn = rule_secret },
-    { .type = "core/v1.Node", .check = RULE_FN, .fn = rule_node },
+    { .type = "core/v1.NodeSpec", .check = RULE_BELOW, .fn = rule_taints, .order = "taints" },
     { "core/v1.NodeSpec", "podCIDRs", RULE_NAME, .min = NAME_RULE_CIDR },
     { .type = "core/v1.NodeSpec", .check = RULE_FN, .fn = rule_node_spec },
-    { "core/v1.Taint", "key", RULE_REQUIRED },
-    { "core/v1.Taint", "key", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
-    { "core/v1.Taint", "value", RULE_NAME, .min = NAME_RULE_LABEL_VALUE },
+    { .type = "core/v1.Taint", .check = RULE_FN, .fn = rule_taint },
     { "core/v1.Taint", "effect", RULE_REQUIRED },
     { "core/v1.Taint", "effect", RULE_ENUM, .text = "NoSchedule|PreferNoSchedule|NoExecute" },
     { 0 },

@@ -261,7 +261,6 @@ const struct rule rules_discovery[] = {
     { "core/v1.EndpointAddress", "nodeName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { "core/v1.EndpointPort", "name", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
     { "core/v1.EndpointPort", "port", RULE_NUMBER, .min = 1, .max = 65535 },
-    { "core/v1.EndpointPort", "protocol", RULE_REQUIRED },
     { "core/v1.EndpointPort", "protocol", RULE_ENUM, .text = "SCTP|TCP|UDP" },
     { "core/v1.EndpointPort", "appProtocol", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
     { .type = "core/v1.Event", .check = RULE_FN, .fn = rule_event },

@@ -76,6 +76,8 @@ struct quantity;
 /* A name that a resource may have at all. */
 bool rule_check_resource_name(const struct rule_context *c, const struct field_path *at,
                               struct str name);
+void rule_check_container_resource(const struct rule_context *c, const struct field_path *at,
+                                   struct str name);
 void rule_check_amount_value(const struct rule_context *c, const struct field_path *at,
                              struct str name, struct str amount);
 bool rule_is_native_resource(struct str name);

@@ -21,15 +21,15 @@ static void begin_list(const struct rule_context *c, bool mounts)
         rule_names_done(&scan->seen[i]);
         rule_names_done(&scan->others[i]);
     }
-    for (uint32_t i = 0; mounts && i < ctr->volume_devices.len; i++) {
-        (void)rule_names_add(c, &scan->others[NAMES], ctr->volume_devices.items[i].name, ctr);
-        (void)rule_names_add(c, &scan->others[PATHS], ctr->volume_devices.items[i].device_path,
-                             ctr);
-    }
-    for (uint32_t i = 0; !mounts && i < ctr->volume_mounts.len; i++) {
-        (void)rule_names_add(c, &scan->others[NAMES], ctr->volume_mounts.items[i].name, ctr);
-        (void)rule_names_add(c, &scan->others[PATHS], ctr->volume_mounts.items[i].mount_path, ctr);
-    }
+    /* Of several with one name the last one counts. */
+    for (uint32_t i = ctr->volume_devices.len; mounts && i-- > 0;)
+        if (rule_names_add(c, &scan->others[NAMES], ctr->volume_devices.items[i].name, ctr))
+            (void)rule_names_add(c, &scan->others[PATHS], ctr->volume_devices.items[i].device_path,
+                                 ctr);
+    for (uint32_t i = ctr->volume_mounts.len; !mounts && i-- > 0;)
+        if (rule_names_add(c, &scan->others[NAMES], ctr->volume_mounts.items[i].name, ctr))
+            (void)rule_names_add(c, &scan->others[PATHS], ctr->volume_mounts.items[i].mount_path,
+                                 ctr);
 }
 
 static void check_propagation(const struct rule_context *c, const struct core_v1_volume_mount *m)

@@ -385,8 +385,8 @@ void rule_pod_claim(const struct rule_context *c)
     if (c->path->index == 0)
         rule_names_done(&scan->seen[0]);
     if (scan->meta && text_map_find(&scan->meta->annotations, STR(MIRROR))) {
-        field_errors_add(c->errs, &(struct field_path){ .index = -1 }, FIELD_ERROR_FORBIDDEN,
-                         "static pods do not support resource claims");
+        field_errors_add(c->errs, &(struct field_path){ .index = -1, .is_key = 1 },
+                         FIELD_ERROR_FORBIDDEN, "static pods do not support resource claims");
         return;
     }
     if (claim->name.len == 0)

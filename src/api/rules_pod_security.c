@@ -252,20 +252,50 @@ static bool is_int32(struct str text)
            str_to_i64(text, &n) && n >= INT32_MIN && n <= INT32_MAX;
 }
 
-static void check_annotation(const struct rule_context *c, const struct field_path *path,
-                             struct str key, struct str value)
-{
-    struct field_path member = field_path_member(path, key), at = field_path_key(path, key);
+/* The kinds of annotations in the order in which they are looked at. */
+enum annotation_kind {
+    IS_MIRROR,
+    IS_COST,
+    IS_SECCOMP,
+    IS_SECCOMP_OF_CONTAINER,
+    IS_APP_ARMOR,
+    N_KINDS
+};
 
-    if (str_eq(key, STR(MIRROR)) && spec_of(c)->node_name.len == 0)
-        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, value,
+static bool is_kind(struct str key, enum annotation_kind kind)
+{
+    switch (kind) {
+    case IS_MIRROR:
+        return str_eq(key, STR(MIRROR));
+    case IS_COST:
+        return str_eq(key, STR(DELETION_COST));
+    case IS_SECCOMP:
+        return str_eq(key, STR(SECCOMP_POD));
+    case IS_SECCOMP_OF_CONTAINER:
+        return str_has_prefix(key, STR(SECCOMP_CONTAINER));
+    case IS_APP_ARMOR:
+        return str_has_prefix(key, STR(APP_ARMOR));
+    case N_KINDS:
+        break;
+    }
+    return false;
+}
+
+static void check_annotation(const struct rule_context *c, const struct field_path *path,
+                             enum annotation_kind kind, const struct schema_str_entry *e)
+{
+    struct field_path member = field_path_member(path, e->key), at = field_path_key(path, e->key);
+
+    if (kind == IS_MIRROR && spec_of(c)->node_name.len == 0)
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, e->value,
                               "must set spec.nodeName if mirror pod annotation is set");
-    else if (str_eq(key, STR(DELETION_COST)) && !is_int32(value))
-        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, value, "must be a 32bit integer");
-    else if (str_eq(key, STR(SECCOMP_POD)) || str_has_prefix(key, STR(SECCOMP_CONTAINER)))
-        check_seccomp_text(c, &member, value);
-    else if (str_has_prefix(key, STR(APP_ARMOR)))
-        check_app_armor_text(c, &at, str_tail(key, sizeof(APP_ARMOR) - 1), value);
+    else if (kind == IS_COST && !is_int32(e->value))
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, e->value,
+                              "must be a 32bit integer");
+    else if (kind == IS_SECCOMP || kind == IS_SECCOMP_OF_CONTAINER)
+        check_seccomp_text(c, &member, e->value);
+    else if (kind == IS_APP_ARMOR)
+        check_app_armor_text(c, &at, str_tail(e->key, sizeof(APP_ARMOR) - 1), e->value);
 }
 
 /* Of templates the paths leave out "metadata", as upstream's do. */
@@ -280,9 +310,11 @@ void rule_pod_annotations(const struct rule_context *c)
         meta_validate_labels(c->errs, &m->labels, &labels);
         meta_validate_annotations(c->errs, &m->annotations, &annotations);
     }
-    for (uint32_t i = 0; i < m->annotations.len; i++)
-        check_annotation(c, &annotations, m->annotations.items[i].key,
-                         m->annotations.items[i].value);
+    for (int kind = 0; m->annotations.len && kind < N_KINDS; kind++)
+        for (uint32_t i = 0; i < m->annotations.len; i++)
+            if (is_kind(m->annotations.items[i].key, (enum annotation_kind)kind))
+                check_annotation(c, &annotations, (enum annotation_kind)kind,
+                                 &m->annotations.items[i]);
 }
 
 /* An annotation says the same as the field beside it. */

@@ -77,8 +77,8 @@ void rule_check_amount_value(const struct rule_context *c, const struct field_pa
         field_errors_add_text(c->errs, at, FIELD_ERROR_INVALID, amount, "must be an integer");
 }
 
-static void check_container_name(const struct rule_context *c, const struct field_path *at,
-                                 struct str name)
+void rule_check_container_resource(const struct rule_context *c, const struct field_path *at,
+                                   struct str name)
 {
     (void)rule_check_resource_name(c, at, name);
     if (str_find(name, '/') < 0) {
@@ -134,7 +134,7 @@ static void check_amounts(const struct rule_context *c, const struct field_path 
         if (of_pod)
             check_pod_name(c, &key, e[i].key);
         else
-            check_container_name(c, &key, e[i].key);
+            rule_check_container_resource(c, &key, e[i].key);
         rule_check_amount_value(c, &key, e[i].key, e[i].value);
         check_huge_page(c, &key, e[i].key, e[i].value);
         ret->compute |= is_listed(e[i].key, "cpu|memory");

@@ -18,7 +18,7 @@
     }
 
 const struct rule rules_volume_sources[] = {
-    FN("core/v1.Volume", rule_volume_begin),
+    { .type = "core/v1.Volume", .check = RULE_DO, .fn = rule_volume_begin },
     { "core/v1.Volume", "*", RULE_BELOW },
     FN("core/v1.Volume", rule_volume_name),
     { .type = "core/v1.VolumeSource",

@@ -96,20 +96,30 @@ static void check_volume_class(const struct rule_context *c,
 static void rule_volume_spec(const struct rule_context *c)
 {
     const struct core_v1_persistent_volume_spec *s = c->data;
-    const struct core_v1_host_path_volume_source *host = s->persistent_volume_source.host_path;
 
     check_modes(c, s->access_modes.items, s->access_modes.len);
     if (c->request->object.type != schema_walk_type(&schema_builtin, "core/v1.PersistentVolume"))
         check_inline(c, s);
     else
         check_capacity(c, s);
-    if (s->persistent_volume_source.local && (!s->node_affinity || !s->node_affinity->required))
+}
+
+static void rule_volume_place(const struct rule_context *c)
+{
+    const struct core_v1_persistent_volume_spec *s = c->data;
+    const struct core_v1_host_path_volume_source *host = s->persistent_volume_source.host_path;
+
+    if (s->persistent_volume_source.local && !s->node_affinity)
         rule_required(c, "nodeAffinity", "Local volume requires node affinity");
     if (host && str_eq(host->path, STR("/")) &&
         str_eq(s->persistent_volume_reclaim_policy, STR("Recycle")))
         rule_forbidden(c, "persistentVolumeReclaimPolicy",
                        "may not be 'recycle' for a hostPath mount of '/'");
-    check_volume_class(c, s);
+}
+
+static void rule_volume_class(const struct rule_context *c)
+{
+    check_volume_class(c, c->data);
 }
 
 static bool structs_equal(const char *type, const void *a, const void *b)
@@ -123,6 +133,14 @@ static bool structs_equal(const char *type, const void *a, const void *b)
     if (!a || !b)
         return a == b;
     return object_equal(x, y);
+}
+
+/* An update is checked as a new one, too: upstream tells of each error twice. */
+static void rule_volume_below(const struct rule_context *c)
+{
+    rule_below(c, "spec");
+    if (c->old)
+        rule_below(c, "spec");
 }
 
 /* The paths are upstream's, as odd as they are. */
@@ -382,15 +400,22 @@ static void rule_claim_status(const struct rule_context *c)
 const struct rule rules_volumes[] = {
     { PV, "accessModes", RULE_REQUIRED },
     { .type = PV, .check = RULE_FN, .fn = rule_volume_spec },
+    { PV, "persistentVolumeReclaimPolicy", RULE_ENUM, .text = "Delete|Recycle|Retain" },
+    { PV, "nodeAffinity", RULE_BELOW },
+    { PV, "*", RULE_BELOW },
+    { .type = PV, .check = RULE_FN, .fn = rule_volume_place },
+    { PV, "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { PV, "volumeMode", RULE_ENUM, .text = "Block|Filesystem" },
+    { .type = PV, .check = RULE_FN, .fn = rule_volume_class },
     { .type = "core/v1.PersistentVolumeSource",
       .check = RULE_ONE_OF,
       .text = "must specify a volume type|may not specify more than 1 volume type",
       .order =
           "hostPath|gcePersistentDisk::persistentDisk|awsElasticBlockStore|glusterfs|flocker|nfs|rbd|quobyte|cephfs:cephFS|iscsi|cinder|fc|flexVolume|azureFile|vsphereVolume|photonPersistentDisk|portworxVolume|azureDisk|scaleIO|local|storageos|csi" },
-    { PV, "persistentVolumeReclaimPolicy", RULE_ENUM, .text = "Delete|Recycle|Retain" },
-    { PV, "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
-    { PV, "volumeMode", RULE_ENUM, .text = "Block|Filesystem" },
-    { "core/v1.PersistentVolume", "spec", RULE_BELOW },
+    { .type = "core/v1.PersistentVolume",
+      .check = RULE_BELOW,
+      .fn = rule_volume_below,
+      .order = "spec" },
     { .type = "core/v1.PersistentVolume", .check = RULE_FN, .fn = rule_volume },
     { "core/v1.VolumeNodeAffinity", "required", RULE_REQUIRED,
       .text = "must specify required node constraints" },

@@ -62,6 +62,7 @@ static const struct rule *const rule_tables[] = {
 };
 
 static struct plan plan;
+static validation_seen_fn observer;
 static pthread_once_t plan_once = PTHREAD_ONCE_INIT; /* objects are validated on every I/O thread */
 
 static enum unset_answer unset_answer(const struct rule *r, const struct schema_field *f)
@@ -90,6 +91,7 @@ static enum unset_answer unset_answer(const struct rule *r, const struct schema_
     case RULE_LOCKED:
     case RULE_NAME_ALWAYS:
     case RULE_FN:
+    case RULE_DO:
         break;
     case RULE_NAME_SET:
     case RULE_ENUM_SET:
@@ -521,6 +523,7 @@ static void check_field(const struct rule_context *c, const struct planned_rule 
         check_length(&p);
         break;
     case RULE_ONE_OF:
+    case RULE_DO:
     case RULE_FN:
     case RULE_SET:
     case RULE_BELOW:
@@ -627,6 +630,40 @@ void rule_below(const struct rule_context *c, const char *member)
             walk_field(c, &all->items[i], all->items[i].name);
 }
 
+static void check_row(const struct rule_context *c, const struct planned_rule *row)
+{
+    switch (row->rule->check) {
+    case RULE_DO:
+    case RULE_FN:
+        row->rule->fn(c);
+        break;
+    case RULE_ONE_OF:
+        check_one_of(c, row);
+        break;
+    case RULE_BELOW:
+        check_below(c, row);
+        break;
+    case RULE_SET:
+        check_set(c, row);
+        break;
+    default:
+        check_field(c, row);
+        break;
+    }
+}
+
+static void observe(const struct rule_context *c, const struct planned_rule *row)
+{
+    size_t before = c->errs->len;
+
+    if (!is_silent(row, c->data)) {
+        check_row(c, row);
+        observer(row->rule, c->errs->len > before);
+    } else if (row->unset == UNSET_IS_WRONG || row->rule->check == RULE_FORBIDDEN) {
+        observer(row->rule, false); /* nothing is said because all is well */
+    }
+}
+
 static void check_rows(const struct rule_context *c)
 {
     const struct type_plan *p = &plan.types[c->type];
@@ -634,18 +671,10 @@ static void check_rows(const struct rule_context *c)
     for (size_t i = 0; i < p->rules.len; i++) {
         const struct planned_rule *row = &p->rules.items[i];
 
-        if (is_silent(row, c->data))
-            continue;
-        if (row->rule->check == RULE_FN)
-            row->rule->fn(c);
-        else if (row->rule->check == RULE_ONE_OF)
-            check_one_of(c, row);
-        else if (row->rule->check == RULE_BELOW)
-            check_below(c, row);
-        else if (row->rule->check == RULE_SET)
-            check_set(c, row);
-        else
-            check_field(c, row);
+        if (observer)
+            observe(c, row);
+        else if (!is_silent(row, c->data))
+            check_row(c, row);
     }
 }
 
@@ -770,4 +799,16 @@ size_t validation_unknown_rules(void)
 {
     (void)pthread_once(&plan_once, make_plan); /* cannot fail */
     return plan.unknown;
+}
+
+void validation_observe(validation_seen_fn fn)
+{
+    observer = fn;
+}
+
+void validation_each_rule(void (*fn)(const struct rule *r))
+{
+    for (size_t i = 0; i < ARRAY_LEN(rule_tables); i++)
+        for (const struct rule *r = rule_tables[i]; r->type; r++)
+            fn(r);
 }

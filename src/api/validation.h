@@ -29,5 +29,11 @@ void validation_run(const struct validation_request *req, struct field_errors *e
 size_t validation_unknown_rules(void);
 /* Rows that are checked somewhere in an object of the type, each once. For documentation. */
 size_t validation_count_rules(const struct schema *s, const struct schema_type *t);
+struct rule;
+/* For tests: told of each row that is looked at where it has something to say, and whether it did.
+ * Set before anything is validated. */
+typedef void (*validation_seen_fn)(const struct rule *r, bool refused);
+void validation_observe(validation_seen_fn fn);
+void validation_each_rule(void (*fn)(const struct rule *r));
 /* Does the type (or one below it) have any row? For tests. */
 bool validation_has_rules(const struct schema *s, const struct schema_type *t);

@@ -125,10 +125,7 @@ static const struct validation_case apps[] = {
       "[status.replicas: " LONG ", status.fully...", true },
 };
 
-Test(validation_apps, all)
-{
-    VALIDATION_RUN(apps);
-}
+VALIDATION_TABLE(validation_apps, all, apps)
 
 #define JOB           "'manualSelector':true," S "," T(",'restartPolicy':'Never'")
 #define CRONT         "'jobTemplate':{'spec':{" T(",'restartPolicy':'OnFailure'") "}}"
@@ -271,10 +268,7 @@ static const struct validation_case batch[] = {
       "must be no more than 52 characters" },
 };
 
-Test(validation_apps, batch)
-{
-    VALIDATION_RUN(batch);
-}
+VALIDATION_TABLE(validation_apps, batch, batch)
 
 #define REF                                                                                        \
     "'scaleTargetRef':{'kind':'Deployment','name':'d','apiVersion':'apps/v1'},'maxReplicas':3"
@@ -285,7 +279,8 @@ Test(validation_apps, batch)
 static const struct validation_case autoscaling[] = {
     { HPA, NULL, SPEC(REF), NULL },
     { HPA, NULL, SPEC("'maxReplicas':1"),
-      "[spec.scaleTargetRef.kind: Required value, spec.scaleTargetRef.name: Required value]" },
+      "[spec.scaleTargetRef.kind: Required value, spec.scaleTargetRef.name: Required value, "
+      "spec.scaleTargetRef.apiVersion: Invalid value: \"\": apiVersion must specify API group]" },
     { HPA, NULL, SPEC("'scaleTargetRef':{'kind':'a/b','name':'d','apiVersion':'a/b/c'}"),
       "[spec.maxReplicas: Required value: must be set and greater than 0, spec.maxReplicas: Invalid "
       "value: 0: must be greater than or equal to `minReplicas`, spec.scaleTargetRef.kind: Invalid "
@@ -317,8 +312,8 @@ static const struct validation_case autoscaling[] = {
     { HPA, NULL,
       M("{'type':'Object','object':{'metric':{},'describedObject':{'kind':'k','name':'n'},"
         "'target':{'type':'Value','value':'-1'}}}"),
-      "[spec.metrics[0].object.target.value: Invalid value: \"-1\": must be positive, "
-      "spec.metrics[0].object.metric.name: Required value: must specify a metric name]" },
+      "[spec.metrics[0].object.metric.name: Required value: must specify a metric name, "
+      "spec.metrics[0].object.target.value: Invalid value: \"-1\": must be positive]" },
     { HPA, NULL,
       M("{'type':'External','external':{'metric':{'name':'m'},'target':{'type':'Value',"
         "'value':'1','averageValue':'1'}}}"),
@@ -347,7 +342,4 @@ static const struct validation_case autoscaling[] = {
       "spec.targetCPUUtilizationPercentage: Invalid value: 0: must be greater than or equal to 1" },
 };
 
-Test(validation_apps, autoscaling)
-{
-    VALIDATION_RUN(autoscaling);
-}
+VALIDATION_TABLE(validation_apps, autoscaling, autoscaling)

@@ -60,6 +60,7 @@ static const struct validation_case cluster[] = {
     { QUOTA, NULL, SPEC("'hard':{'x':'1','pods':'1500m','memory':'-1'}"),
       "[spec.hard[memory]: Invalid value: \"-1\": must be greater than or equal to 0, "
       "spec.hard[pods]: Invalid value: \"1500m\": must be an integer, spec.hard[x]: Invalid value: "
+      "\"x\": must be a standard resource type or fully qualified, spec.hard[x]: Invalid value: "
       "\"x\": must be a standard resource for quota]" },
     { QUOTA, NULL, SPEC("'scopes':['x']"),
       "spec.scopes: Invalid value: [\"x\"]: unsupported scope" },
@@ -80,7 +81,9 @@ static const struct validation_case cluster[] = {
       "spec.scopeSelector.matchExpressions.operator: Invalid value: \"y\": not a valid selector "
       "operator]" },
     { QUOTA, STATUS(""), STATUS("'used':{'x':'1'}"),
-      "status.used[x]: Invalid value: \"x\": must be a standard resource for quota", true },
+      "[status.used[x]: Invalid value: \"x\": must be a standard resource type or fully qualified, "
+      "status.used[x]: Invalid value: \"x\": must be a standard resource for quota]",
+      true },
     { "core/v1.LimitRange", NULL,
       LIMITS("{'type':'Container','max':{'cpu':'2'},'min':{'cpu':'1'},'default':{'cpu':'2'},"
              "'defaultRequest':{'cpu':'1'}}"),
@@ -103,14 +106,11 @@ static const struct validation_case cluster[] = {
       "than default value 1]" },
     { "core/v1.LimitRange", NULL,
       LIMITS("{'type':'Container','max':{'foo':'1'},'maxLimitRequestRatio':{'cpu':'500m'}}"),
-      "[spec.limits[0].max[foo]: Invalid value: \"foo\": must be a standard resource for "
-      "containers..." },
+      "[spec.limits[0].max[foo]: Invalid value: \"foo\": must be a standard resource type or fully "
+      "qualified..." },
 };
 
-Test(validation_cluster, small_kinds)
-{
-    VALIDATION_RUN(cluster);
-}
+VALIDATION_TABLE(validation_cluster, small_kinds, cluster)
 
 #define D         "discovery.k8s.io/v1.EndpointSlice"
 #define SLICE(e)  TOP("'addressType':'IPv4','endpoints':[" e "]")
@@ -183,10 +183,7 @@ static const struct validation_case discovery[] = {
     { NEW, TOP(GOOD), TOP(GOOD ",'note':'n'"), "note: Invalid value: \"n\": field is immutable" },
 };
 
-Test(validation_cluster, discovery)
-{
-    VALIDATION_RUN(discovery);
-}
+VALIDATION_TABLE(validation_cluster, discovery, discovery)
 
 #define A "admissionregistration.k8s.io/v1."
 #define HOOK(more)                                                                                 \
@@ -277,10 +274,7 @@ static const struct validation_case admission[] = {
       "spec.versionPriority: Invalid value: 0: must be positive and less than 1000]" },
 };
 
-Test(validation_cluster, admission)
-{
-    VALIDATION_RUN(admission);
-}
+VALIDATION_TABLE(validation_cluster, admission, admission)
 
 #define F         "flowcontrol.apiserver.k8s.io/v1."
 #define SCHEMA(s) SPEC("'priorityLevelConfiguration':{'name':'l'}" s)
@@ -360,7 +354,4 @@ static const struct validation_case flowcontrol[] = {
       "spec.signerName: Invalid value: \"a_b\": validating label \"a_b\": a lowercase..." },
 };
 
-Test(validation_cluster, flowcontrol)
-{
-    VALIDATION_RUN(flowcontrol);
-}
+VALIDATION_TABLE(validation_cluster, flowcontrol, flowcontrol)

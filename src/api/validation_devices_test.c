@@ -106,10 +106,7 @@ static const struct validation_case claims[] = {
     { D "DeviceClass", SPEC(""), SPEC(SELECT), NULL },
 };
 
-Test(validation_devices, claims)
-{
-    VALIDATION_RUN(claims);
-}
+VALIDATION_TABLE(validation_devices, claims, claims)
 
 #define CLAIM_SPEC                                                                                 \
     "'spec':{'devices':{'requests':[{'name':'r','exactly':{'deviceClassName':'c'}}]}}"
@@ -208,10 +205,7 @@ static const struct validation_case statuses[] = {
       true },
 };
 
-Test(validation_devices, statuses)
-{
-    VALIDATION_RUN(statuses);
-}
+VALIDATION_TABLE(validation_devices, statuses, statuses)
 
 #define SLICE     D "ResourceSlice"
 #define POOL      "'driver':'d.x','pool':{'name':'p/q','resourceSliceCount':1}"
@@ -347,7 +341,4 @@ static const struct validation_case slices[] = {
              "from (1)" },
 };
 
-Test(validation_devices, slices)
-{
-    VALIDATION_RUN(slices);
-}
+VALIDATION_TABLE(validation_devices, slices, slices)

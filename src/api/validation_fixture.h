@@ -69,6 +69,28 @@ static inline void validation_run_case(const struct validation_case *c)
               STR_ARG(want));
 }
 
+/* All tables of all files, for what is asked of them together (validation_rows_test.c). */
+struct validation_table {
+    const struct validation_case *cases;
+    size_t len;
+    struct validation_table *next;
+};
+extern struct validation_table *validation_tables;
+
 #define VALIDATION_RUN(table)                                                                      \
     for (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++)                                \
     validation_run_case(&(table)[i])
+
+/* A test that runs the table, which is listed with the others. */
+#define VALIDATION_TABLE(group, name, table)                                                       \
+    __attribute__((constructor)) static void list_##table(void)                                    \
+    {                                                                                              \
+        static struct validation_table t = { table, sizeof(table) / sizeof((table)[0]), NULL };    \
+                                                                                                   \
+        t.next = validation_tables;                                                                \
+        validation_tables = &t;                                                                    \
+    }                                                                                              \
+    Test(group, name)                                                                              \
+    {                                                                                              \
+        VALIDATION_RUN(table);                                                                     \
+    }

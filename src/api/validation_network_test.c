@@ -45,10 +45,7 @@ static const struct validation_case rbac[] = {
       "roleRef: Invalid value: {\"APIGroup\"..." },
 };
 
-Test(validation_network, rbac)
-{
-    VALIDATION_RUN(rbac);
-}
+VALIDATION_TABLE(validation_network, rbac, rbac)
 
 #define N          "networking.k8s.io/v1."
 #define BACKEND    "{'service':{'name':'s','port':{'number':80}}}"
@@ -181,7 +178,4 @@ static const struct validation_case networking[] = {
       "spec.cidrs: Invalid value: [\"10.0.0.0/24\"]: field is immutable" },
 };
 
-Test(validation_network, networking)
-{
-    VALIDATION_RUN(networking);
-}
+VALIDATION_TABLE(validation_network, networking, networking)

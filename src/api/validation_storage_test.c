@@ -37,7 +37,7 @@ static const struct validation_case volumes[] = {
       "spec.csi: Required value: has to be specified when using volumeAttributesClassName" },
     { "core/v1.PersistentVolume", PV(HOST), PV(",'nfs':{'server':'s','path':'/p'}"),
       "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after "
-      "creation" },
+      "creation\n..." },
     { "core/v1.PersistentVolume", PV(HOST), PV(HOST ",'volumeMode':'Block'"),
       "volumeMode: Invalid value: \"Block\": field is immutable" },
     { "core/v1.PersistentVolume", PV(HOST), PV(HOST ",'persistentVolumeReclaimPolicy':'Delete'"),
@@ -74,10 +74,7 @@ static const struct validation_case volumes[] = {
       "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity" },
 };
 
-Test(validation_storage, volumes)
-{
-    VALIDATION_RUN(volumes);
-}
+VALIDATION_TABLE(validation_storage, volumes, volumes)
 
 #define S           "storage.k8s.io/v1."
 #define CLASS(more) "{" META ",'provisioner':'a/b'" more "}"
@@ -167,7 +164,4 @@ static const struct validation_case storage[] = {
       "storageClassName: Invalid value: \"d\": field is immutable" },
 };
 
-Test(validation_storage, storage)
-{
-    VALIDATION_RUN(storage);
-}
+VALIDATION_TABLE(validation_storage, storage, storage)

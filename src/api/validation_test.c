@@ -212,10 +212,7 @@ static const struct validation_case pods[] = {
       "value" },
 };
 
-Test(validation, pods)
-{
-    VALIDATION_RUN(pods);
-}
+VALIDATION_TABLE(validation, pods, pods)
 
 static const struct validation_case others[] = {
     { "core/v1.ConfigMap", NULL, "{" META ",'data':{'a':'1'},'binaryData':{'b':'MQ=='}}", NULL },
@@ -284,7 +281,7 @@ static const struct validation_case others[] = {
     { "apps/v1.Deployment", NULL, DEPLOY("'replicas':-1," SELECTOR "," TEMPLATE),
       "spec.replicas: Invalid value: -1: must be greater than or equal to 0" },
     { "apps/v1.Deployment", NULL, DEPLOY("'strategy':{'type':'x'}," SELECTOR "," TEMPLATE),
-      "spec.strategy.type: Unsupported value: \"x\": supported values: \"Recreate\", "
+      "spec.strategy: Unsupported value: {\"Type\":\"x\",\"RollingUpdate\":null}: supported values: \"Recreate\", "
       "\"RollingUpdate\"" },
     { "apps/v1.Deployment", NULL,
       DEPLOY("'strategy':{'type':'Recreate','rollingUpdate':{}}," SELECTOR "," TEMPLATE),
@@ -321,7 +318,7 @@ static const struct validation_case others[] = {
     { "core/v1.Node", NULL, "{" META ",'spec':{'taints':[{'key':'a','effect':'NoSchedule'}]}}",
       NULL },
     { "core/v1.Node", NULL, "{" META ",'spec':{'taints':[{'key':'a','effect':'x'}]}}",
-      "spec.taints[0].effect: Unsupported value: \"x\": supported values: \"NoSchedule\", "
+      "metadata.taints[0].effect: Unsupported value: \"x\": supported values: \"NoSchedule\", "
       "\"PreferNoSchedule\", \"NoExecute\"" },
     { "core/v1.Node", "{" META ",'spec':{'podCIDR':'10.0.0.0/24'}}",
       "{" META ",'spec':{'podCIDR':'10.1.0.0/24'}}",
@@ -330,10 +327,7 @@ static const struct validation_case others[] = {
       "spec.finalizers[0]: Invalid value: \"-\": name part must consist..." },
 };
 
-Test(validation, other_kinds)
-{
-    VALIDATION_RUN(others);
-}
+VALIDATION_TABLE(validation, other_kinds, others)
 
 Test(validation, every_row_names_a_field)
 {
