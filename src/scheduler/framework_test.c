@@ -352,3 +352,60 @@ Test(framework, rows_are_used_again_and_pods_of_unknown_nodes_wait_for_them, .fi
     cr_expect_eq(cache.nodes.len, 1);
     cr_expect_str_eq(placed("q", "2", NULL), "other");
 }
+
+static void add_thing(enum sched_kind kind, const char *group, const char *resource,
+                      const char *name, const char *rest)
+{
+    things[kind][n_things[kind]++] =
+        decode(group, resource,
+               arena_printf(&arena, "{\"metadata\":{\"name\":\"%s\"%s},%s}", name,
+                            kind == SCHED_CLAIMS ? ",\"namespace\":\"default\"" : "", rest));
+}
+
+static void volume_on(const char *name, const char *at)
+{
+    add_thing(SCHED_VOLUMES, "", "persistentvolumes", name,
+              arena_printf(&arena,
+                           "\"spec\":{\"storageClassName\":\"wait\",\"capacity\":{\"storage\":"
+                           "\"1Gi\"},\"accessModes\":[\"ReadWriteOnce\"],\"nodeAffinity\":{"
+                           "\"required\":{\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":"
+                           "\"kubernetes.io/hostname\",\"operator\":\"In\",\"values\":[\"%s\"]}]}]}"
+                           "}},\"status\":{\"phase\":\"Available\"}",
+                           at)
+                  .p);
+}
+
+#define USES(claim)                                                                                \
+    ",\"volumes\":[{\"name\":\"v\",\"persistentVolumeClaim\":{\"claimName\":\"" claim "\"}}]"
+
+Test(framework, volumes_that_are_given_away_are_somebodys, .fini = end)
+{
+    static const char claim[] = "\"spec\":{\"storageClassName\":\"wait\",\"resources\":{"
+                                "\"requests\":{\"storage\":\"1Gi\"}},\"accessModes\":["
+                                "\"ReadWriteOnce\"]}";
+    static char c[] = "default/c", e[] = "default/e", b[] = "b";
+    struct sched_result r;
+
+    add_thing(SCHED_CLASSES, "storage.k8s.io", "storageclasses", "wait",
+              "\"provisioner\":\"kubernetes.io/no-provisioner\",\"volumeBindingMode\":"
+              "\"WaitForFirstConsumer\"");
+    volume_on("va", "a");
+    volume_on("vb", "b");
+    add_thing(SCHED_CLAIMS, "", "persistentvolumeclaims", "c", claim);
+    add_thing(SCHED_CLAIMS, "", "persistentvolumeclaims", "d", claim);
+    node("a", NULL, NULL, NULL);
+    node("b", NULL, NULL, NULL);
+    (void)map_put(&cache.given_volumes, STR("va"), c);
+    cr_expect_str_eq(placed("p", "100m", USES("c")), "a", "what was given to its claim");
+    cr_expect_str_eq(placed("q", "100m", USES("d")), "b", "what is left");
+    (void)map_put(&cache.given_volumes, STR("vb"), e);
+    r = refused("s", "100m", USES("d"));
+    EXPECT_MESSAGE(r, "0/2 nodes are available: 2 node(s) didn't find available persistent volumes "
+                      "to bind." NOTHING);
+    cr_expect(r.events & SCHED_CLAIM_CHANGED);
+    (void)map_put(&cache.told_nodes, STR("default/d"), b);
+    r = refused("t", "100m", USES("d"));
+    cr_expect(str_contains(r.message, STR("2 node(s) didn't find")), "nobody can make one there");
+    map_done(&cache.given_volumes);
+    map_done(&cache.told_nodes);
+}
