@@ -161,11 +161,16 @@ static const struct storage_v1_storage_class *class_of(struct reconcile *r, stru
     return o ? o->o.data : NULL;
 }
 
+static bool waits_for_consumer(const struct storage_v1_storage_class *class)
+{
+    return str_eq(class->volume_binding_mode, STR("WaitForFirstConsumer"));
+}
+
 static bool is_delayed(struct reconcile *r, claim_t *claim)
 {
     const struct storage_v1_storage_class *class = class_of(r, volume_class_of_claim(claim));
 
-    return class && str_eq(class->volume_binding_mode, STR("WaitForFirstConsumer"));
+    return class && waits_for_consumer(class);
 }
 
 /* The newest that is marked as the default; of these the first by name. */
@@ -536,7 +541,24 @@ static void map_claim_to_volumes(struct controller_manager *m, const struct cont
         controller_enqueue(m, c, name);
 }
 
-/* Unbound claims that the volume may be for. */
+static bool may_have(struct controller_manager *m, const struct api_object *claim,
+                     const struct api_object *volume)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct str name = volume_class_of_claim(claim->o.data);
+    const struct api_object *class = name.len ? informer_get(classes(m), name) : NULL;
+    struct volume_search s;
+    struct err err;
+
+    if (!str_eq(name, volume_class(volume->o.data)) ||
+        (class && waits_for_consumer(class->o.data)) ||
+        volume_search_init(&a, &s, claim->o.data, &err) < 0)
+        return false;
+    volume_search_offer(&s, volume->o.data);
+    return s.best;
+}
+
+/* Unbound claims that name the volume, or may have it: all others need not hear of it. */
 static void enqueue_suitors(struct controller_manager *m, const struct controller *c,
                             const struct api_object *volume)
 {
@@ -548,8 +570,7 @@ static void enqueue_suitors(struct controller_manager *m, const struct controlle
         claim_t *claim = o->o.data;
 
         if (str_eq(claim->spec.volume_name, volume->meta->name) ||
-            (!claim->spec.volume_name.len &&
-             str_eq(volume_class_of_claim(claim), volume_class(volume->o.data))))
+            (!claim->spec.volume_name.len && may_have(m, o, volume)))
             controller_enqueue(m, c, o->key);
     }
 }

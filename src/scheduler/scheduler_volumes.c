@@ -365,13 +365,25 @@ static void unnote(struct scheduler *s, const struct api_object *claim,
         forget(&s->cache.told_nodes, claim->key);
 }
 
+static bool uses(const struct volume_binding *b, const struct api_object *claim)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (str_eq(claim->key, b->claims[i].claim->key))
+            return true;
+    return false;
+}
+
 void scheduler_volumes_changed(struct scheduler *s, const struct api_object *claim,
                                const struct api_object *volume)
 {
     s->has_lost_volumes = false;
     unnote(s, claim, volume);
-    LIST_FOREACH_SAFE(n, &s->volume_bindings)
-        check(CONTAINER_OF(n, struct volume_binding, link));
+    LIST_FOREACH_SAFE(n, &s->volume_bindings) {
+        struct volume_binding *b = CONTAINER_OF(n, struct volume_binding, link);
+
+        if (!claim || uses(b, claim))
+            check(b);
+    }
 }
 
 void scheduler_volumes_drop(struct scheduler *s, struct str uid)
