@@ -421,8 +421,9 @@ def test_a_job_that_succeeds_early(place, rule, wanted):
 def test_a_replacement_waits_for_the_end(place):
     place.create(podReplacementPolicy="Failed", backoffLimit=4)
     p, = place.active(1).values()
+    place.core.create_node({"metadata": {"name": "silent"}})
     place.core.create_namespaced_binding(place.name, {"metadata": {"name": p.metadata.name},
-                                                      "target": {"kind": "Node", "name": "nowhere"}},
+                                                      "target": {"kind": "Node", "name": "silent"}},
                                          _preload_content=False)
     place.run([p])
     place.job(lambda j: j.status.ready == 1)
@@ -432,6 +433,7 @@ def test_a_replacement_waits_for_the_end(place):
     place.fail([p])
     place.job(lambda j: j.status.failed == 1 and j.status.active == 1 and j.status.terminating == 0)
     place.vanish([p])
+    place.core.delete_node("silent")
 
 
 # --- suspended ---
