@@ -59,13 +59,14 @@ _Static_assert(sizeof(struct autoscaling_v1_cross_version_object_reference) ==
 
 static void rule_cross_reference(const struct rule_context *c)
 {
-    const struct autoscaling_v2_cross_version_object_reference *r = c->data;
+    const struct autoscaling_v2_cross_version_object_reference *r = c->data, *old = c->old;
     bool allows_core = str_eq(r->kind, STR("ReplicationController")) ||
                        str_eq(c->path->name, STR("describedObject"));
 
     rule_check_kind(c, "kind", r->kind);
     rule_check_kind(c, "name", r->name);
-    check_api_version(c, r->api_version, allows_core);
+    if (!old || !str_eq(old->api_version, r->api_version) || !str_eq(old->kind, r->kind))
+        check_api_version(c, r->api_version, allows_core);
 }
 
 static void rule_scaling_rules(const struct rule_context *c)

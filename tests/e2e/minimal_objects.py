@@ -51,7 +51,8 @@ class Row:
 
 
 def hpa(metrics):
-    return {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 3, **metrics}}
+    return {"spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
+                     "maxReplicas": 3, **metrics}}
 
 
 ROWS = [

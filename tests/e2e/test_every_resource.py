@@ -140,7 +140,7 @@ def test_kinds_that_leave_their_dependents(raw, row):
 def test_versions_of_one_object(raw):
     """An autoscaler is one object in two versions; so is an Event in two groups."""
     scalers = "/apis/autoscaling/{}/namespaces/default/horizontalpodautoscalers"
-    body = {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "d"},
+    body = {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
                                                 "maxReplicas": 3, "targetCPUUtilizationPercentage": 50}}
     one = raw.post(scalers.format("v1"), body).json()
     two = raw.get(scalers.format("v2") + "/h").json()

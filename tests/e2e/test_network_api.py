@@ -124,7 +124,7 @@ def test_a_service_is_no_longer_balanced_when_it_is_another_type(raw):
     turned = raw.patch(one, {"spec": {"type": "ClusterIP"}}).json()
     assert turned["spec"]["clusterIP"] == made["spec"]["clusterIP"] and turned["status"]["loadBalancer"] == {}
     bad = status_of(raw.patch(one + "/status", {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.2"}]}}}), 422)
-    assert "may only be used when `spec.type` is \"LoadBalancer\"" in bad["message"], bad
+    assert "may only be used when `spec.type` is 'LoadBalancer'" in bad["message"], bad
 
 
 def test_the_life_of_endpoints(raw):
