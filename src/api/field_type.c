@@ -127,10 +127,16 @@ static bool builtin_key_default(const struct field_type *t, struct str key, stru
         return false;
     f = schema_find_member(s, &s->types[list->type], key, &base);
     json = f ? schema_str(s, f->default_json) : STR_NULL;
-    if (json.len < 2 || json.p[0] != '"')
+    if (json.len >= 2 && json.p[0] == '"') {
+        *ret = value_string(str_sub(json, 1, json.len - 1));
+        return true;
+    }
+    if (!f || f->shape != SCHEMA_ONE || f->flags & SCHEMA_OMIT_EMPTY)
         return false;
-    *ret = value_string(str_sub(json, 1, json.len - 1));
-    return true;
+    /* What is always written has its zero for a default, as OpenAPI says it. */
+    *ret = f->kind == SCHEMA_KIND_STRING ? value_string(STR("")) : value_int(0);
+    return f->kind == SCHEMA_KIND_STRING || f->kind == SCHEMA_KIND_INT32 ||
+           f->kind == SCHEMA_KIND_INT64;
 }
 
 static const struct field_type_ops builtin_ops = {

@@ -139,8 +139,6 @@ static size_t common_headers(struct api_request *r, struct str content_type,
         headers[n++] = (struct http_header){ STR("content-type"), content_type };
     if (!r->cacheable)
         headers[n++] = (struct http_header){ STR("cache-control"), STR("no-cache, private") };
-    if (r->code == 401)
-        headers[n++] = (struct http_header){ STR("www-authenticate"), STR("Bearer") };
     for (size_t i = 0; i < r->n_headers; i++)
         headers[n++] = (struct http_header){ r->headers[i].name, r->headers[i].value };
     return warning_headers(r, headers, n);

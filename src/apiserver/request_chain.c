@@ -95,8 +95,6 @@ static enum stage_result stage_authenticate(struct api_request *r)
 {
     static const struct str anonymous_groups[] = { STR_INIT("system:unauthenticated") };
     const struct authenticator *const *a = r->server->authenticators;
-    struct authz_attributes attributes;
-    struct str ignored;
 
     for (; *a; a++) {
         switch ((*a)->authenticate(r, &r->user)) {
@@ -111,12 +109,7 @@ static enum stage_result stage_authenticate(struct api_request *r)
     r->user = (struct user_info){ .name = STR("system:anonymous"),
                                   .groups = anonymous_groups,
                                   .n_groups = 1 };
-    /* Anonymous is a user only where everyone may go; elsewhere it is nobody. */
-    attributes = authz_attributes_of(r);
-    if (always_allow_paths_authorizer.authorize(r->server, &attributes, &ignored) ==
-        AUTHORIZER_ALLOW)
-        return STAGE_NEXT;
-    return refuse(r, status_plain(r->arena, STATUS_UNAUTHORIZED, "Unauthorized"));
+    return STAGE_NEXT;
 }
 
 static enum stage_result stage_impersonate(struct api_request *r)
@@ -140,13 +133,18 @@ static struct status denied(struct api_request *r, struct str name, struct str r
     const struct request_info *i = &r->info;
     struct arena *a = r->arena;
     struct str what = i->resource, where = STR("at the cluster scope"), tail = STR("");
+    struct status s;
 
     if (reason.len)
         tail = arena_printf(a, ": %.*s", STR_ARG(reason));
-    if (!i->is_resource)
-        return status_forbidden(a, gr_of(r), STR(""), "User \"%.*s\" cannot %.*s path \"%.*s\"%.*s",
-                                STR_ARG(r->user.name), STR_ARG(i->verb_text), STR_ARG(i->path),
-                                STR_ARG(tail));
+    api_request_header(r, STR("x-content-type-options"), STR("nosniff"));
+    if (!i->is_resource) {
+        s = status_forbidden(a, gr_of(r), STR(""), "User \"%.*s\" cannot %.*s path \"%.*s\"%.*s",
+                             STR_ARG(r->user.name), STR_ARG(i->verb_text), STR_ARG(i->path),
+                             STR_ARG(tail));
+        s.has_details = true;
+        return s;
+    }
     if (i->subresource.len)
         what = arena_printf(a, "%.*s/%.*s", STR_ARG(i->resource), STR_ARG(i->subresource));
     if (i->namespace.len)

@@ -174,6 +174,11 @@ bool http_request_peer_identity(const struct http_request *r, struct http_peer_i
     return has;
 }
 
+bool http_request_peer_is_stranger(const struct http_request *r)
+{
+    return r->core && r->identity.is_stranger;
+}
+
 void http_request_on_close(struct http_request *r, void (*fn)(struct http_request *r, void *arg),
                            void *arg)
 {

@@ -165,6 +165,8 @@ static bool env_identity(struct http_env *env, struct http_peer_identity *ret)
     struct http_connection *c = CONTAINER_OF(env, struct http_connection, env);
     struct tls_peer peer;
 
+    *ret = (struct http_peer_identity){ .is_stranger =
+                                            c->tls && tls_session_peer_is_stranger(c->tls) };
     if (!c->tls || !tls_session_peer(c->tls, &peer))
         return false;
     *ret = (struct http_peer_identity){

@@ -74,8 +74,10 @@ struct http_peer_identity {
     const struct str *organizations;
     size_t n_organizations;
     struct str der;
+    bool is_stranger; /* none of that, but a certificate that does not verify */
 };
 bool http_request_peer_identity(const struct http_request *r, struct http_peer_identity *ret);
+bool http_request_peer_is_stranger(const struct http_request *r);
 
 void http_request_ref(struct http_request *r);
 void http_request_unref(struct http_request *r);

@@ -492,3 +492,9 @@ bool tls_session_peer(struct tls_session *s, struct tls_peer *ret)
         *ret = s->peer;
     return s->has_peer;
 }
+
+bool tls_session_peer_is_stranger(const struct tls_session *s)
+{
+    return tls_session_is_open(s) && SSL_get0_peer_certificate(s->ssl) &&
+           (s->is_peer_bad || SSL_get_verify_result(s->ssl) != X509_V_OK);
+}

@@ -54,3 +54,5 @@ struct tls_peer {
     struct str der;
 };
 bool tls_session_peer(struct tls_session *s, struct tls_peer *ret);
+/* Has the peer shown a certificate that does not verify? */
+bool tls_session_peer_is_stranger(const struct tls_session *s);

@@ -299,7 +299,23 @@ def test_anonymous_sees_health_and_version_alone(server):
         for path in ("/healthz", "/livez", "/readyz", "/version"):
             assert nobody.get(path).status == 200
         for path in ("/api", "/apis", "/api/v1/pods", "/openid/v1/jwks", "/metrics"):
-            status_of(nobody.get(path), 401)
+            status_of(nobody.get(path), 403, "Forbidden")
+
+
+def test_anonymous_may_what_it_is_granted(server):
+    """It is a user like any other: what a cluster publishes to everybody is seen by everybody."""
+    context = ssl.create_default_context(cafile=server.dir / "pki/ca.crt")
+    rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-public"
+    with server.raw() as admin, Raw(server, context) as nobody:
+        assert admin.post("/api/v1/namespaces/kube-public/configmaps", {"metadata": {"name": "info"}}).status == 201
+        assert admin.post(f"{rbac}/roles", {"metadata": {"name": "info"}, "rules": [
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"], "resourceNames": ["info"]}]}).status == 201
+        assert admin.post(f"{rbac}/rolebindings", {
+            "metadata": {"name": "info"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role",
+                                                      "name": "info"},
+            "subjects": [{"kind": "User", "name": "system:anonymous"}]}).status == 201
+        eventually(lambda: nobody.get("/api/v1/namespaces/kube-public/configmaps/info").status, 200)
+        status_of(nobody.get("/api/v1/namespaces/kube-public/configmaps"), 403, "Forbidden")
 
 
 # --- the components' own certificates ---
@@ -384,7 +400,7 @@ def test_an_administrator_is_anybody(raw):
     account = who(raw, as_user("system:serviceaccount:default:robot"))
     assert account["groups"] == ["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"]
     status_of(raw.get("/api/v1/pods", headers=as_user("jane")), 403, "Forbidden")
-    status_of(raw.get("/api/v1/pods", headers={"Impersonate-Group": "developers"}), 500, "InternalError")
+    status_of(raw.get("/api/v1/pods", headers={"Impersonate-Group": "developers"}), 400, "BadRequest")
 
 
 def test_impersonation_is_a_right(server, raw, ns):

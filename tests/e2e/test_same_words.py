@@ -466,3 +466,46 @@ def test_definitions_of_openapi(raw):
     usages = two["io.k8s.api.certificates.v1.CertificateSigningRequestSpec"]["properties"]["usages"]["items"]["enum"]
     assert "digital signature" in usages and "s/mime" in usages and len(usages) == 23
     assert "IPv4" in two["io.k8s.api.discovery.v1.EndpointSlice"]["properties"]["addressType"]["enum"]
+
+
+def test_reviews_and_whom_one_may_be(raw):
+    reviews = "/apis/authorization.k8s.io/v1"
+    for kind, body, words in (
+            ("selfsubjectaccessreviews", {"spec": {}},
+             "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes "
+             "must be specified"),
+            ("subjectaccessreviews", {"spec": {"resourceAttributes": {"verb": "get"}}},
+             'spec.user: Invalid value: "": at least one of user or group must be specified')):
+        assert status_of(raw.post(f"{reviews}/{kind}", body), 422, "Invalid")["message"] == \
+            f'.authorization.k8s.io "" is invalid: {words}'
+    rules = raw.post(f"{reviews}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}).json()
+    assert rules["spec"] == {} and rules["status"]["resourceRules"]
+    me = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    who = raw.post(me, {}).json()["status"]["userInfo"]
+    assert who["extra"]["authentication.kubernetes.io/credential-id"][0].startswith("X509SHA256=")
+    s = status_of(raw.post(me, {}, {"Impersonate-Group": "x"}), 400, "BadRequest")
+    assert s["message"] == ('requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"x"}, '
+                            "Extra:map[string][]string(nil)} without impersonating a user name")
+    review = raw.post("/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": "abc"}}).json()
+    assert review["status"] == {"error": "invalid bearer token", "user": {}}
+
+
+def test_words_of_apply(raw, maps):
+    def apply(body):
+        return raw.request("PATCH", f"{MAPS}/a", body, {"Content-Type": "application/apply-patch+yaml"},
+                           fieldManager="m")
+
+    for body, words in (
+            ("[]", "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type "
+                   "map[string]interface {}"),
+            ("a: b: c", "error converting YAML to JSON: yaml: mapping values are not allowed in this context")):
+        assert status_of(apply(body), 400, "BadRequest")["message"] == f"error decoding YAML: {words}"
+
+
+def test_a_key_that_is_not_given_is_empty(raw):
+    """Keys of lists that are always written have their zero for a default: validation says what is missing."""
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "keys"},
+            "spec": {"containers": [{"image": "i"}]}}
+    answer = raw.request("PATCH", "/api/v1/namespaces/default/pods/keys", json.dumps(body),
+                         {"Content-Type": "application/apply-patch+yaml"}, fieldManager="m")
+    assert "spec.containers[0].name: Required value" in status_of(answer, 422, "Invalid")["message"]

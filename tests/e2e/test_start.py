@@ -279,8 +279,9 @@ def test_nobody_without_a_certificate_but_for_health_and_version(own_server):
         for path in ("/healthz", "/livez", "/readyz", "/version"):
             assert nobody.get(path).status == 200, path
         for path in ("/api", "/apis", "/api/v1/pods", "/metrics", "/openapi/v2", "/nope"):
-            assert status_of(nobody.get(path), 401, "Unauthorized")["message"] == "Unauthorized"
-        status_of(nobody.post("/api/v1/namespaces", {"metadata": {"name": "x"}}), 401)
+            s = status_of(nobody.get(path), 403, "Forbidden")
+            assert 'User "system:anonymous" cannot ' in s["message"] and "details" in s
+        status_of(nobody.post("/api/v1/namespaces", {"metadata": {"name": "x"}}), 403)
         bearer = {"Authorization": "Bearer abc"}
         status_of(nobody.get("/api/v1/pods", headers=bearer), 401)
 

@@ -2,10 +2,12 @@
 
 #include <ctype.h>
 
+#include "api/field_error.h"
 #include "apiserver/api_request.h"
 #include "apiserver/authz/authorizer.h"
 #include "apiserver/status_response.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "http/http_server.h"
 
 enum { VALUES_MAX = 128 }; /* of all impersonation headers; a request has no more than 200 */
@@ -195,6 +197,23 @@ static void set_extra(struct arena *a, const struct wanted *w, struct user_info 
     user->n_extra = n;
 }
 
+/* As upstream prints what was asked for, but for extras. */
+static struct status without_user(struct arena *a, const struct wanted *w)
+{
+    struct buf b = { 0 };
+
+    buf_init_arena(&b, a, 128);
+    for (size_t i = 0; i < w->n_groups; i++) {
+        buf_append_str(&b, i ? STR(", ") : STR("{"));
+        field_error_quote(&b, w->groups[i]);
+    }
+    buf_append_str(&b, w->n_groups ? STR("}") : STR("(nil)"));
+    return status_plain(a, STATUS_BAD_REQUEST,
+                        "requested &user.DefaultInfo{Name:\"\", UID:\"%.*s\", Groups:[]string%s, "
+                        "Extra:map[string][]string(nil)} without impersonating a user name",
+                        STR_ARG(w->uid), buf_cstr(&b));
+}
+
 bool impersonation_apply(struct api_request *r, struct status *ret)
 {
     const struct http_header *headers;
@@ -211,8 +230,7 @@ bool impersonation_apply(struct api_request *r, struct status *ret)
     if (!w || !w->any)
         return true;
     if (!w->user.len) {
-        *ret = status_internal(r->arena, "requested groups, a uid or extras without impersonating "
-                                         "a user");
+        *ret = without_user(r->arena, w);
         return false;
     }
     if (!check_all(r, w, ret))

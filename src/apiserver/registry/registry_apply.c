@@ -161,7 +161,8 @@ static bool decode(struct api_request *r, struct apply *p, struct status *ret)
         return check_config(r, p, &config, ret);
     if (yaml_to_json(r->arena, r->body, false, API_REQUEST_BODY_LIMIT * 2, &json, &err) < 0 ||
         value_parse(r->arena, json, &config, NULL, &err) < 0) {
-        *ret = status_plain(r->arena, STATUS_BAD_REQUEST, "error decoding YAML: %s", err.text);
+        *ret = status_plain(r->arena, STATUS_BAD_REQUEST,
+                            "error decoding YAML: error converting YAML to JSON: %s", err.text);
         return false;
     }
     if (config.type == VALUE_NULL)
@@ -169,7 +170,9 @@ static bool decode(struct api_request *r, struct apply *p, struct status *ret)
     if (config.type != VALUE_OBJECT) {
         *ret = status_plain(r->arena, STATUS_BAD_REQUEST,
                             "error decoding YAML: error unmarshaling JSON: while decoding JSON: "
-                            "json: cannot unmarshal into Go value of type map[string]interface {}");
+                            "json: cannot unmarshal %s into Go value of type "
+                            "map[string]interface {}",
+                            value_type_name(&config));
         return false;
     }
     return check_config(r, p, &config, ret) && check_strict(r, ret);

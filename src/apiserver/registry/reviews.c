@@ -33,15 +33,15 @@ static bool read_body(struct api_request *r, struct object *ret)
     return false;
 }
 
-static void refuse(struct api_request *r, const char *field, const char *why)
+static void refuse(struct api_request *r, const char *field, const char *value, const char *why)
 {
     struct field_path path = field_path_member(NULL, str_from_cstr(field));
     struct field_errors errs;
     struct status s;
 
     field_errors_init(&errs, r->arena);
-    field_errors_add(&errs, &path, FIELD_ERROR_REQUIRED, "%s", why);
-    s = status_invalid(r->arena, r->resource->group, r->resource->kind, STR(""), &errs);
+    field_errors_add_raw(&errs, &path, FIELD_ERROR_INVALID, str_from_cstr(value), "%s", why);
+    s = status_invalid(r->arena, r->resource->group, STR(""), STR(""), &errs); /* of no kind */
     api_respond_status(r, &s);
 }
 
@@ -101,6 +101,8 @@ void token_review_create(struct api_request *r)
     } else if (service_account_token_is_ours(r->arena, &r->server->service_account_keys,
                                              review->spec.token)) {
         review->status.error = arena_printf(r->arena, "[invalid bearer token, %s]", err.text);
+    } else {
+        review->status.error = STR("invalid bearer token");
     }
     object_response_send(r, 201, body);
 }
@@ -192,7 +194,7 @@ void self_subject_access_review_create(struct api_request *r)
         return;
     review = body.data;
     if (!review->spec.resource_attributes == !review->spec.non_resource_attributes) {
-        refuse(r, "spec.resourceAttributes",
+        refuse(r, "spec.resourceAttributes", "null",
                "exactly one of nonResourceAttributes or resourceAttributes must be specified");
         return;
     }
@@ -215,12 +217,12 @@ void subject_access_review_create(struct api_request *r)
     review = body.data;
     spec = &review->spec;
     if (!spec->resource_attributes == !spec->non_resource_attributes) {
-        refuse(r, "spec.resourceAttributes",
+        refuse(r, "spec.resourceAttributes", "null",
                "exactly one of nonResourceAttributes or resourceAttributes must be specified");
         return;
     }
     if (!spec->user.len && !spec->groups.len) {
-        refuse(r, "spec.user", "at least one of user or group must be specified");
+        refuse(r, "spec.user", "\"\"", "at least one of user or group must be specified");
         return;
     }
     user = (struct user_info){ .name = spec->user,
@@ -229,7 +231,11 @@ void subject_access_review_create(struct api_request *r)
                                .n_groups = spec->groups.len };
     a = attributes_of(r->arena, &user, spec->resource_attributes, spec->non_resource_attributes);
     if (r->info.namespace.len && (!a.is_resource || !str_eq(a.namespace, r->info.namespace))) {
-        refuse(r, "spec.resourceAttributes.namespace", "must match metadata.namespace");
+        refuse(r, "spec.resourceAttributes.namespace",
+               a.namespace.len
+                   ? str_cstr(r->arena, arena_printf(r->arena, "\"%.*s\"", STR_ARG(a.namespace)))
+                   : "\"\"",
+               "must match metadata.namespace");
         return;
     }
     answer(r, &a, body, &review->status);
@@ -300,6 +306,7 @@ void self_subject_rules_review_create(struct api_request *r)
         rbac_policy_each(policy, &r->user, review->spec.namespace, list_rule, &l);
         rbac_policy_unref(policy);
     }
+    memset(&review->spec, 0, sizeof(review->spec)); /* it is not said again */
     memset(&review->status, 0, sizeof(review->status));
     review->status.resource_rules.items =
         arena_dup(r->arena, l.resources.items, l.resources.len * sizeof(*l.resources.items));
