@@ -82,6 +82,16 @@ static void verbs(struct buf *b, unsigned set)
     buf_append_char(b, ']');
 }
 
+/* Of a resource itself: custom ones have them all, in an order of their own. */
+static void resource_verbs(struct buf *b, const struct resource *r)
+{
+    if (r->custom)
+        buf_append_lit(b, "\"verbs\":[\"delete\",\"deletecollection\",\"get\",\"list\",\"patch\","
+                          "\"create\",\"update\",\"watch\"]");
+    else
+        verbs(b, r->verbs);
+}
+
 /* Base64 of the first eight bytes of SHA-256 over GROUP/VERSION/KIND as stored: clients may tell by
  * it whether two versions are stored alike. Upstream says v1beta1 of definitions, which nobody can
  * read any more. */
@@ -162,7 +172,7 @@ static void print_resource(struct buf *b, const struct resource *r)
     buf_printf(b, ",\"namespaced\":%s,", resource_is_namespaced(r) ? "true" : "false");
     member(b, "kind", r->kind);
     buf_append_char(b, ',');
-    verbs(b, r->verbs);
+    resource_verbs(b, r);
     words(b, "shortNames", r->short_names);
     words(b, "categories", r->categories);
     storage_version_hash(b, r);
@@ -357,7 +367,7 @@ static void print_aggregated_resource(struct buf *b, const struct resource *r)
     buf_append_char(b, ',');
     member(b, "singularResource", r->singular);
     buf_append_char(b, ',');
-    verbs(b, r->verbs);
+    resource_verbs(b, r);
     words(b, "shortNames", r->short_names);
     words(b, "categories", r->categories);
     print_aggregated_subresources(b, r);

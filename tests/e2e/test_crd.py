@@ -1014,3 +1014,26 @@ def test_a_stop_while_openapi_is_made(own_server):
     for c in clients:
         c.join(30)
         assert not c.is_alive()
+
+
+def test_a_deprecated_version_names_a_better_one(raw):
+    versions = [{"name": n, "served": n != "v3", "storage": n == "v1", "deprecated": n in ("v1beta1", "v2alpha1"),
+                 "schema": {"openAPIV3Schema": {"type": "object"}}} for n in ("v1", "v1beta1", "v2alpha1", "v3")]
+    versions.append({**versions[1], "name": "v1beta2", "deprecationWarning": "go away"})
+    definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                  "metadata": {"name": "olds.words.example.com"},
+                  "spec": {"group": "words.example.com", "scope": "Cluster", "names": {"plural": "olds", "kind": "Old"},
+                           "versions": versions}}
+    assert raw.post(CRDS, definition).status == 201
+    wait(lambda: raw.get("/apis/words.example.com/v1/olds").status == 200)
+
+    def warned(version):
+        return raw.get(f"/apis/words.example.com/{version}/olds").headers.get_all("Warning")
+
+    assert warned("v1") is None
+    better = 'words.example.com/{} Old is deprecated; use words.example.com/v1 Old'
+    assert warned("v1beta1") == [f'299 - "{better.format("v1beta1")}"']
+    assert warned("v2alpha1") == [f'299 - "{better.format("v2alpha1")}"']
+    assert warned("v1beta2") == ['299 - "go away"']
+    listed = raw.get("/apis/words.example.com/v1").json()["resources"][0]
+    assert listed["verbs"] == ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]

@@ -55,6 +55,16 @@ def test_the_life_of_a_pod(cluster, namespace):  # noqa: F811
     used(core, namespace, pods="1", requests_cpu="400m", limits_memory="1Mi")
 
 
+def test_a_pod_from_before_is_not_counted_again(cluster, namespace):  # noqa: F811
+    """A change of labels asks no quota; one that brings a Pod under other scopes does."""
+    core = client.CoreV1Api(cluster)
+    core.create_namespaced_pod(namespace, pod("old"))
+    quota(core, namespace, pods="5", requests_cpu="1")
+    assert core.patch_namespaced_pod("old", namespace, {"metadata": {"labels": {"a": "b"}}}).metadata.labels["a"] == "b"
+    said = refused(core.patch_namespaced_pod, "old", namespace, {"spec": {"activeDeadlineSeconds": 60}})
+    assert "failed quota: q: must specify requests.cpu for: c" in said
+
+
 def test_services_claims_and_counts(cluster, namespace):  # noqa: F811
     core, apps = client.CoreV1Api(cluster), client.AppsV1Api(cluster)
     quota(core, namespace, services="2", services_nodeports="1", persistentvolumeclaims="1", requests_storage="2Gi",

@@ -509,3 +509,11 @@ def test_a_key_that_is_not_given_is_empty(raw):
     answer = raw.request("PATCH", "/api/v1/namespaces/default/pods/keys", json.dumps(body),
                          {"Content-Type": "application/apply-patch+yaml"}, fieldManager="m")
     assert "spec.containers[0].name: Required value" in status_of(answer, 422, "Invalid")["message"]
+
+
+def test_a_job_bears_its_templates_labels(raw):
+    body = {"metadata": {"name": "same-j"}, "spec": {"template": {"spec": {
+        "containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never"}}}}
+    made = raw.post("/apis/batch/v1/namespaces/default/jobs", body).json()
+    assert made["metadata"]["labels"] == made["spec"]["template"]["metadata"]["labels"]
+    assert made["metadata"]["labels"]["job-name"] == "same-j"

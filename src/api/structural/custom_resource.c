@@ -243,14 +243,37 @@ static uint32_t stamp_of(crd *from, crd_version *v)
     return stamp | 2; /* neither 0, which is never current, nor that of built-in types */
 }
 
-static void fill_warning(struct custom_definition *d, crd_version *v, struct custom_resource *c)
+/* The newest version that is served, newer than this one, and no way out itself. */
+static crd_version *better_version(crd *from, crd_version *than)
 {
+    crd_version *best = NULL;
+
+    for (uint32_t i = 0; i < from->spec.versions.len; i++) {
+        crd_version *v = &from->spec.versions.items[i];
+
+        if (v->served && !v->deprecated &&
+            custom_resource_compare_versions(v->name, best ? best->name : than->name) < 0)
+            best = v;
+    }
+    return best;
+}
+
+static void fill_warning(struct custom_definition *d, crd *from, crd_version *v,
+                         struct custom_resource *c)
+{
+    crd_version *better = better_version(from, v);
+    struct str use = STR("");
+
     if (!v->deprecated)
         return;
-    c->warning = v->deprecation_warning.p
-                     ? copy(d, v->deprecation_warning)
-                     : arena_printf(&d->arena, "%.*s/%.*s %.*s is deprecated", STR_ARG(d->group),
-                                    STR_ARG(v->name), STR_ARG(c->row.kind));
+    if (better)
+        use = arena_printf(&d->arena, "; use %.*s/%.*s %.*s", STR_ARG(d->group),
+                           STR_ARG(better->name), STR_ARG(c->row.kind));
+    c->warning =
+        v->deprecation_warning.p
+            ? copy(d, v->deprecation_warning)
+            : arena_printf(&d->arena, "%.*s/%.*s %.*s is deprecated%.*s", STR_ARG(d->group),
+                           STR_ARG(v->name), STR_ARG(c->row.kind), STR_ARG(use));
 }
 
 static int fill_version(struct custom_definition *d, crd *from, crd_version *v,
@@ -277,7 +300,7 @@ static int fill_version(struct custom_definition *d, crd *from, crd_version *v,
         c->row.flags |= RESOURCE_NAMESPACED;
     fill_names(d, from, &c->row);
     fill_subresources(d, v, c);
-    fill_warning(d, v, c);
+    fill_warning(d, from, v, c);
     r = structural_compile(&d->arena, schema, &c->schema, err);
     if (r >= 0)
         r = fill_columns(d, v, c, err);

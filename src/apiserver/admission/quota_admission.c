@@ -165,7 +165,15 @@ static int count_quota(struct object o, void *arg)
                            write_add(c->call->write), &err);
 }
 
-/* Updates count for what can grow by one; of Pods by their resize alone. */
+static bool has_deadline(struct object pod)
+{
+    const struct core_v1_pod *p = pod.data;
+
+    return p->spec.active_deadline_seconds && *p->spec.active_deadline_seconds >= 0;
+}
+
+/* Updates count for what can grow by one; of Pods by their resize alone, or when they come under
+ * other scopes. */
 static bool is_counted(const struct admission_call *call)
 {
     const struct api_request *r = call->request;
@@ -179,7 +187,8 @@ static bool is_counted(const struct admission_call *call)
     if (call->operation != ADMISSION_UPDATE || !core)
         return false;
     if (str_eq(r->resource->name, STR("pods")))
-        return !r->subresource || str_eq(r->subresource->name, STR("resize"));
+        return r->subresource ? str_eq(r->subresource->name, STR("resize"))
+                              : has_deadline(call->object) != has_deadline(call->old);
     return !r->subresource && (str_eq(r->resource->name, STR("services")) ||
                                str_eq(r->resource->name, STR("persistentvolumeclaims")));
 }

@@ -63,7 +63,8 @@ static bool check_preconditions(struct write *w, const struct meta_v1_object_met
         w->refused = status_modified(r->arena, gr_of(w), w->name);
         return false;
     }
-    if (!(r->resource->flags & RESOURCE_NEEDS_VERSION) || r->info.verb == REQUEST_VERB_PATCH)
+    if (!(r->resource->flags & RESOURCE_NEEDS_VERSION) || r->info.verb == REQUEST_VERB_PATCH ||
+        (r->special && r->special->projection)) /* a view, a Scale, need not say it */
         return true;
     field_errors_init(&errs, r->arena);
     field_errors_add_raw(&errs, &p, FIELD_ERROR_INVALID, STR("0"),

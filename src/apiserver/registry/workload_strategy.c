@@ -41,6 +41,9 @@ static void job_prepare_create(struct api_request *r, struct object o)
     if (!j->spec.selector)
         j->spec.selector = ARENA_NEW(r->arena, struct meta_v1_label_selector);
     put_unless_there(r->arena, &j->spec.selector->match_labels, uid_key, j->metadata.uid);
+    /* A Job without labels has its template's, as upstream's defaults make it when it is read. */
+    if (!j->metadata.labels.len)
+        text_map_copy(r->arena, &j->metadata.labels, labels);
 }
 
 const struct strategy job_strategy = {
