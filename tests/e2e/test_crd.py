@@ -62,10 +62,10 @@ class Kind:
         """Waits on a watch until the definition is as wanted; returns it."""
         query = {"fieldSelector": f"metadata.name={self.name}"}
         with self.raw.watch(CRDS, **query) as w:
-            return w.wait(lambda e: wanted(e["object"], e["type"]), timeout=20)[-1]["object"]
+            return w.until(lambda e: wanted(e["object"], e["type"]), timeout=20)[-1]["object"]
 
     def established(self):
-        self.wait(lambda o, _: condition(o, "Established") == "True")
+        self.until(lambda o, _: condition(o, "Established") == "True")
         return self
 
     def remove(self):
@@ -155,7 +155,7 @@ def test_names_that_are_taken(raw):
     second.body["metadata"]["name"] = f"{second.plural}.{first.group}"
     second.name = second.body["metadata"]["name"]
     assert raw.post(CRDS, second.body).status == 201
-    crd = second.wait(lambda o, _: condition(o, "NamesAccepted") == "False")
+    crd = second.until(lambda o, _: condition(o, "NamesAccepted") == "False")
     assert condition(crd, "Established") == "False"
     named = {c["type"]: c for c in crd["status"]["conditions"]}
     assert named["NamesAccepted"]["reason"] == "ListKindConflict"
@@ -163,7 +163,7 @@ def test_names_that_are_taken(raw):
     assert named["Established"]["reason"] == "NotAccepted"
     assert raw.get(f"/apis/{first.group}/v1/{second.plural}").status == 404
     assert raw.delete(f"{CRDS}/{first.name}").status == 200
-    second.wait(lambda o, _: condition(o, "Established") == "True")
+    second.until(lambda o, _: condition(o, "Established") == "True")
     assert raw.delete(f"{CRDS}/{second.name}").status == 200
 
 
@@ -435,7 +435,7 @@ def test_deleting_a_definition_deletes_its_objects(kind, raw):
         assert raw.delete(f"{CRDS}/{kind.name}").status == 200
         events = w.take(2)
         assert sorted(e["type"] for e in events) == ["DELETED", "MODIFIED"]
-        crd = kind.wait(lambda o, _: [c for c in o["status"]["conditions"]
+        crd = kind.until(lambda o, _: [c for c in o["status"]["conditions"]
                                        if c.get("reason") == "InstanceDeletionInProgress"])
         assert crd["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
         refused = raw.post(kind.path(), kind.object("late", {}))
