@@ -218,9 +218,9 @@ Test(typed_value, validate)
         { "Pod", "{'spec':{'hostNetwork':'x'}}", ".spec.hostNetwork: expected boolean, got &{x}" },
         { "Pod", "{'spec':{'containers':[{'name':'a'},{'name':'a'}]}}",
           ".spec.containers: duplicate entries for key [name='a']" },
-        { "Pod", "{'spec':{'containers':[{'image':'a'}]}}",
-          ".spec.containers: associative list with keys has an element that omits all key fields "
-          "['name'] (and doesn't have default values for any key fields)" },
+        { "Pod", "{'spec':{'containers':[{'image':'a'}]}}", "" }, /* its key is the default, "" */
+        { "Pod", "{'spec':{'containers':[{'image':'a'},{'image':'b'}]}}",
+          ".spec.containers: duplicate entries for key [name='']" },
         { "Pod", "{'metadata':{'finalizers':['a','a']}}",
           ".metadata.finalizers: duplicate entries for key [='a']" },
         { "Pod", "{'a':1,'b':2}",
