@@ -147,12 +147,23 @@ static void print_element(struct printer *p, const struct schema_field *f, void 
     }
 }
 
+static bool is_unset_choice(const struct schema_field *f, const void *at)
+{
+    const struct int_or_string *v = at;
+
+    return f->kind == SCHEMA_KIND_INT_OR_STRING && v->type == INT_OR_STRING_UNSET;
+}
+
 static void print_field(struct printer *p, const struct schema_field *f, const void *at)
 {
     void *place = (void *)(uintptr_t)at; /* read only */
     bool list = f->shape == SCHEMA_LIST, map = f->shape == SCHEMA_MAP;
     struct schema_walk_items items;
 
+    if (!list && !map && is_unset_choice(f, at)) {
+        buf_append_str(p->b, f->shape == SCHEMA_POINTER ? STR("null") : STR("0"));
+        return;
+    }
     if (f->shape == SCHEMA_POINTER && is_text(f->kind)) {
         const struct str *s = at;
 

@@ -244,7 +244,7 @@ static void check_set_strategy(const struct rule_context *c,
     else if (str_eq(s->type, STR("OnDelete")) && r)
         field_errors_add_raw(
             c->errs, &rolling, FIELD_ERROR_INVALID,
-            rule_print_struct(c->arena, "apps/v1.RollingUpdateStatefulSetStrategy", r),
+            rule_print_internal(c->arena, "apps/v1.RollingUpdateStatefulSetStrategy", r),
             "only allowed for updateStrategy 'RollingUpdate'");
     if (!r || r->max_unavailable.type == INT_OR_STRING_UNSET)
         return;

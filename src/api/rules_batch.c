@@ -179,7 +179,7 @@ static void check_template_kept(const struct rule_context *c, const struct batch
         take_resources(c->arena, &was, &s->template);
     if (!templates_equal(&s->template, &was))
         field_errors_add_raw(c->errs, &template, FIELD_ERROR_INVALID,
-                             rule_print_struct(c->arena, "core/v1.PodTemplateSpec", &s->template),
+                             rule_print_internal(c->arena, "core/v1.PodTemplateSpec", &s->template),
                              "field is immutable");
 }
 
@@ -219,7 +219,7 @@ static void rule_job_spec(const struct rule_context *c)
 
         field_errors_add_raw(
             c->errs, &p, FIELD_ERROR_INVALID,
-            rule_print_struct(c->arena, "batch/v1.SuccessPolicy", s->success_policy),
+            rule_print_internal(c->arena, "batch/v1.SuccessPolicy", s->success_policy),
             "requires indexed completion mode");
     }
     check_replacement(c, s);
@@ -320,10 +320,10 @@ static void rule_failure_rule(const struct rule_context *c)
     else if (str_eq(r->action, STR("FailIndex")) && !spec_at_hand(c)->backoff_limit_per_index)
         rule_invalid(c, "action", r->action, "requires the backoffLimitPerIndex to be set");
     if (r->on_exit_codes && r->on_pod_conditions.len)
-        field_errors_add(c->errs, c->path, FIELD_ERROR_TYPE_INVALID,
+        field_errors_add(c->errs, c->path, FIELD_ERROR_INVALID,
                          "specifying both OnExitCodes and OnPodConditions is not supported");
     if (!r->on_exit_codes && !r->on_pod_conditions.len)
-        field_errors_add(c->errs, c->path, FIELD_ERROR_TYPE_INVALID,
+        field_errors_add(c->errs, c->path, FIELD_ERROR_INVALID,
                          "specifying one of OnExitCodes and OnPodConditions is required");
 }
 
@@ -439,15 +439,15 @@ static void check_conditions(const struct rule_context *c, const struct batch_v1
 
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
         if (has_condition(j, pairs[i].type) && has_condition(j, pairs[i].other) != pairs[i].wants)
-            field_errors_add(c->errs, &at, FIELD_ERROR_TYPE_INVALID, "%s", pairs[i].text);
+            field_errors_add(c->errs, &at, FIELD_ERROR_INVALID, "%s", pairs[i].text);
     for (size_t i = 0; old && i < ARRAY_LEN(terminal); i++)
         if (has_condition(old, terminal[i]) && !has_condition(j, terminal[i]))
-            field_errors_add(c->errs, &at, FIELD_ERROR_TYPE_INVALID,
+            field_errors_add(c->errs, &at, FIELD_ERROR_INVALID,
                              "cannot disable the terminal %.*s=True condition",
                              STR_ARG(terminal[i]));
     if (old && has_condition(old, STR("SuccessCriteriaMet")) &&
         !has_condition(j, STR("SuccessCriteriaMet")))
-        field_errors_add(c->errs, &at, FIELD_ERROR_TYPE_INVALID,
+        field_errors_add(c->errs, &at, FIELD_ERROR_INVALID,
                          "cannot disable the SuccessCriteriaMet=True condition");
 }
 
@@ -511,6 +511,17 @@ static void rule_job_status(const struct rule_context *c)
 #define JOBS "batch/v1.JobStatus"
 #define CRON "batch/v1.CronJobSpec"
 
+/* An update is checked as a new Job, too: upstream tells of each error twice. */
+static void rule_job_below(const struct rule_context *c)
+{
+    struct rule_context plain = *c;
+
+    plain.old = NULL;
+    if (c->old)
+        rule_below(&plain, "spec");
+    rule_below(c, "spec");
+}
+
 const struct rule rules_batch[] = {
     { JOB, "parallelism", RULE_MIN, .min = 0 },
     { JOB, "completions", RULE_MIN, .min = 0 },
@@ -529,6 +540,7 @@ const struct rule rules_batch[] = {
     { JOB, "managedBy", RULE_IMMUTABLE },
     { JOB, "successPolicy", RULE_IMMUTABLE },
     { .type = "batch/v1.Job", .check = RULE_FN, .fn = rule_job },
+    { .type = "batch/v1.Job", .check = RULE_BELOW, .fn = rule_job_below, .order = "spec" },
     { "batch/v1.PodFailurePolicy", "rules", RULE_MAX_ITEMS, .max = 20 },
     { "batch/v1.PodFailurePolicyRule", "action", RULE_ENUM,
       .text = "Count|FailIndex|FailJob|Ignore" },

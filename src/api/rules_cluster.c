@@ -20,7 +20,7 @@ static void rule_budget_spec(const struct rule_context *c)
     if (s->min_available.type != INT_OR_STRING_UNSET &&
         s->max_unavailable.type != INT_OR_STRING_UNSET)
         field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID,
-                             rule_print_struct(c->arena, "policy/v1.PodDisruptionBudgetSpec", s),
+                             rule_print_internal(c->arena, "policy/v1.PodDisruptionBudgetSpec", s),
                              "minAvailable and maxUnavailable cannot be both set");
     rule_check_amount(c, &least, &s->min_available, true);
     rule_check_amount(c, &most, &s->max_unavailable, true);

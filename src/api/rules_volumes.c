@@ -375,6 +375,8 @@ static void rule_claim_status(const struct rule_context *c)
     struct field_path statuses = field_path_member(c->path, STR("allocatedResourceStatuses"));
     struct field_path amounts = field_path_member(c->path, STR("allocatedResources"));
 
+    if (c->request->part != VALIDATION_STATUS)
+        return; /* a template of claims */
     for (uint32_t i = 0; i < s->allocated_resource_statuses.len; i++) {
         const struct schema_str_entry *e = &s->allocated_resource_statuses.items[i];
         bool known = false;

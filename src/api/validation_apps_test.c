@@ -77,7 +77,7 @@ static const struct validation_case apps[] = {
       "'RollingUpdate' or 'OnDelete'" },
     { "apps/v1.StatefulSet", NULL,
       SPEC("'updateStrategy':{'type':'OnDelete','rollingUpdate':{'partition':1}}," ALWAYS),
-      "spec.updateStrategy.rollingUpdate: Invalid value: {\"partition\":1}: only allowed for "
+      "spec.updateStrategy.rollingUpdate: Invalid value: {\"Partition\":1,\"MaxUnavailable\":null}: only allowed for "
       "updateStrategy 'RollingUpdate'" },
     { "apps/v1.StatefulSet", NULL,
       SPEC("'updateStrategy':{'rollingUpdate':{'partition':-1,'maxUnavailable':0}}," ALWAYS),
@@ -203,7 +203,7 @@ static const struct validation_case batch[] = {
       "spec.successPolicy.rules: Required value: at least one rules must be specified when the "
       "successPolicy is specified" },
     { "batch/v1.Job", NULL, SPEC(JOB ",'successPolicy':{'rules':[{'succeededCount':1}]}"),
-      "spec.successPolicy: Invalid value: {\"rules\":[{\"succeededCount\":1}]}: requires indexed "
+      "spec.successPolicy: Invalid value: {\"Rules\":[{\"SucceededIndexes\":null,\"SucceededCount\":1}]}: requires indexed "
       "completion mode" },
     { "batch/v1.Job", SPEC(JOB), SPEC(JOB ",'parallelism':3,'completions':1,'suspend':true"),
       NULL },
@@ -215,7 +215,7 @@ static const struct validation_case batch[] = {
       SPEC(JOB ",'completionMode':'Indexed','completions':4,'parallelism':3"),
       "spec.completions: Invalid value: 4: can only be modified in tandem with spec.parallelism" },
     { "batch/v1.Job", SPEC(JOB), SPEC(S "," T(",'restartPolicy':'Never','nodeSelector':{'x':'y'}")),
-      "spec.template: Invalid value: {\"metadata\"..." },
+      "spec.template: Invalid value: {\"labels\"..." },
     { "batch/v1.Job", SPEC(JOB ",'suspend':true"),
       SPEC("'manualSelector':true,'suspend':true," S
            "," T(",'restartPolicy':'Never','nodeSelector':{'x':'y'}")),

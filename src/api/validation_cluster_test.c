@@ -14,7 +14,7 @@
 static const struct validation_case cluster[] = {
     { PDB, NULL, SPEC("'minAvailable':'50%'"), NULL },
     { PDB, NULL, SPEC("'minAvailable':1,'maxUnavailable':1"),
-      "spec: Invalid value: {\"minAvailable\":1,\"maxUnavailable\":1}: minAvailable and "
+      "spec: Invalid value: {\"MinAvailable\":1,\"Selector\":null,\"MaxUnavailable\":1,\"UnhealthyPodEvictionPolicy\":null}: minAvailable and "
       "maxUnavailable cannot be both set" },
     { PDB, NULL, SPEC("'minAvailable':-1"), "spec.minAvailable: " NEGATIVE },
     { PDB, NULL, SPEC("'maxUnavailable':'101%'"),
