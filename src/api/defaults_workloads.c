@@ -96,11 +96,8 @@ static void job(struct arena *a, void *data)
         s->parallelism = new_int32(a, 1);
     if (!s->backoff_limit)
         s->backoff_limit = new_int32(a, s->backoff_limit_per_index ? INT32_MAX : 6);
-    if (j->metadata.labels.len == 0 && s->template.metadata.labels.len) {
-        /* The same ones, not a copy: what the server adds to them on create shows in both. */
-        j->metadata.labels.items = s->template.metadata.labels.items;
-        j->metadata.labels.len = s->template.metadata.labels.len;
-    }
+    if (j->metadata.labels.len == 0 && s->template.metadata.labels.len)
+        text_map_copy(a, &j->metadata.labels, &s->template.metadata.labels);
     if (!s->completion_mode.p)
         s->completion_mode = STR("NonIndexed");
     if (!s->suspend)

@@ -23,10 +23,7 @@ static void job_prepare_create(struct api_request *r, struct object o)
 {
     static const struct str uid_key = STR_INIT("batch.kubernetes.io/controller-uid");
     struct batch_v1_job *j = o.data;
-    struct meta_v1_object_meta *template = &j->spec.template.metadata;
-    void *labels = &template->labels;
-    /* As defaulting left them when the client gave the Job none. */
-    bool shared = j->metadata.labels.items && j->metadata.labels.items == template->labels.items;
+    void *labels = &j->spec.template.metadata.labels;
 
     if (j->spec.manual_selector && *j->spec.manual_selector)
         return;
@@ -34,10 +31,6 @@ static void job_prepare_create(struct api_request *r, struct object o)
     put_unless_there(r->arena, labels, STR("batch.kubernetes.io/job-name"), j->metadata.name);
     put_unless_there(r->arena, labels, STR("controller-uid"), j->metadata.uid);
     put_unless_there(r->arena, labels, uid_key, j->metadata.uid);
-    if (shared) {
-        j->metadata.labels.items = template->labels.items;
-        j->metadata.labels.len = template->labels.len;
-    }
     if (!j->spec.selector)
         j->spec.selector = ARENA_NEW(r->arena, struct meta_v1_label_selector);
     put_unless_there(r->arena, &j->spec.selector->match_labels, uid_key, j->metadata.uid);
