@@ -103,6 +103,10 @@ class Place:
             except client.ApiException as e:
                 assert e.status == 404, e
 
+    def bind(self, pod, node):
+        self.core.create_namespaced_binding(self.name, {
+            "metadata": {"name": pod.metadata.name}, "target": {"kind": "Node", "name": node}}, _preload_content=False)
+
     def told(self, reason, kind="Job"):
         state = await_state(self.core.list_namespaced_event, lambda s: any(
             e.reason == reason and e.involved_object.kind == kind for e in s.values()), self.name)
@@ -145,6 +149,15 @@ def busy(api, manager):
     yield api
     await_state(client.CoreV1Api(api).list_namespace, lambda s: all(
         n == "default" or n.startswith("kube-") for n in s))
+
+
+@pytest.fixture
+def node(busy):
+    """One without a kubelet: its Pods stay until they are made to go."""
+    core = client.CoreV1Api(busy)
+    core.create_node({"metadata": {"name": "silent"}})
+    yield "silent"
+    core.delete_node("silent")
 
 
 @pytest.fixture
@@ -262,6 +275,17 @@ def test_a_deadline_ends_a_job(place):
     c = condition(j, "Failed")
     assert (c.reason, c.message) == ("DeadlineExceeded", "Job was active longer than specified deadline")
     place.pods(lambda s: not s)
+
+
+def test_an_end_waits_for_that_of_its_pods(place, node):
+    place.create(activeDeadlineSeconds=1)
+    p, = place.active(1).values()
+    place.bind(p, node)
+    j = place.job(lambda j: is_true(j, "FailureTarget") and j.status.terminating == 1 and j.status.failed == 1)
+    assert not has_failed(j) and not j.status.active
+    place.pods(lambda s: not s[p.metadata.name].metadata.finalizers)
+    place.vanish([p])
+    assert condition(place.job(has_failed), "Failed").reason == "DeadlineExceeded"
 
 
 def test_failures_are_waited_for_longer_and_longer(place):
@@ -418,13 +442,10 @@ def test_a_job_that_succeeds_early(place, rule, wanted):
     place.pods(lambda s: len(s) == len(wanted) and not any(p.metadata.finalizers for p in s.values()))
 
 
-def test_a_replacement_waits_for_the_end(place):
+def test_a_replacement_waits_for_the_end(place, node):
     place.create(podReplacementPolicy="Failed", backoffLimit=4)
     p, = place.active(1).values()
-    place.core.create_node({"metadata": {"name": "silent"}})
-    place.core.create_namespaced_binding(place.name, {"metadata": {"name": p.metadata.name},
-                                                      "target": {"kind": "Node", "name": "silent"}},
-                                         _preload_content=False)
+    place.bind(p, node)
     place.run([p])
     place.job(lambda j: j.status.ready == 1)
     place.core.delete_namespaced_pod(p.metadata.name, place.name)
@@ -433,7 +454,6 @@ def test_a_replacement_waits_for_the_end(place):
     place.fail([p])
     place.job(lambda j: j.status.failed == 1 and j.status.active == 1 and j.status.terminating == 0)
     place.vanish([p])
-    place.core.delete_node("silent")
 
 
 # --- suspended ---
@@ -492,6 +512,34 @@ def test_pods_change_hands(place):
         "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}})
     place.pods(lambda s: len(alive(s)) == 1)
     assert other.metadata.owner_references[0].uid == made.metadata.uid
+
+
+def test_pods_that_ended_before_they_were_taken_count(place):
+    for name in ("good", "bad"):
+        place.core.create_namespaced_pod(place.name, {
+            "metadata": {"name": name, "labels": {"mine": "yes"}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}})
+    pods = place.now()
+    place.end([pods["good"]])
+    place.fail([pods["bad"]])
+    body = job(parallelism=1, completions=3, manualSelector=True, selector={"matchLabels": {"mine": "yes"}})
+    body["spec"]["template"]["metadata"] = {"labels": {"mine": "yes"}}
+    place.batch.create_namespaced_job(place.name, body)
+    j = place.job(lambda j: (j.status.succeeded, j.status.failed, j.status.active) == (1, 1, 1))
+    assert all(p.metadata.owner_references[0].uid == j.metadata.uid for p in place.now().values())
+
+
+def test_pods_with_wrong_indexes_go(place):
+    made = place.create(completionMode="Indexed", parallelism=2, completions=2)
+    own = place.active(2)
+    for index in ("0", "7", "x"):
+        place.core.create_namespaced_pod(place.name, {
+            "metadata": {"generateName": "odd-", "annotations": {INDEX: index},
+                         "labels": {"batch.kubernetes.io/controller-uid": made.metadata.uid}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}})
+    place.pods(lambda s: len(s) == 2 and sorted(by_index(s)) == [0, 1])
+    j = place.job(lambda j: j.status.active == 2)
+    assert not j.status.failed and own
 
 
 @pytest.mark.parametrize("policy", ("Background", "Foreground", "Orphan"))
