@@ -17,7 +17,11 @@
 #include "kubelet/server/channels.h"
 #include "kubelet/server/server_internal.h"
 
-enum { CHUNK_BYTES = 32768, STDIN_MAX_BYTES = 256 * 1024, IDLE_MS = 4 * 3600 * 1000 };
+enum {
+    CHUNK_BYTES = 32768 - 16, /* with its channel and the head of a frame two TLS records */
+    STDIN_MAX_BYTES = 256 * 1024,
+    IDLE_MS = 4 * 3600 * 1000
+};
 
 /* A descriptor of the process that is read. */
 struct output {
