@@ -226,7 +226,7 @@ test-long:
 
 # What the benches run beside the program itself.
 BENCH_PROGRAMS := $(B)/http_load $(B)/bench-lmdb $(B)/bench-codec $(B)/bench-watch $(B)/bench-schedule $(B)/bench-dns $(B)/bench-services
-BENCHES := start codec schedule api-get api-list api-create api-patch api-table apply crd watch-fanout idle-connections up pod-start idle dns services
+BENCHES := start codec schedule api-get api-list api-create api-patch api-table apply crd watch-fanout idle-connections scale up pod-start idle dns services
 bench-programs: $(BENCH_PROGRAMS)
 $(B)/http_load: $(call obj,bench/http_load.c) $(B)/libpintle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--gc-sections -o $@ $^ $(PKG_LIBS) -lpthread

@@ -5,7 +5,8 @@
  *   http_load --port P --cert C --key K -c CONNS -m STREAMS -n REQUESTS --path /x [--method POST
  * --body-file F]
  *
- * With a body, every "@@@@@@@@" in it and in the path becomes the request's number in eight digits.
+ * With a body, every "@@@@@@@@" in it and in the path becomes the request's number in eight digits,
+ * and every "%%%%%%%%" what --modulo M leaves of it.
  * Prints one line: requests per second, body bytes per second, latency percentiles in microseconds.
  */
 #include <errno.h>
@@ -34,7 +35,7 @@ struct options {
     uint16_t port;
     const char *cert, *key, *path, *method, *accept, *content_type;
     struct str body;
-    size_t connections, streams, requests, warmup;
+    size_t connections, streams, requests, warmup, modulo;
     long first; /* number of the first request */
 };
 
@@ -73,18 +74,26 @@ __attribute__((noreturn)) static void die(const char *what)
 
 /* --- requests --- */
 
-static struct str numbered(struct str pattern, size_t number)
+static void write_number(char *copy, size_t len, struct str mark, size_t number)
 {
     char digits[MARK_LEN + 1];
-    char *copy = str_heap_cstr(pattern);
     ptrdiff_t at;
-    struct str rest = str_n(copy, pattern.len);
+    struct str rest = str_n(copy, len);
 
     (void)snprintf(digits, sizeof(digits), "%08zu", number % 100000000);
-    while ((at = str_find_str(rest, STR("@@@@@@@@"))) >= 0) {
+    while ((at = str_find_str(rest, mark)) >= 0) {
         memcpy(copy + (rest.p - copy) + at, digits, MARK_LEN);
         rest = str_tail(rest, (size_t)at + MARK_LEN);
     }
+}
+
+static struct str numbered(const struct options *o, struct str pattern, size_t number)
+{
+    char *copy = str_heap_cstr(pattern);
+
+    write_number(copy, pattern.len, STR("@@@@@@@@"), number);
+    if (o->modulo)
+        write_number(copy, pattern.len, STR("%%%%%%%%"), number % o->modulo);
     return str_n(copy, pattern.len);
 }
 
@@ -116,7 +125,7 @@ static void start_request(struct conn *c)
     const struct options *o = l->o;
     struct stream *s = NEW(struct stream);
     size_t number = (size_t)o->first + l->started++;
-    struct str path = numbered(str_from_cstr(o->path), number);
+    struct str path = numbered(o, str_from_cstr(o->path), number);
     nghttp2_nv nv[] = {
         header(":method", str_from_cstr(o->method)),
         header(":scheme", STR("https")),
@@ -129,7 +138,7 @@ static void start_request(struct conn *c)
 
     s->start_ns = clock_system.mono_ns(&clock_system);
     if (o->body.len)
-        s->body = numbered(o->body, number);
+        s->body = numbered(o, o->body, number);
     if (nghttp2_submit_request(c->h2, NULL, nv, ARRAY_LEN(nv) - (o->body.len ? 0 : 1),
                                o->body.len ? &body : NULL, s) < 0)
         die("cannot submit a request");
@@ -376,17 +385,10 @@ static size_t number(const char *s)
 static void parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        { "port", 1, NULL, 'p' },
-        { "cert", 1, NULL, 'C' },
-        { "key", 1, NULL, 'K' },
-        { "path", 1, NULL, 'P' },
-        { "method", 1, NULL, 'X' },
-        { "body-file", 1, NULL, 'B' },
-        { "accept", 1, NULL, 'A' },
-        { "first", 1, NULL, 'F' },
-        { "warmup", 1, NULL, 'W' },
-        { "content-type", 1, NULL, 'T' },
-        { 0 },
+        { "port", 1, NULL, 'p' },   { "cert", 1, NULL, 'C' },         { "key", 1, NULL, 'K' },
+        { "path", 1, NULL, 'P' },   { "method", 1, NULL, 'X' },       { "body-file", 1, NULL, 'B' },
+        { "accept", 1, NULL, 'A' }, { "first", 1, NULL, 'F' },        { "warmup", 1, NULL, 'W' },
+        { "modulo", 1, NULL, 'M' }, { "content-type", 1, NULL, 'T' }, { 0 },
     };
 
     for (int c; (c = getopt_long(argc, argv, "c:m:n:", longs, NULL)) != -1;) {
@@ -420,6 +422,9 @@ static void parse_options(int argc, char **argv, struct options *o)
             break;
         case 'W':
             o->warmup = number(optarg);
+            break;
+        case 'M':
+            o->modulo = number(optarg);
             break;
         case 'c':
             o->connections = number(optarg);

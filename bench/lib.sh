@@ -53,6 +53,11 @@ api() { # METHOD PATH [BODY FILE]: one request as admin
     curl -sSf --cacert "$CA" --cert "$CERT" --key "$KEY" -X "$1" "${data[@]}" "https://127.0.0.1:$PORT$2"
 }
 
+default_account() { # what the controllers would make, and Pods are refused without
+    echo '{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}' >"$WORK/account.json"
+    api POST /api/v1/namespaces/default/serviceaccounts "$WORK/account.json" >/dev/null
+}
+
 load() { # arguments of http_load, on the client's processor
     taskset -c "${CLIENT_CPU:-1}" "$B/http_load" "$@"
 }

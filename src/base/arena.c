@@ -83,6 +83,23 @@ static struct arena_chunk *chunk_new(size_t size)
     return c;
 }
 
+static void add_chunk(struct arena *a, size_t size)
+{
+    struct arena_chunk *c = chunk_new(size);
+
+    c->next = a->chunks;
+    a->chunks = c;
+    a->at = c->data;
+    a->end = c->data + c->size;
+    a->used += c->size;
+}
+
+void arena_init_sized(struct arena *a, size_t bytes)
+{
+    arena_init(a, 0);
+    add_chunk(a, bytes);
+}
+
 /* A big block gets a chunk of its own behind the newest, so that what is left of that stays in use.
  */
 static void *alloc_aside(struct arena *a, size_t size)
@@ -99,18 +116,12 @@ void *arena_alloc_slow_(struct arena *a, size_t size, size_t align)
 {
     size_t want = a->chunks ? MIN(a->chunks->size * 2, (size_t)ARENA_MAX_CHUNK_BYTES)
                             : (size_t)ARENA_FIRST_CHUNK_BYTES;
-    struct arena_chunk *c;
 
     if (size > SIZE_MAX / 2)
         return mem_alloc(SIZE_MAX); /* aborts */
     if (a->chunks && size > want / 4 && align <= _Alignof(max_align_t))
         return alloc_aside(a, size);
-    c = chunk_new(MAX(want, size + align));
-    c->next = a->chunks;
-    a->chunks = c;
-    a->at = c->data;
-    a->end = c->data + c->size;
-    a->used += c->size;
+    add_chunk(a, MAX(want, size + align));
     return arena_alloc(a, size, align);
 }
 

@@ -28,8 +28,16 @@ struct arena {
 };
 
 void arena_init(struct arena *a, size_t limit_bytes); /* allocates nothing yet; limit 0 is none */
-void arena_done(struct arena *a);                     /* also fine on a zeroed or finished arena */
+/* For what is known to be small, or how large: with a first chunk of that many bytes. */
+void arena_init_sized(struct arena *a, size_t bytes);
+void arena_done(struct arena *a);  /* also fine on a zeroed or finished arena */
 void arena_reset(struct arena *a); /* empty again, keeps one chunk and the limit */
+
+/* What a copy of everything in it takes: exact while there is one chunk, else no less. */
+static inline size_t arena_filled(const struct arena *a)
+{
+    return a->used - (size_t)(a->end - a->at);
+}
 
 static inline bool arena_is_over(const struct arena *a)
 {

@@ -6,29 +6,54 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+enum { COUNT_BYTES = 64 * 1024 };
+
+/* The whole of o, which lies in another arena, in one chunk of the right size. */
+static struct api_object *keep(struct object o)
+{
+    const struct meta_v1_object_meta *meta = object_meta(o);
+    struct api_object *kept = NEW(struct api_object);
+    struct arena count;
+
+    arena_init_sized(&count, COUNT_BYTES);
+    (void)object_copy(&count, o);
+    arena_init_sized(&kept->arena,
+                     arena_filled(&count) + meta->namespace.len + meta->name.len + sizeof("/"));
+    arena_done(&count);
+    refcount_init(&kept->refs);
+    kept->o = object_copy(&kept->arena, o);
+    kept->meta = meta = object_meta(kept->o);
+    kept->key = meta->namespace.len ? str_join(&kept->arena, meta->namespace, STR("/"), meta->name)
+                                    : meta->name;
+    (void)str_to_u64(meta->resource_version, &kept->revision); /* 0 when it is none */
+    return kept;
+}
+
+int api_object_decode_trimmed(const struct resource *row, struct str json, api_object_trim_fn *trim,
+                              struct api_object **ret, struct err *err)
+{
+    CLEANUP(arena_done) struct arena scratch = { 0 };
+    struct meta_v1_object_meta *meta;
+    struct object o;
+    int r = object_json_decode(&scratch, &schema_builtin, row->type, json, &o, NULL, err);
+
+    if (r < 0)
+        return r;
+    meta = object_meta(o);
+    if (!meta)
+        return err_set(err, ERR_INVALID, "%.*s have no metadata", STR_ARG(row->name));
+    meta->managed_fields.items = NULL;
+    meta->managed_fields.len = 0;
+    if (trim)
+        trim(o);
+    *ret = keep(o);
+    return 0;
+}
+
 int api_object_decode(const struct resource *row, struct str json, struct api_object **ret,
                       struct err *err)
 {
-    struct api_object *o = NEW(struct api_object);
-    int r;
-
-    refcount_init(&o->refs);
-    r = object_json_decode(&o->arena, &schema_builtin, row->type, str_dup(&o->arena, json), &o->o,
-                           NULL, err);
-    o->meta = r < 0 ? NULL : object_meta(o->o);
-    if (r >= 0 && !o->meta)
-        r = err_set(err, ERR_INVALID, "%.*s have no metadata", STR_ARG(row->name));
-    if (r < 0) {
-        api_object_unref(o);
-        return r;
-    }
-    o->key = o->meta->namespace.len
-                 ? arena_printf(&o->arena, "%.*s/%.*s", STR_ARG(o->meta->namespace),
-                                STR_ARG(o->meta->name))
-                 : o->meta->name;
-    (void)str_to_u64(o->meta->resource_version, &o->revision); /* 0 when it is none */
-    *ret = o;
-    return 0;
+    return api_object_decode_trimmed(row, json, NULL, ret, err);
 }
 
 struct api_object *api_object_ref(const struct api_object *o)

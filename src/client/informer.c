@@ -264,6 +264,7 @@ void informer_start(struct informer *i)
                                    .namespace = i->o.namespace,
                                    .field_selector = i->o.field_selector,
                                    .label_selector = i->o.label_selector,
+                                   .trim = i->o.trim,
                                    .ops = &reflector_ops,
                                    .arg = i };
 

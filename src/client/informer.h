@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/object.h"
 #include "base/str.h"
 
 struct api_object;
@@ -32,6 +33,7 @@ struct informer_options {
     struct str namespace;
     struct str field_selector;
     struct str label_selector;
+    void (*trim)(struct object o); /* of what no handler reads (api_object.h); NULL: nothing */
 };
 
 struct informer *informer_new(const struct informer_options *o); /* not started */

@@ -70,7 +70,7 @@ static bool on_event(enum rest_event type, struct str json, void *arg)
     struct api_object *o;
     struct err err;
 
-    if (api_object_decode(r->o.resource, json, &o, &err) < 0) {
+    if (api_object_decode_trimmed(r->o.resource, json, r->o.trim, &o, &err) < 0) {
         LOG_ERROR("watch sent what is no object", KV("resource", r->o.resource->name),
                   KV("reason", (const char *)err.text));
         r->watch = NULL;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/object.h"
 #include "base/str.h"
 
 struct api_object;
@@ -31,6 +32,7 @@ struct reflector_options {
     struct str namespace;      /* unset: all */
     struct str field_selector; /* unset: none */
     struct str label_selector;
+    void (*trim)(struct object o); /* api_object.h; may be NULL */
     const struct reflector_ops *ops;
     void *arg;
 };

@@ -12,6 +12,8 @@
 #include "client/api_object.h"
 #include "scheduler/scheduler_cache.h"
 
+enum { CLASS_BYTES = 512 }; /* of most; Pods of a StatefulSet have a class each */
+
 /* --- selectors --- */
 
 static bool lookup(void *arg, struct str key, struct str *ret_value)
@@ -221,6 +223,7 @@ static struct pod_class *class_new(struct pod_classes *c, const struct api_objec
     const struct core_v1_affinity *a = affinity_of(pod);
     struct pod_namespace *n = namespace_of(c, pod->meta->namespace);
 
+    arena_init_sized(&k->arena, CLASS_BYTES);
     k->key = str_dup(&k->arena, key);
     k->namespace = str_dup(&k->arena, pod->meta->namespace);
     k->labels = copy_labels(&k->arena, &pod->meta->labels);

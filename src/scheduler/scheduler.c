@@ -1,6 +1,7 @@
 /* The process: informers feed the cache and the queue; a task takes Pods from the queue, one cycle
  * each, in slices. */
 #include "scheduler/scheduler.h"
+#include "scheduler/pod_trim.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -393,11 +394,13 @@ static void index_class(const struct api_object *o, informer_emit_fn *emit, void
     emit(volume_class(o->o.data), arg);
 }
 
-static struct informer *
-open_informer(struct scheduler *s, const char *group, const char *version, const char *resource,
-              void (*fn)(const struct api_object *old, const struct api_object *new, void *arg))
+static struct informer *open_informer(struct scheduler *s, const char *group, const char *version,
+                                      const char *resource, api_object_trim_fn *trim,
+                                      void (*fn)(const struct api_object *old,
+                                                 const struct api_object *new, void *arg))
 {
     struct informer *i = informer_new(&(struct informer_options){
+        .trim = trim,
         .loop = s->loop,
         .client = s->rest,
         .resource =
@@ -410,11 +413,11 @@ open_informer(struct scheduler *s, const char *group, const char *version, const
 
 static void open_informers(struct scheduler *s)
 {
-    s->pods = open_informer(s, "", "v1", "pods", on_pod);
-    s->nodes = open_informer(s, "", "v1", "nodes", on_node);
+    s->pods = open_informer(s, "", "v1", "pods", pod_trim, on_pod);
+    s->nodes = open_informer(s, "", "v1", "nodes", NULL, on_node);
     for (size_t i = 0; i < SCHED_KINDS; i++) {
-        s->kinds[i] =
-            open_informer(s, kinds[i].group, kinds[i].version, kinds[i].resource, kinds[i].fn);
+        s->kinds[i] = open_informer(s, kinds[i].group, kinds[i].version, kinds[i].resource, NULL,
+                                    kinds[i].fn);
         /* number 0 */
         (void)informer_add_index(s->kinds[i], i == SCHED_VOLUMES ? index_class : index_namespace);
     }
