@@ -99,7 +99,8 @@ static void scan_claim_templates(struct pod_scan *s)
     const struct object *o = &s->c->request->object;
     const struct apps_v1_stateful_set *set = o->data;
 
-    if (o->type != schema_walk_type(o->schema, "apps/v1.StatefulSet"))
+    if (!str_eq(schema_str(o->schema, o->type->name), STR("StatefulSet")) ||
+        o->type != schema_walk_type(o->schema, "apps/v1.StatefulSet"))
         return;
     for (uint32_t i = 0; i < set->spec.volume_claim_templates.len; i++)
         (void)rule_names_add(s->c, &s->volumes,

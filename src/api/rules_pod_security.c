@@ -370,8 +370,7 @@ static void check_container_annotations(const struct rule_context *c,
     const struct core_v1_security_context *own = ctr->security_context;
     const struct core_v1_app_armor_profile *p = own ? own->app_armor_profile : NULL;
     struct field_path security = field_path_member(path, STR("securityContext"));
-    struct str key = arena_printf(c->arena, APP_ARMOR "%.*s", STR_ARG(ctr->name));
-    const struct schema_str_entry *e = text_map_find(&meta_of(top)->annotations, key);
+    const struct schema_str_entry *e;
     struct annotated f = { .c = c, .path = &security, .kind = "apparmor" };
 
     if (own)
@@ -379,7 +378,11 @@ static void check_container_annotations(const struct rule_context *c,
                             arena_printf(c->arena, SECCOMP_CONTAINER "%.*s", STR_ARG(ctr->name)));
     if (!p && s->security_context)
         p = s->security_context->app_armor_profile;
-    if (!p || !e || top->up || (s->os && str_eq(s->os->name, STR("windows"))))
+    if (!p || top->up || (s->os && str_eq(s->os->name, STR("windows"))))
+        return;
+    e = text_map_find(&meta_of(top)->annotations,
+                      str_join(c->arena, STR(APP_ARMOR), ctr->name, STR_NULL));
+    if (!e)
         return;
     f.type = p->type;
     f.file = p->localhost_profile;
