@@ -78,6 +78,17 @@ bool rule_fields_equal(const struct schema_field *f, const void *a, const void *
     return true;
 }
 
+bool rule_structs_equal(const char *type, const void *a, const void *b)
+{
+    struct object x = { .schema = &schema_builtin,
+                        .type = schema_walk_type(&schema_builtin, type),
+                        .data = (void *)(uintptr_t)a }; /* read only, as y's */
+    struct object y = x;
+
+    y.data = (void *)(uintptr_t)b;
+    return x.type && object_equal(x, y);
+}
+
 static void print_text(struct buf *b, struct str s)
 {
     struct value v = value_string(s.p ? s : STR(""));

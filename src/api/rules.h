@@ -89,6 +89,8 @@ struct rule {
 
 /* Walks the structs of a member in the `order` of a RULE_BELOW row. */
 void rule_below(const struct rule_context *c, const char *member);
+/* One item of such a list. */
+void rule_below_item(const struct rule_context *c, const char *member, uint32_t i);
 /* The same for a list, as RULE_SET has it. key NULL: none. */
 void rule_below_set(const struct rule_context *c, const char *member, uint32_t max,
                     const char *key);
@@ -112,10 +114,12 @@ extern const struct rule rules_admission[];
 extern const struct rule rules_flowcontrol[];
 extern const struct rule rules_certificates[];
 extern const struct rule rules_devices[];
+extern const struct rule rules_authorization[];
 extern const struct rule rules_device_slice[];
 
 /* Equality and printed form (JSON) of single fields of built-in types, for rules. */
 bool rule_fields_equal(const struct schema_field *f, const void *a, const void *b);
+bool rule_structs_equal(const char *type, const void *a, const void *b);
 struct str rule_print_value(struct arena *a, const struct schema_field *f, const void *at);
 struct str rule_print_struct(struct arena *a, const char *type, const void *data);
 /* With the names and the members that upstream's own types have. */

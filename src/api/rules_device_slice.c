@@ -120,7 +120,7 @@ static void rule_slice_nodes(const struct rule_context *c)
         set[n++] = "nodeSelector";
         if (s->node_selector->node_selector_terms.len != 1) {
             struct str printed =
-                rule_print_struct(c->arena, "core/v1.NodeSelector", s->node_selector);
+                rule_print_internal(c->arena, "core/v1.NodeSelector", s->node_selector);
             ptrdiff_t from = str_find(printed, '[');
 
             field_errors_add_raw(c->errs, &terms, FIELD_ERROR_INVALID,
@@ -267,7 +267,7 @@ static void rule_device_attribute(const struct rule_context *c)
                               "exactly one value must be specified");
     else if (n > 1)
         field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID,
-                             rule_print_struct(c->arena, "resource.k8s.io/v1.DeviceAttribute", a),
+                             rule_print_internal(c->arena, "resource.k8s.io/v1.DeviceAttribute", a),
                              "exactly one value must be specified");
 }
 

@@ -503,7 +503,7 @@ static void rule_allocation(const struct rule_context *c)
         rule_below(c, "allocation");
     else if (!is_as_before(D "ResourceClaimStatus", "allocation", s, old))
         field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
-                             rule_print_struct(c->arena, D "AllocationResult", s->allocation),
+                             rule_print_internal(c->arena, D "AllocationResult", s->allocation),
                              "field is immutable");
 }
 

@@ -78,7 +78,6 @@ static void rule_subject(const struct rule_context *c)
         rule_required(c, "namespace", "");
 }
 
-/* Printed with the names of upstream's internal type, which has no others. */
 static void check_role_ref_kept(const struct rule_context *c, const struct rbac_v1_role_ref *ref,
                                 const struct rbac_v1_role_ref *old)
 {
@@ -87,12 +86,25 @@ static void check_role_ref_kept(const struct rule_context *c, const struct rbac_
     if (!str_eq(ref->api_group, old->api_group) || !str_eq(ref->kind, old->kind) ||
         !str_eq(ref->name, old->name))
         field_errors_add_raw(c->errs, &p, FIELD_ERROR_INVALID,
-                             arena_printf(c->arena,
-                                          "{\"APIGroup\":\"%.*s\",\"Kind\":\"%.*s\","
-                                          "\"Name\":\"%.*s\"}",
-                                          STR_ARG(ref->api_group), STR_ARG(ref->kind),
-                                          STR_ARG(ref->name)),
+                             rule_print_internal(c->arena, GROUP "/v1.RoleRef", ref),
                              "cannot change roleRef");
+}
+
+/* Upstream converts what it has checked, and says so when that fails. */
+static void rule_aggregation(const struct rule_context *c)
+{
+    const struct rbac_v1_aggregation_rule *r = c->data;
+    struct field_path list = field_path_member(c->path, STR("clusterRoleSelectors"));
+
+    for (uint32_t i = 0; i < r->cluster_role_selectors.len; i++) {
+        struct field_path item = field_path_index(&list, i);
+        size_t before = c->errs->len;
+
+        rule_below_item(c, "clusterRoleSelectors", i);
+        if (c->errs->len > before)
+            field_errors_add_raw(c->errs, &item, FIELD_ERROR_INVALID, STR("null"),
+                                 "invalid label selector.");
+    }
 }
 
 static void rule_role_binding(const struct rule_context *c)
@@ -120,7 +132,12 @@ const struct rule rules_rbac[] = {
     { .type = GROUP "/v1.RoleRef", .check = RULE_FN, .fn = rule_role_ref },
     { GROUP "/v1.Subject", "name", RULE_REQUIRED },
     { .type = GROUP "/v1.Subject", .check = RULE_FN, .fn = rule_subject },
+    { GROUP "/v1.AggregationRule", "clusterRoleSelectors", RULE_BELOW, .fn = rule_aggregation },
+    { GROUP "/v1.RoleBinding", "roleRef", RULE_BELOW },
+    { GROUP "/v1.RoleBinding", "subjects", RULE_BELOW },
     { .type = GROUP "/v1.RoleBinding", .check = RULE_FN, .fn = rule_role_binding },
+    { GROUP "/v1.ClusterRoleBinding", "roleRef", RULE_BELOW },
+    { GROUP "/v1.ClusterRoleBinding", "subjects", RULE_BELOW },
     { .type = GROUP "/v1.ClusterRoleBinding", .check = RULE_FN, .fn = rule_cluster_role_binding },
     { 0 },
 };

@@ -1,6 +1,7 @@
 /* Rules of storage.k8s.io. */
 #include "api/core_v1.h"
 #include "api/field_error.h"
+#include "api/quantity.h"
 #include "api/rules_internal.h"
 #include "api/storage_v1.h"
 #include "api/text_map.h"
@@ -77,6 +78,7 @@ static void rule_topology_requirement(const struct rule_context *c)
     CLEANUP(map_done) struct map seen = { 0 };
     const struct core_v1_topology_selector_label_requirement *r = c->data;
     struct field_path values = field_path_member(c->path, STR("values"));
+    struct field_path key = field_path_member(c->path, STR("key"));
 
     for (uint32_t i = 0; i < r->values.len; i++) {
         struct field_path item = field_path_index(&values, i);
@@ -84,6 +86,59 @@ static void rule_topology_requirement(const struct rule_context *c)
         if (map_put(&seen, r->values.items[i], c->errs))
             field_errors_add_text(c->errs, &item, FIELD_ERROR_DUPLICATE, r->values.items[i], "");
     }
+    (void)name_rule_report(c->errs, &key, NAME_RULE_QUALIFIED_NAME, r->key);
+}
+
+/* The same keys with the same values, in whatever order. */
+static bool is_part_of_term(const struct core_v1_topology_selector_term *a,
+                            const struct core_v1_topology_selector_term *b)
+{
+    for (uint32_t i = 0; i < a->match_label_expressions.len; i++) {
+        const struct core_v1_topology_selector_label_requirement *r =
+            &a->match_label_expressions.items[i];
+        bool found = false;
+
+        for (uint32_t k = 0; !found && k < b->match_label_expressions.len; k++) {
+            const struct core_v1_topology_selector_label_requirement *o =
+                &b->match_label_expressions.items[k];
+
+            found = str_eq(o->key, r->key) && o->values.len == r->values.len;
+            for (uint32_t v = 0; found && v < r->values.len; v++) {
+                bool has = false;
+
+                for (uint32_t w = 0; !has && w < o->values.len; w++)
+                    has = str_eq(r->values.items[v], o->values.items[w]);
+                found = has;
+            }
+        }
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+enum { TERMS_COMPARED_MAX = 256 };
+
+static void rule_allowed_topologies(const struct rule_context *c)
+{
+    const struct storage_v1_storage_class *s = c->data;
+    struct field_path list = field_path_member(c->path, STR("allowedTopologies"));
+    uint32_t n = MIN(s->allowed_topologies.len, (uint32_t)TERMS_COMPARED_MAX);
+
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k <= i; k++) {
+            const struct core_v1_topology_selector_term *a = &s->allowed_topologies.items[i];
+            const struct core_v1_topology_selector_term *b = &s->allowed_topologies.items[k];
+            struct field_path item = field_path_index(&list, i);
+            struct field_path at = field_path_member(&item, STR("matchLabelExpressions"));
+
+            /* A term without expressions is one of what upstream has seen before. */
+            if ((k == i && a->match_label_expressions.len) || !is_part_of_term(a, b) ||
+                !is_part_of_term(b, a))
+                continue;
+            field_errors_add_text(c->errs, &at, FIELD_ERROR_DUPLICATE, STR(""), "");
+            break;
+        }
 }
 
 static void rule_attributes_class(const struct rule_context *c)
@@ -177,14 +232,45 @@ static void rule_node_spec(const struct rule_context *c)
     for (uint32_t i = 0; old && i < old->drivers.len; i++)
         for (uint32_t j = 0; j < s->drivers.len; j++) {
             const struct storage_v1_csi_node_driver *d = &s->drivers.items[j];
+            struct storage_v1_csi_node_driver shown = *d;
 
+            shown.allocatable = NULL; /* it may change, and upstream prints what may not */
             if (str_eq(d->name, old->drivers.items[i].name) &&
                 !drivers_equal(d, &old->drivers.items[i]))
                 field_errors_add_raw(
                     c->errs, &at, FIELD_ERROR_INVALID,
-                    rule_print_struct(c->arena, "storage.k8s.io/v1.CSINodeDriver", d),
+                    rule_print_internal(c->arena, "storage.k8s.io/v1.CSINodeDriver", &shown),
                     "field is immutable");
         }
+}
+
+static void rule_storage_capacity(const struct rule_context *c)
+{
+    const struct storage_v1_csi_storage_capacity *s = c->data;
+    struct field_path class = field_path_member(c->path, STR("storageClassName"));
+    struct field_path at = field_path_member(c->path, STR("capacity"));
+    struct quantity q;
+
+    (void)name_rule_report(c->errs, &class, NAME_RULE_DNS1123_SUBDOMAIN, s->storage_class_name);
+    if (s->capacity.len && quantity_parse(s->capacity, &q) && q.nano < 0)
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, s->capacity,
+                              "must be greater than or equal to 0");
+}
+
+static void rule_attachment_node(const struct rule_context *c)
+{
+    const struct storage_v1_volume_attachment_spec *s = c->data;
+    struct field_path at = field_path_member(c->path, STR("nodeName"));
+
+    (void)name_rule_report(c->errs, &at, NAME_RULE_DNS1123_SUBDOMAIN, s->node_name);
+}
+
+static void rule_inline_volume(const struct rule_context *c)
+{
+    const struct storage_v1_volume_attachment_source *s = c->data;
+
+    if (!s->persistent_volume_name.p)
+        rule_below(c, "inlineVolumeSpec");
 }
 
 #define S "storage.k8s.io/v1."
@@ -199,29 +285,30 @@ const struct rule rules_storage[] = {
     { S "StorageClass", "provisioner", RULE_IMMUTABLE },
     { S "StorageClass", "reclaimPolicy", RULE_IMMUTABLE },
     { S "StorageClass", "volumeBindingMode", RULE_IMMUTABLE },
+    { S "StorageClass", "allowedTopologies", RULE_BELOW },
+    { .type = S "StorageClass", .check = RULE_FN, .fn = rule_allowed_topologies },
     { .type = "core/v1.TopologySelectorTerm", .check = RULE_FN, .fn = rule_topology_term },
-    { "core/v1.TopologySelectorLabelRequirement", "key", RULE_NAME_ALWAYS,
-      .min = NAME_RULE_QUALIFIED_NAME },
     { "core/v1.TopologySelectorLabelRequirement", "values", RULE_REQUIRED },
     { .type = "core/v1.TopologySelectorLabelRequirement",
       .check = RULE_FN,
       .fn = rule_topology_requirement },
-    { S "VolumeAttributesClass", "driverName", RULE_REQUIRED },
-    { S "VolumeAttributesClass", "parameters", RULE_REQUIRED,
-      .text = "must contain at least one key/value pair" },
-    { .type = S "VolumeAttributesClass", .check = RULE_FN, .fn = rule_attributes_class },
     { S "VolumeAttributesClass", "driverName", RULE_LOCKED,
       .text = "updates to driverName are forbidden." },
     { S "VolumeAttributesClass", "parameters", RULE_LOCKED,
       .text = "updates to parameters are forbidden." },
+    { S "VolumeAttributesClass", "driverName", RULE_REQUIRED },
+    { S "VolumeAttributesClass", "parameters", RULE_REQUIRED,
+      .text = "must contain at least one key/value pair" },
+    { .type = S "VolumeAttributesClass", .check = RULE_FN, .fn = rule_attributes_class },
     { S "VolumeAttachmentSpec", "attacher", RULE_REQUIRED },
     { S "VolumeAttachmentSpec", "attacher", RULE_MAX_BYTES, .max = 63 },
     { S "VolumeAttachmentSpec", "attacher", RULE_NAME,
       .min = NAME_RULE_DNS1123_SUBDOMAIN_CASELESS },
-    { S "VolumeAttachmentSpec", "nodeName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { S "VolumeAttachmentSpec", "source", RULE_BELOW },
+    { .type = S "VolumeAttachmentSpec", .check = RULE_FN, .fn = rule_attachment_node },
     { .type = S "VolumeAttachmentSource", .check = RULE_FN, .fn = rule_attachment_source },
-    { S "VolumeAttachmentSource", "persistentVolumeName", RULE_NAME,
-      .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { S "VolumeAttachmentSource", "inlineVolumeSpec", RULE_BELOW, .fn = rule_inline_volume },
+    { S "VolumeAttachment", "spec", RULE_BELOW },
     { S "VolumeAttachment", "spec", RULE_IMMUTABLE },
     { .type = S "VolumeAttachmentStatus", .check = RULE_FN, .fn = rule_attachment_status },
     { S "VolumeError", "message", RULE_MAX_BYTES, .max = 1024 },
@@ -238,6 +325,7 @@ const struct rule rules_storage[] = {
     { S "TokenRequest", "expirationSeconds", RULE_NUMBER, .min = INT64_MIN, .max = (int64_t)1 << 32,
       .text = "may not specify a duration larger than 2^32 seconds" },
     { S "CSINodeSpec", "drivers", RULE_UNIQUE, .text = "name" },
+    { S "CSINodeSpec", "drivers", RULE_BELOW },
     { .type = S "CSINodeSpec", .check = RULE_FN, .fn = rule_node_spec },
     { S "CSINodeDriver", "name", RULE_REQUIRED },
     { S "CSINodeDriver", "name", RULE_MAX_BYTES, .max = 63 },
@@ -245,8 +333,8 @@ const struct rule rules_storage[] = {
     { S "CSINodeDriver", "nodeID", RULE_REQUIRED },
     { .type = S "CSINodeDriver", .check = RULE_FN, .fn = rule_node_driver },
     { S "VolumeNodeResources", "count", RULE_MIN, .min = 0 },
-    { S "CSIStorageCapacity", "storageClassName", RULE_REQUIRED },
-    { S "CSIStorageCapacity", "storageClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { S "CSIStorageCapacity", "nodeTopology", RULE_BELOW },
+    { .type = S "CSIStorageCapacity", .check = RULE_FN, .fn = rule_storage_capacity },
     { S "CSIStorageCapacity", "nodeTopology", RULE_IMMUTABLE },
     { S "CSIStorageCapacity", "storageClassName", RULE_IMMUTABLE },
     { 0 },

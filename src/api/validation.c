@@ -54,11 +54,12 @@ struct plan {
 };
 
 static const struct rule *const rule_tables[] = {
-    rules_core,        rules_pod,          rules_container,  rules_volume_sources,
-    rules_placement,   rules_service,      rules_apps,       rules_batch,
-    rules_autoscaling, rules_rbac,         rules_networking, rules_volumes,
-    rules_storage,     rules_cluster,      rules_discovery,  rules_admission,
-    rules_flowcontrol, rules_certificates, rules_devices,    rules_device_slice,
+    rules_core,          rules_pod,          rules_container,  rules_volume_sources,
+    rules_placement,     rules_service,      rules_apps,       rules_batch,
+    rules_autoscaling,   rules_rbac,         rules_networking, rules_volumes,
+    rules_storage,       rules_cluster,      rules_discovery,  rules_admission,
+    rules_flowcontrol,   rules_certificates, rules_devices,    rules_device_slice,
+    rules_authorization,
 };
 
 static struct plan plan;
@@ -531,6 +532,7 @@ static void check_field(const struct rule_context *c, const struct planned_rule 
     }
 }
 
+static void walk(const struct rule_context *c);
 static void walk_field(const struct rule_context *c, const struct schema_walk_child *f,
                        struct str name);
 
@@ -563,6 +565,29 @@ static void check_one_of(const struct rule_context *c, const struct planned_rule
     }
     if (!any)
         field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED, "%.*s", STR_ARG(none));
+}
+
+void rule_below_item(const struct rule_context *c, const char *member, uint32_t i)
+{
+    const struct schema_walk_children *all = &plan.children[c->type];
+    struct field_path list = field_path_member(c->path, str_from_cstr(member));
+    struct field_path item = field_path_index(&list, i);
+    struct rule_context below = *c;
+    char *first;
+
+    for (uint16_t k = plan.types[c->type].n_after; k < all->len; k++) {
+        const struct schema_walk_child *f = &all->items[k];
+
+        if (!str_eq(f->name, str_from_cstr(member)) ||
+            i >= schema_walk_child_structs(f, (char *)(uintptr_t)c->data, &first))
+            continue;
+        below.old = NULL;
+        below.up = c;
+        below.type = f->type;
+        below.path = &item;
+        below.data = first + (size_t)i * f->stride;
+        walk(&below);
+    }
 }
 
 /* Items that bear the key of an earlier one. */
@@ -678,8 +703,6 @@ static void check_rows(const struct rule_context *c)
     }
 }
 
-static void walk(const struct rule_context *c);
-
 /* Visits the structs of one field, which is named so in paths. */
 static void walk_field(const struct rule_context *c, const struct schema_walk_child *f,
                        struct str name)
@@ -752,9 +775,9 @@ void validation_run(const struct validation_request *req, struct field_errors *e
     const struct meta_v1_object_meta *meta = object_meta(req->object);
 
     (void)pthread_once(&plan_once, make_plan); /* cannot fail */
-    if (meta && req->old.data)
+    if (meta && req->meta && req->old.data)
         meta_validate_update(errs, meta, object_meta(req->old), req->meta, &metadata);
-    else if (meta)
+    else if (meta && req->meta)
         meta_validate(errs, meta, req->meta, &metadata);
     if (req->part == VALIDATION_OTHER || req->object.schema != plan.schema)
         return;

@@ -19,7 +19,7 @@ enum validation_part {
 struct validation_request {
     struct object object; /* defaulted, strategy applied */
     struct object old;    /* data NULL: create */
-    const struct meta_rules *meta;
+    const struct meta_rules *meta; /* NULL: metadata is not looked at */
     enum validation_part part;
 };
 

@@ -6,6 +6,7 @@
 #include "api/meta_v1.h"
 #include "api/rbac_v1.h"
 #include "api/resource.h"
+#include "api/validation.h"
 #include "apiserver/api_request.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/authz/rbac.h"
@@ -33,16 +34,20 @@ static bool read_body(struct api_request *r, struct object *ret)
     return false;
 }
 
-static void refuse(struct api_request *r, const char *field, const char *value, const char *why)
+/* The rows of the review's type. False: answered already. */
+static bool is_valid(struct api_request *r, struct object o)
 {
-    struct field_path path = field_path_member(NULL, str_from_cstr(field));
+    struct validation_request v = { .object = o };
     struct field_errors errs;
     struct status s;
 
     field_errors_init(&errs, r->arena);
-    field_errors_add_raw(&errs, &path, FIELD_ERROR_INVALID, str_from_cstr(value), "%s", why);
-    s = status_invalid(r->arena, r->resource->group, STR(""), STR(""), &errs); /* of no kind */
+    validation_run(&v, &errs);
+    if (!errs.len)
+        return true;
+    s = status_invalid(r->arena, r->resource->group, r->resource->kind, STR(""), &errs);
     api_respond_status(r, &s);
+    return false;
 }
 
 /* --- who --- */
@@ -193,11 +198,8 @@ void self_subject_access_review_create(struct api_request *r)
     if (!read_body(r, &body))
         return;
     review = body.data;
-    if (!review->spec.resource_attributes == !review->spec.non_resource_attributes) {
-        refuse(r, "spec.resourceAttributes", "null",
-               "exactly one of nonResourceAttributes or resourceAttributes must be specified");
+    if (!is_valid(r, body))
         return;
-    }
     a = attributes_of(r->arena, &r->user, review->spec.resource_attributes,
                       review->spec.non_resource_attributes);
     answer(r, &a, body, &review->status);
@@ -216,28 +218,13 @@ void subject_access_review_create(struct api_request *r)
         return;
     review = body.data;
     spec = &review->spec;
-    if (!spec->resource_attributes == !spec->non_resource_attributes) {
-        refuse(r, "spec.resourceAttributes", "null",
-               "exactly one of nonResourceAttributes or resourceAttributes must be specified");
+    if (!is_valid(r, body))
         return;
-    }
-    if (!spec->user.len && !spec->groups.len) {
-        refuse(r, "spec.user", "\"\"", "at least one of user or group must be specified");
-        return;
-    }
     user = (struct user_info){ .name = spec->user,
                                .uid = spec->uid,
                                .groups = spec->groups.items,
                                .n_groups = spec->groups.len };
     a = attributes_of(r->arena, &user, spec->resource_attributes, spec->non_resource_attributes);
-    if (r->info.namespace.len && (!a.is_resource || !str_eq(a.namespace, r->info.namespace))) {
-        refuse(r, "spec.resourceAttributes.namespace",
-               a.namespace.len
-                   ? str_cstr(r->arena, arena_printf(r->arena, "\"%.*s\"", STR_ARG(a.namespace)))
-                   : "\"\"",
-               "must match metadata.namespace");
-        return;
-    }
     answer(r, &a, body, &review->status);
 }
 
