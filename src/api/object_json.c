@@ -273,6 +273,30 @@ static bool begins_with_year(struct str text)
     return true;
 }
 
+/* A time has six digits of fraction, no more and no fewer. */
+static int check_micro(struct decoder *d, struct str text)
+{
+    enum { SECONDS = 19, FRACTION = 7 };
+    struct str rest = str_tail(text, SECONDS);
+    const char *wanted = NULL;
+    bool digits = rest.len >= FRACTION && rest.p[0] == '.';
+
+    for (size_t i = 1; digits && i < FRACTION; i++)
+        digits = rest.p[i] >= '0' && rest.p[i] <= '9';
+    if (!digits)
+        wanted = ".000000";
+    else if (rest.len > FRACTION && rest.p[FRACTION] >= '0' && rest.p[FRACTION] <= '9')
+        wanted = "Z07:00";
+    if (!wanted)
+        return 0;
+    if (digits)
+        rest = str_tail(rest, FRACTION);
+    return err_set(d->r.err, ERR_INVALID,
+                   "parsing time \"%.*s\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse "
+                   "\"%.*s\" as \"%s\"",
+                   (int)MIN(text.len, 100), text.p, STR_ARG(rest), wanted);
+}
+
 static int decode_time(struct decoder *d, const struct schema_field *f, void *to)
 {
     struct ktime t = { .set = true };
@@ -287,6 +311,8 @@ static int decode_time(struct decoder *d, const struct schema_field *f, void *to
             "parsing time \"%.*s\" as \"2006-01-02T15:04:05%sZ07:00\": cannot parse \"%.*s\"%s",
             (int)MIN(text.len, 100), text.p, f->kind == SCHEMA_KIND_MICRO_TIME ? ".000000" : "",
             (int)MIN(text.len, 100), text.p, begins_with_year(text) ? "" : " as \"2006\"");
+    if (f->kind == SCHEMA_KIND_MICRO_TIME && check_micro(d, text) < 0)
+        return ERR_INVALID;
     t.nsec = f->kind == SCHEMA_KIND_TIME ? 0 : t.nsec / 1000 * 1000;
     *(struct ktime *)to = t;
     return 0;

@@ -78,6 +78,18 @@ bool rule_fields_equal(const struct schema_field *f, const void *a, const void *
     return true;
 }
 
+bool rule_members_equal(const char *type, const char *member, const void *a, const void *b)
+{
+    const struct schema_type *t = schema_walk_type(&schema_builtin, type);
+    const struct schema_field *f = NULL;
+    uint32_t base = 0;
+
+    if (t)
+        f = schema_find_member(&schema_builtin, t, str_from_cstr(member), &base);
+    return f && rule_fields_equal(f, (const char *)a + base + f->offset,
+                                  (const char *)b + base + f->offset);
+}
+
 bool rule_structs_equal(const char *type, const void *a, const void *b)
 {
     struct object x = { .schema = &schema_builtin,

@@ -50,7 +50,8 @@ enum rule_check {
     RULE_FN,
     RULE_DO,    /* a function that finds nothing wrong, but prepares what others look at */
     RULE_BELOW, /* the structs of a member ("*": of the embedded one) are walked now, not after all
-                   rows; of the members in `order`: by rule_below() of fn, or not at all */
+                   rows; with fn, or of the members in `order`: by rule_below() of fn, or not at
+                   all */
 };
 
 /* One struct under validation. old is the same place of the stored object, NULL on create, below
@@ -87,7 +88,7 @@ struct rule {
                           it is named in paths below */
 };
 
-/* Walks the structs of a member in the `order` of a RULE_BELOW row. */
+/* Walks the structs of a member that a RULE_BELOW row with a function names. */
 void rule_below(const struct rule_context *c, const char *member);
 /* One item of such a list. */
 void rule_below_item(const struct rule_context *c, const char *member, uint32_t i);
@@ -119,6 +120,8 @@ extern const struct rule rules_device_slice[];
 
 /* Equality and printed form (JSON) of single fields of built-in types, for rules. */
 bool rule_fields_equal(const struct schema_field *f, const void *a, const void *b);
+/* A member of two structs of the type. */
+bool rule_members_equal(const char *type, const char *member, const void *a, const void *b);
 bool rule_structs_equal(const char *type, const void *a, const void *b);
 struct str rule_print_value(struct arena *a, const struct schema_field *f, const void *at);
 struct str rule_print_struct(struct arena *a, const char *type, const void *data);

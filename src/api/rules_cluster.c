@@ -95,6 +95,18 @@ static void rule_scheduling(const struct rule_context *c)
     }
 }
 
+static void rule_preemption(const struct rule_context *c)
+{
+    const struct scheduling_v1_priority_class *p = c->data;
+
+    if (!c->old && p->preemption_policy.p && !p->preemption_policy.len)
+        rule_required(c, "preemptionPolicy", "");
+    else if (!c->old && p->preemption_policy.p &&
+             !str_eq(p->preemption_policy, STR("PreemptLowerPriority")) &&
+             !str_eq(p->preemption_policy, STR("Never")))
+        rule_unsupported(c, "preemptionPolicy", p->preemption_policy, "PreemptLowerPriority|Never");
+}
+
 static void rule_lease_spec(const struct rule_context *c)
 {
     const struct coordination_v1_lease_spec *s = c->data;
@@ -292,7 +304,7 @@ const struct rule rules_cluster[] = {
     { DISRUPTION "Status", "desiredHealthy", RULE_MIN, .min = 0 },
     { DISRUPTION "Status", "expectedPods", RULE_MIN, .min = 0 },
     { .type = PRIORITY, .check = RULE_FN, .fn = rule_priority_class },
-    { PRIORITY, "preemptionPolicy", RULE_ENUM, .text = "PreemptLowerPriority|Never" },
+    { .type = PRIORITY, .check = RULE_FN, .fn = rule_preemption },
     { PRIORITY, "value", RULE_LOCKED, .text = "may not be changed in an update." },
     { PRIORITY, "preemptionPolicy", RULE_IMMUTABLE },
     { RUNTIME, "handler", RULE_REQUIRED },

@@ -6,8 +6,6 @@
 #include "api/quantity.h"
 #include "api/resource_v1.h"
 #include "api/rules_internal.h"
-#include "api/schema.h"
-#include "api/schema_walk.h"
 #include "api/validation.h"
 #include "base/arena.h"
 
@@ -439,12 +437,8 @@ static void rule_capacity_keys(const struct rule_context *c)
 static void rule_taints(const struct rule_context *c)
 {
     const struct resource_v1_device *d = c->data, *old = old_device(c, d->name);
-    const struct schema_type *t = schema_walk_type(&schema_builtin, "resource.k8s.io/v1.Device");
-    uint32_t base = 0;
-    const struct schema_field *f =
-        t ? schema_find_member(&schema_builtin, t, STR("taints"), &base) : NULL;
 
-    if (!old || !f || !rule_fields_equal(f, &d->taints, &old->taints))
+    if (!old || !rule_members_equal("resource.k8s.io/v1.Device", "taints", d, old))
         rule_below_set(c, "taints", 16, NULL);
 }
 

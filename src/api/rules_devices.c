@@ -270,19 +270,6 @@ static void check_raw(const struct rule_context *c, const char *member, struct s
                               "must be a valid JSON object");
 }
 
-/* The member of a struct as it was. */
-static bool is_as_before(const char *type, const char *member, const void *now, const void *old)
-{
-    const struct schema_type *t = schema_walk_type(&schema_builtin, type);
-    const struct schema_field *f = NULL;
-    uint32_t base = 0;
-
-    if (t && old)
-        f = schema_find_member(&schema_builtin, t, str_from_cstr(member), &base);
-    return f && rule_fields_equal(f, (const char *)now + base + f->offset,
-                                  (const char *)old + base + f->offset);
-}
-
 #define D "resource.k8s.io/v1."
 
 /* Only an update of a class has stored configurations to look at again. */
@@ -292,7 +279,7 @@ static bool is_stored(const struct rule_context *c)
     const struct resource_v1_device_class *now = r->object.data, *old = r->old.data;
 
     return old && r->object.type == schema_walk_type(&schema_builtin, D "DeviceClass") &&
-           is_as_before(D "DeviceClassSpec", "config", &now->spec, &old->spec);
+           rule_members_equal(D "DeviceClassSpec", "config", &now->spec, &old->spec);
 }
 
 static void rule_opaque(const struct rule_context *c)
@@ -501,7 +488,7 @@ static void rule_allocation(const struct rule_context *c)
 
     if (!old || !old->allocation)
         rule_below(c, "allocation");
-    else if (!is_as_before(D "ResourceClaimStatus", "allocation", s, old))
+    else if (!rule_members_equal(D "ResourceClaimStatus", "allocation", s, old))
         field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
                              rule_print_internal(c->arena, D "AllocationResult", s->allocation),
                              "field is immutable");

@@ -7,6 +7,8 @@
 #include "api/validation.h"
 #include "base/arena.h"
 
+#define NEW_EVENT "events.k8s.io/v1.Event"
+
 static bool is_all(const uint8_t *p, size_t n, uint8_t byte)
 {
     for (size_t i = 0; i < n; i++)
@@ -66,10 +68,10 @@ static void check_address(const struct rule_context *c, const struct field_path 
     struct name_ip ip;
     int want = str_eq(type, STR("IPv4")) ? 4 : 6;
 
-    if (str_eq(type, STR("FQDN"))) {
+    if (str_eq(type, STR("FQDN")))
         check_name(c, &at, text);
+    if (!str_eq(type, STR("IPv4")) && !str_eq(type, STR("IPv6")))
         return;
-    }
     if (!name_rule_report(c->errs, &at, NAME_RULE_IP, text))
         return;
     if (name_ip_parse(text, &ip) && ip.family != want)
@@ -86,6 +88,18 @@ static void rule_endpoint(const struct rule_context *c)
 
     for (uint32_t i = 0; i < e->addresses.len; i++)
         check_address(c, &list, i, e->addresses.items[i], slice->address_type);
+}
+
+/* Endpoints that stay as they are are not looked at again. */
+static void rule_endpoints(const struct rule_context *c)
+{
+    const struct discovery_v1_endpoint_slice *s = c->data, *old = c->old;
+    size_t before = c->errs->len;
+
+    rule_below_set(c, "endpoints", 1000, NULL);
+    if (c->errs->len > before && old &&
+        rule_members_equal("discovery.k8s.io/v1.EndpointSlice", "endpoints", s, old))
+        c->errs->len = before;
 }
 
 /* Names of ports differ, the empty one with them. */
@@ -195,6 +209,54 @@ static void rule_event(const struct rule_context *c)
     check_event(c, &parts);
 }
 
+static void check_series(const struct rule_context *c, const struct events_v1_event_series *s)
+{
+    struct field_path count = field_path_member(c->path, STR("series.count"));
+    struct field_path last = field_path_member(c->path, STR("series.lastObservedTime"));
+
+    if (s && s->count < 2)
+        field_errors_add_text(c->errs, &count, FIELD_ERROR_INVALID, STR(""),
+                              "should be at least 2");
+    if (s && !s->last_observed_time.set)
+        field_errors_add(c->errs, &last, FIELD_ERROR_REQUIRED, "");
+}
+
+/* What an update leaves alone, by its names in the internal form. */
+static const struct {
+    const char *member, *shown;
+} kept[] = {
+    { "regarding", "involvedObject" },
+    { "reason", "reason" },
+    { "note", "message" },
+    { "deprecatedSource", "source" },
+    { "deprecatedFirstTimestamp", "firstTimestamp" },
+    { "deprecatedLastTimestamp", "lastTimestamp" },
+    { "deprecatedCount", "count" },
+    { "reason", "reason" },
+    { "type", "type" },
+    { "eventTime", "eventTime" },
+    { "action", "action" },
+    { "related", "related" },
+    { "reportingController", "reportingController" },
+    { "reportingInstance", "reportingInstance" },
+};
+
+static void check_event_kept(const struct rule_context *c, const struct events_v1_event *e,
+                             const struct events_v1_event *old)
+{
+    if (!rule_members_equal(NEW_EVENT, "series", e, old))
+        check_series(c, e->series);
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        struct field_path at = field_path_member(c->path, str_from_cstr(kept[i].shown));
+
+        if (rule_members_equal(NEW_EVENT, kept[i].member, e, old))
+            continue;
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
+                             rule_print_member(c->arena, NEW_EVENT, kept[i].member, e),
+                             "field is immutable");
+    }
+}
+
 /* What the newer group refuses beside that, in the words of the internal form. */
 static void rule_new_event(const struct rule_context *c)
 {
@@ -211,8 +273,11 @@ static void rule_new_event(const struct rule_context *c)
     static const char unset[] = "needs to be unset";
 
     check_event(c, &parts);
-    if (c->old)
+    if (c->old) {
+        check_event_kept(c, e, c->old);
         return;
+    }
+    check_series(c, e->series);
     if (!e->event_time.set)
         rule_required(c, "eventTime", "");
     if (!str_eq(e->type, STR("Normal")) && !str_eq(e->type, STR("Warning")))
@@ -229,32 +294,31 @@ static void rule_new_event(const struct rule_context *c)
         rule_invalid(c, "source", STR(""), unset);
 }
 
-#define D  "discovery.k8s.io/v1."
-#define EV "events.k8s.io/v1.Event"
+#define D "discovery.k8s.io/v1."
 
 const struct rule rules_discovery[] = {
     { D "EndpointSlice", "addressType", RULE_REQUIRED },
     { D "EndpointSlice", "addressType", RULE_ENUM, .text = "FQDN|IPv4|IPv6" },
-    { D "EndpointSlice", "addressType", RULE_IMMUTABLE },
-    { D "EndpointSlice", "endpoints", RULE_MAX_ITEMS, .max = 1000 },
-    { D "EndpointSlice", "ports", RULE_MAX_ITEMS, .max = 20000 },
+    { D "EndpointSlice", "ports", RULE_SET, .max = 20000 },
     { .type = D "EndpointSlice", .check = RULE_FN, .fn = rule_endpoint_slice },
+    { D "EndpointSlice", "endpoints", RULE_BELOW, .fn = rule_endpoints },
+    { D "EndpointSlice", "addressType", RULE_IMMUTABLE },
     { D "Endpoint", "addresses", RULE_REQUIRED, .text = "must contain at least 1 address" },
     { D "Endpoint", "addresses", RULE_MAX_ITEMS, .max = 100 },
-    { D "Endpoint", "nodeName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
-    { D "Endpoint", "deprecatedTopology", RULE_LABELS },
-    { D "Endpoint", "hostname", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
     { .type = D "Endpoint", .check = RULE_FN, .fn = rule_endpoint },
+    { D "Endpoint", "nodeName", RULE_NAME_SET, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { D "Endpoint", "deprecatedTopology", RULE_LABELS },
+    { D "Endpoint", "hostname", RULE_NAME_SET, .min = NAME_RULE_DNS1123_LABEL },
     { D "EndpointHints", "forZones", RULE_MAX_ITEMS, .max = 8 },
     { D "EndpointHints", "forZones", RULE_UNIQUE, .text = "name" },
     { D "ForZone", "name", RULE_NAME, .min = NAME_RULE_LABEL_VALUE },
     { D "EndpointHints", "forNodes", RULE_MAX_ITEMS, .max = 8 },
     { D "EndpointHints", "forNodes", RULE_UNIQUE, .text = "name" },
-    { D "ForNode", "name", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
+    { D "ForNode", "name", RULE_NAME_ALWAYS, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { D "EndpointPort", "name", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
     { D "EndpointPort", "protocol", RULE_REQUIRED },
-    { D "EndpointPort", "protocol", RULE_ENUM, .text = "SCTP|TCP|UDP" },
-    { D "EndpointPort", "appProtocol", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
+    { D "EndpointPort", "protocol", RULE_ENUM_SET, .text = "SCTP|TCP|UDP" },
+    { D "EndpointPort", "appProtocol", RULE_NAME_SET, .min = NAME_RULE_QUALIFIED_NAME },
     { .type = "core/v1.EndpointSubset", .check = RULE_FN, .fn = rule_subset },
     { .type = "core/v1.EndpointAddress", .check = RULE_FN, .fn = rule_endpoint_address },
     { "core/v1.EndpointAddress", "hostname", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
@@ -264,18 +328,6 @@ const struct rule rules_discovery[] = {
     { "core/v1.EndpointPort", "protocol", RULE_ENUM, .text = "SCTP|TCP|UDP" },
     { "core/v1.EndpointPort", "appProtocol", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
     { .type = "core/v1.Event", .check = RULE_FN, .fn = rule_event },
-    { .type = EV, .check = RULE_FN, .fn = rule_new_event },
-    { EV, "regarding", RULE_IMMUTABLE },
-    { EV, "reason", RULE_IMMUTABLE },
-    { EV, "note", RULE_IMMUTABLE },
-    { EV, "type", RULE_IMMUTABLE },
-    { EV, "eventTime", RULE_IMMUTABLE },
-    { EV, "action", RULE_IMMUTABLE },
-    { EV, "related", RULE_IMMUTABLE },
-    { EV, "reportingController", RULE_IMMUTABLE },
-    { EV, "reportingInstance", RULE_IMMUTABLE },
-    { "events.k8s.io/v1.EventSeries", "count", RULE_NUMBER, .min = 2, .max = INT32_MAX,
-      .text = "should be at least 2" },
-    { "events.k8s.io/v1.EventSeries", "lastObservedTime", RULE_REQUIRED },
+    { .type = NEW_EVENT, .check = RULE_FN, .fn = rule_new_event },
     { 0 },
 };

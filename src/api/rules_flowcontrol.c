@@ -4,6 +4,14 @@
 #include "api/rules_internal.h"
 #include "base/arena.h"
 
+#define F "flowcontrol.apiserver.k8s.io/v1."
+#define GROUP_SUBJECT(name)                                                                        \
+    "{\"Kind\":\"Group\",\"User\":null,\"Group\":{\"Name\":\"" name "\"},\"ServiceAccount\":null}"
+#define EVERYTHING                                                                                 \
+    "\"ResourceRules\":[{\"Verbs\":[\"*\"],\"APIGroups\":[\"*\"],\"Resources\":[\"*\"],"           \
+    "\"ClusterScope\":true,\"Namespaces\":[\"*\"]}],\"NonResourceRules\":[{\"Verbs\":[\"*\"],"     \
+    "\"NonResourceURLs\":[\"*\"]}]"
+
 static bool has_text(const struct str *texts, uint32_t n, struct str text)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -75,6 +83,52 @@ static void rule_flow_schema_spec(const struct rule_context *c)
                             "must not be greater than 10000");
 }
 
+/* Upstream shows the struct, not its type. */
+static void rule_distinguisher(const struct rule_context *c)
+{
+    const struct flowcontrol_v1_flow_distinguisher_method *d = c->data;
+    struct field_path at = field_path_member(c->path, STR("type"));
+
+    if (!str_eq(d->type, STR("ByNamespace")) && !str_eq(d->type, STR("ByUser")))
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_NOT_SUPPORTED,
+                             rule_print_internal(c->arena, F "FlowDistinguisherMethod", d),
+                             "supported values: \"ByNamespace\", \"ByUser\"");
+}
+
+/* Mandatory objects, which are found by these in a cluster that has nothing else. */
+static const struct {
+    const char *name, *spec;
+} mandatory_schemas[] = {
+    { "exempt", "{\"PriorityLevelConfiguration\":{\"Name\":\"exempt\"},\"MatchingPrecedence\":1,"
+                "\"DistinguisherMethod\":null,\"Rules\":[{\"Subjects\":[" GROUP_SUBJECT(
+                    "system:masters") "]," EVERYTHING "}]}" },
+    { "catch-all",
+      "{\"PriorityLevelConfiguration\":{\"Name\":\"catch-all\"},\"MatchingPrecedence\":10000,"
+      "\"DistinguisherMethod\":{\"Type\":\"ByUser\"},\"Rules\":[{\"Subjects\":[" GROUP_SUBJECT(
+          "system:unauthenticated") "," GROUP_SUBJECT("system:authenticated") "]," EVERYTHING
+                                                                              "}]}" },
+};
+
+static void check_mandatory(const struct rule_context *c, struct str name, struct str want,
+                            struct str spec)
+{
+    struct field_path at = field_path_member(c->path, STR("spec"));
+
+    if (!str_eq(spec, want))
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID, spec,
+                             "spec of '%.*s' must equal the fixed value", STR_ARG(name));
+}
+
+static void rule_mandatory_schema(const struct rule_context *c)
+{
+    const struct flowcontrol_v1_flow_schema *f = c->data;
+
+    for (size_t i = 0; i < ARRAY_LEN(mandatory_schemas); i++)
+        if (str_eq(f->metadata.name, str_from_cstr(mandatory_schemas[i].name)))
+            check_mandatory(c, f->metadata.name, str_from_cstr(mandatory_schemas[i].spec),
+                            rule_print_internal(c->arena, F "FlowSchemaSpec", &f->spec));
+}
+
 static void rule_rules(const struct rule_context *c)
 {
     const struct flowcontrol_v1_policy_rules_with_subjects *r = c->data;
@@ -113,6 +167,13 @@ static void rule_subject(const struct rule_context *c)
             field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED,
                              "%s is required when subject kind is '%.*s'", members[i].member,
                              STR_ARG(s->kind));
+        else if (is_meant)
+            rule_below(c, members[i].member);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        bool is_meant = str_eq(s->kind, members[i].kind);
+        struct field_path at = field_path_member(c->path, str_from_cstr(members[i].member));
+
         if (!is_meant && members[i].at)
             field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN,
                              "%s is forbidden when subject kind is not '%.*s'", members[i].member,
@@ -203,6 +264,28 @@ static void rule_level(const struct rule_context *c)
                      "must be 'Exempt' if and only if `name` is 'exempt'");
 }
 
+static void rule_mandatory_level(const struct rule_context *c)
+{
+    const struct flowcontrol_v1_priority_level_configuration *p = c->data;
+    struct field_path at = field_path_member(c->path, STR("spec"));
+    struct str spec;
+
+    if (!str_eq(p->metadata.name, STR("catch-all")) && !str_eq(p->metadata.name, STR("exempt")))
+        return;
+    spec = rule_print_internal(c->arena, F "PriorityLevelConfigurationSpec", &p->spec);
+    if (str_eq(p->metadata.name, STR("catch-all")))
+        check_mandatory(c, p->metadata.name,
+                        STR("{\"Type\":\"Limited\",\"Limited\":{\"NominalConcurrencyShares\":5,"
+                            "\"LimitResponse\":{\"Type\":\"Reject\",\"Queuing\":null},"
+                            "\"LendablePercent\":0,\"BorrowingLimitPercent\":null},\"Exempt\":"
+                            "null}"),
+                        spec);
+    else if (p->spec.limited || !str_eq(p->spec.type, STR("Exempt")))
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID, spec,
+                             "spec of 'exempt' except the 'spec.exempt' field must equal the fixed "
+                             "value");
+}
+
 static void rule_level_spec(const struct rule_context *c)
 {
     const struct flowcontrol_v1_priority_level_configuration_spec *s = c->data;
@@ -210,11 +293,13 @@ static void rule_level_spec(const struct rule_context *c)
     if (str_eq(s->type, STR("Exempt"))) {
         if (s->limited)
             rule_forbidden(c, "limited", "must be nil if the type is not Limited");
+        rule_below(c, "exempt");
     } else if (str_eq(s->type, STR("Limited"))) {
         if (s->exempt)
             rule_forbidden(c, "exempt", "must be nil if the type is Limited");
         if (!s->limited)
             rule_required(c, "limited", "must not be empty when type is Limited");
+        rule_below(c, "limited");
     } else {
         rule_unsupported(c, "type", s->type, "Exempt|Limited");
     }
@@ -232,6 +317,7 @@ static void rule_limit_response(const struct rule_context *c)
         if (!r->queuing)
             rule_required(c, "queuing",
                           "must not be empty if limited.limitResponse.type is Limited");
+        rule_below(c, "queuing");
     } else {
         rule_unsupported(c, "type", r->type, "Queue|Reject");
     }
@@ -276,13 +362,12 @@ static void rule_queuing(const struct rule_context *c)
                                             q->queues, q->hand_size)));
 }
 
-#define F "flowcontrol.apiserver.k8s.io/v1."
-
 const struct rule rules_flowcontrol[] = {
     { .type = F "FlowSchema", .check = RULE_FN, .fn = rule_flow_schema },
+    { F "FlowSchema", "spec", RULE_BELOW },
+    { .type = F "FlowSchema", .check = RULE_FN, .fn = rule_mandatory_schema },
     { .type = F "FlowSchemaSpec", .check = RULE_FN, .fn = rule_flow_schema_spec },
-    { F "FlowDistinguisherMethod", "type", RULE_REQUIRED },
-    { F "FlowDistinguisherMethod", "type", RULE_ENUM, .text = "ByNamespace|ByUser" },
+    { .type = F "FlowDistinguisherMethod", .check = RULE_FN, .fn = rule_distinguisher },
     { F "PriorityLevelConfigurationReference", "name", RULE_REQUIRED,
       .text = "must reference a priority level" },
     { F "PriorityLevelConfigurationReference", "name", RULE_NAME,
@@ -290,7 +375,10 @@ const struct rule rules_flowcontrol[] = {
     { F "PolicyRulesWithSubjects", "subjects", RULE_REQUIRED,
       .text = "subjects must contain at least one value" },
     { .type = F "PolicyRulesWithSubjects", .check = RULE_FN, .fn = rule_rules },
-    { .type = F "Subject", .check = RULE_FN, .fn = rule_subject },
+    { .type = F "Subject",
+      .check = RULE_BELOW,
+      .fn = rule_subject,
+      .order = "serviceAccount|user|group" },
     { F "ServiceAccountSubject", "name", RULE_REQUIRED },
     { .type = F "ServiceAccountSubject", .check = RULE_FN, .fn = rule_account },
     { F "ServiceAccountSubject", "namespace", RULE_REQUIRED,
@@ -311,7 +399,12 @@ const struct rule rules_flowcontrol[] = {
       .text = "resource rules must supply at least one resource" },
     { .type = F "ResourcePolicyRule", .check = RULE_FN, .fn = rule_resource },
     { .type = F "PriorityLevelConfiguration", .check = RULE_FN, .fn = rule_level },
-    { .type = F "PriorityLevelConfigurationSpec", .check = RULE_FN, .fn = rule_level_spec },
+    { F "PriorityLevelConfiguration", "spec", RULE_BELOW },
+    { .type = F "PriorityLevelConfiguration", .check = RULE_FN, .fn = rule_mandatory_level },
+    { .type = F "PriorityLevelConfigurationSpec",
+      .check = RULE_BELOW,
+      .fn = rule_level_spec,
+      .order = "exempt|limited" },
     { F "LimitedPriorityLevelConfiguration", "nominalConcurrencyShares", RULE_NUMBER, .min = 0,
       .max = INT32_MAX, .text = "must be a non-negative integer" },
     { F "LimitedPriorityLevelConfiguration", "lendablePercent", RULE_NUMBER, .min = 0, .max = 100 },
@@ -320,7 +413,10 @@ const struct rule rules_flowcontrol[] = {
     { F "ExemptPriorityLevelConfiguration", "nominalConcurrencyShares", RULE_NUMBER, .min = 0,
       .max = INT32_MAX, .text = "must be a non-negative integer" },
     { F "ExemptPriorityLevelConfiguration", "lendablePercent", RULE_NUMBER, .min = 0, .max = 100 },
-    { .type = F "LimitResponse", .check = RULE_FN, .fn = rule_limit_response },
+    { .type = F "LimitResponse",
+      .check = RULE_BELOW,
+      .fn = rule_limit_response,
+      .order = "queuing" },
     { .type = F "QueuingConfiguration", .check = RULE_FN, .fn = rule_queuing },
     { F "FlowSchemaStatus", "conditions", RULE_UNIQUE, .text = "type" },
     { F "FlowSchemaCondition", "type", RULE_REQUIRED },

@@ -123,6 +123,23 @@ static void check_backend_port(const struct rule_context *c,
                             "must be between 1 and 65535, inclusive");
 }
 
+/* A path without a type is not looked at any further. */
+static void rule_path_backend(const struct rule_context *c)
+{
+    const struct networking_v1_http_ingress_path *p = c->data;
+
+    if (p->path_type.p)
+        rule_below(c, "backend");
+}
+
+static void rule_backend_resource(const struct rule_context *c)
+{
+    const struct networking_v1_ingress_backend *b = c->data;
+
+    if (!b->service)
+        rule_below(c, "resource");
+}
+
 static void rule_backend(const struct rule_context *c)
 {
     const struct networking_v1_ingress_backend *b = c->data;
@@ -188,20 +205,21 @@ static void rule_class_parameters(const struct rule_context *c)
 static void rule_policy_port(const struct rule_context *c)
 {
     const struct networking_v1_network_policy_port *p = c->data;
+    bool is_name = p->port.type == INT_OR_STRING_STRING;
 
-    if (p->port.type != INT_OR_STRING_UNSET)
-        rule_check_port(c, "port", &p->port);
-    if (!p->end_port)
-        return;
-    if (p->port.type == INT_OR_STRING_UNSET)
-        rule_invalid_number(c, "endPort", *p->end_port,
-                            "may not be specified when `port` is not specified");
-    else if (p->port.type == INT_OR_STRING_STRING)
+    if (p->end_port && is_name)
         rule_invalid_number(c, "endPort", *p->end_port,
                             "may not be specified when `port` is non-numeric");
-    else if (*p->end_port < p->port.i)
+    if (p->end_port && p->port.type == INT_OR_STRING_UNSET)
+        rule_invalid_number(c, "endPort", *p->end_port,
+                            "may not be specified when `port` is not specified");
+    if (p->port.type != INT_OR_STRING_UNSET)
+        rule_check_port(c, "port", &p->port);
+    if (!p->end_port || p->port.type != INT_OR_STRING_INT)
+        return;
+    if (*p->end_port < p->port.i)
         rule_invalid_number(c, "endPort", p->port.i, "must be greater than or equal to `port`");
-    if (p->port.type == INT_OR_STRING_INT && (*p->end_port < 1 || *p->end_port > 65535))
+    if (*p->end_port < 1 || *p->end_port > 65535)
         rule_invalid_number(c, "endPort", *p->end_port, "must be between 1 and 65535, inclusive");
 }
 
@@ -237,7 +255,8 @@ static void rule_ip_block(const struct rule_context *c)
     for (uint32_t i = 0; i < b->except.len; i++) {
         struct field_path item = field_path_index(&except, i);
 
-        if (name_cidr_parse(b->except.items[i], &part, &part_len) &&
+        if (name_rule_report(c->errs, &item, NAME_RULE_CIDR, b->except.items[i]) &&
+            name_cidr_parse(b->except.items[i], &part, &part_len) &&
             (!prefix_holds(&net, len, &part) || len >= part_len))
             field_errors_add_text(c->errs, &item, FIELD_ERROR_INVALID, b->except.items[i],
                                   "must be a strict subset of `cidr`");
@@ -263,8 +282,8 @@ static void rule_parent_reference(const struct rule_context *c)
     rule_check_kind(c, "name", r->name);
 }
 
-static void check_cidr_families(const struct rule_context *c,
-                                const struct networking_v1_service_cidr_spec *s)
+static void check_cidrs(const struct rule_context *c,
+                        const struct networking_v1_service_cidr_spec *s)
 {
     struct field_path at = field_path_member(c->path, STR("cidrs"));
     struct str printed = rule_print_texts(c->arena, s->cidrs.items, s->cidrs.len);
@@ -273,12 +292,17 @@ static void check_cidr_families(const struct rule_context *c,
 
     if (s->cidrs.len == 0)
         field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "at least one CIDR required");
-    else if (s->cidrs.len > 2)
+    if (s->cidrs.len > 2)
         field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
                              arena_printf(c->arena, "{\"CIDRs\":%.*s}", STR_ARG(printed)),
                              "may only hold up to 2 values");
-    else if (s->cidrs.len == 2 && name_cidr_parse(s->cidrs.items[0], &a, &len) &&
-             name_cidr_parse(s->cidrs.items[1], &b, &len) && a.family == b.family)
+    for (uint32_t i = 0; s->cidrs.len <= 2 && i < s->cidrs.len; i++) {
+        struct field_path item = field_path_index(&at, i);
+
+        (void)name_rule_report(c->errs, &item, NAME_RULE_CIDR, s->cidrs.items[i]);
+    }
+    if (s->cidrs.len == 2 && name_cidr_parse(s->cidrs.items[0], &a, &len) &&
+        name_cidr_parse(s->cidrs.items[1], &b, &len) && a.family == b.family)
         field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID, printed,
                              "may specify no more than one IP for each IP family, i.e "
                              "192.168.0.0/24 and 2001:db8::/64");
@@ -290,14 +314,17 @@ static void rule_service_cidr_spec(const struct rule_context *c)
     const struct networking_v1_service_cidr_spec *s = c->data, *old = c->old;
     struct field_path at = field_path_member(c->path, STR("cidrs"));
 
-    if (!old || (old->cidrs.len == 1 && s->cidrs.len == 2))
-        check_cidr_families(c, s);
-    if (!old)
+    bool grown = old && old->cidrs.len == 1 && s->cidrs.len == 2;
+
+    if (!old) {
+        check_cidrs(c, s);
         return;
+    }
     if (old->cidrs.len != s->cidrs.len && !(old->cidrs.len == 1 && s->cidrs.len == 2)) {
-        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
-                             rule_print_texts(c->arena, s->cidrs.items, s->cidrs.len),
-                             "field is immutable");
+        field_errors_add_raw(
+            c->errs, &at, FIELD_ERROR_INVALID,
+            s->cidrs.items ? rule_print_texts(c->arena, s->cidrs.items, s->cidrs.len) : STR("null"),
+            "field is immutable");
         return;
     }
     for (uint32_t i = 0; i < old->cidrs.len; i++) {
@@ -307,6 +334,8 @@ static void rule_service_cidr_spec(const struct rule_context *c)
             field_errors_add_text(c->errs, &item, FIELD_ERROR_INVALID, s->cidrs.items[i],
                                   "field is immutable");
     }
+    if (grown)
+        check_cidrs(c, s);
 }
 
 #define N "networking.k8s.io/v1."
@@ -319,38 +348,43 @@ const struct rule rules_networking[] = {
     { .type = N "IngressRule", .check = RULE_FN, .fn = rule_ingress_rule },
     { N "HTTPIngressRuleValue", "paths", RULE_REQUIRED },
     { N "HTTPIngressPath", "pathType", RULE_REQUIRED, .text = "pathType must be specified" },
-    { N "HTTPIngressPath", "pathType", RULE_ENUM, .text = "Exact|ImplementationSpecific|Prefix" },
+    { N "HTTPIngressPath", "pathType", RULE_ENUM_SET,
+      .text = "Exact|ImplementationSpecific|Prefix" },
     { .type = N "HTTPIngressPath", .check = RULE_FN, .fn = rule_http_path },
+    { N "HTTPIngressPath", "backend", RULE_BELOW, .fn = rule_path_backend },
+    { N "IngressBackend", "resource", RULE_BELOW, .fn = rule_backend_resource },
     { .type = N "IngressBackend", .check = RULE_FN, .fn = rule_backend },
-    { "core/v1.TypedLocalObjectReference", "apiGroup", RULE_NAME,
+    { "core/v1.TypedLocalObjectReference", "apiGroup", RULE_NAME_SET,
       .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { .type = "core/v1.TypedLocalObjectReference", .check = RULE_FN, .fn = rule_typed_reference },
     { N "IngressLoadBalancerIngress", "ip", RULE_NAME, .min = NAME_RULE_IP },
     { N "IngressLoadBalancerIngress", "hostname", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { .type = N "IngressLoadBalancerIngress", .check = RULE_FN, .fn = rule_load_balancer_ingress },
+    { N "IngressClassSpec", "controller", RULE_IMMUTABLE },
     { N "IngressClassSpec", "controller", RULE_MAX_BYTES, .max = 250 },
     { .type = N "IngressClassSpec", .check = RULE_FN, .fn = rule_class_spec },
-    { N "IngressClassSpec", "controller", RULE_IMMUTABLE },
-    { N "IngressClassParametersReference", "apiGroup", RULE_NAME,
+    { N "IngressClassParametersReference", "apiGroup", RULE_NAME_SET,
       .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { N "IngressClassParametersReference", "scope", RULE_REQUIRED },
-    { N "IngressClassParametersReference", "scope", RULE_ENUM, .text = "Cluster|Namespace" },
+    { N "IngressClassParametersReference", "scope", RULE_ENUM_SET, .text = "Cluster|Namespace" },
     { .type = N "IngressClassParametersReference", .check = RULE_FN, .fn = rule_class_parameters },
-    { N "NetworkPolicyPort", "protocol", RULE_ENUM, .text = "TCP|UDP|SCTP" },
+    { N "NetworkPolicyPort", "protocol", RULE_ENUM_SET, .text = "TCP|UDP|SCTP" },
     { .type = N "NetworkPolicyPort", .check = RULE_FN, .fn = rule_policy_port },
+    { N "NetworkPolicyPeer", "podSelector", RULE_BELOW },
+    { N "NetworkPolicyPeer", "namespaceSelector", RULE_BELOW },
+    { N "NetworkPolicyPeer", "ipBlock", RULE_BELOW },
     { .type = N "NetworkPolicyPeer", .check = RULE_FN, .fn = rule_policy_peer },
     { N "IPBlock", "cidr", RULE_REQUIRED },
     { N "IPBlock", "cidr", RULE_NAME, .min = NAME_RULE_CIDR },
-    { N "IPBlock", "except", RULE_NAME, .min = NAME_RULE_CIDR },
     { .type = N "IPBlock", .check = RULE_FN, .fn = rule_ip_block },
     { .type = N "NetworkPolicySpec", .check = RULE_FN, .fn = rule_policy_spec },
     { N "NetworkPolicySpec", "policyTypes", RULE_ENUM, .text = "Ingress|Egress" },
     { N "IPAddressSpec", "parentRef", RULE_REQUIRED },
+    { N "IPAddressSpec", "parentRef", RULE_BELOW },
     { N "IPAddressSpec", "parentRef", RULE_IMMUTABLE },
     { N "ParentReference", "group", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { N "ParentReference", "namespace", RULE_NAME, .min = NAME_RULE_PATH_SEGMENT },
     { .type = N "ParentReference", .check = RULE_FN, .fn = rule_parent_reference },
-    { N "ServiceCIDRSpec", "cidrs", RULE_NAME, .min = NAME_RULE_CIDR },
     { .type = N "ServiceCIDRSpec", .check = RULE_FN, .fn = rule_service_cidr_spec },
     { 0 },
 };

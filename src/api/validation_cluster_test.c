@@ -1,15 +1,21 @@
 #include "api/validation_fixture.h"
 
-#define STATUS(st) "{" META ",'status':{" st "}}"
-#define TOP(m)     "{" META "," m "}"
-#define NEGATIVE   "Invalid value: -1: must be greater than or equal to 0"
-#define PDB        "policy/v1.PodDisruptionBudget"
-#define PC         "scheduling.k8s.io/v1.PriorityClass"
-#define RC         "node.k8s.io/v1.RuntimeClass"
-#define LEASE      "coordination.k8s.io/v1.Lease"
-#define QUOTA      "core/v1.ResourceQuota"
-#define LIMITS(l)  SPEC("'limits':[" l "]")
-#define SCOPES(s)  SPEC("'scopeSelector':{'matchExpressions':[{" s "}]}")
+#define STATUS(st)        "{" META ",'status':{" st "}}"
+#define TOP(m)            "{" META "," m "}"
+#define NAMED(name, spec) "{'metadata':{'name':'" name "','namespace':'d'},'spec':{" spec "}}"
+#define MANDATORY(level, precedence, more, group)                                                  \
+    "'priorityLevelConfiguration':{'name':'" level "'},'matchingPrecedence':" precedence more      \
+    ",'rules':[{'subjects':[{'kind':'Group','group':{'name':'" group                               \
+    "'}}],'resourceRules':[{'verbs':['*'],'apiGroups':['*'],'resources':['*'],'clusterScope':"     \
+    "true,'namespaces':['*']}],'nonResourceRules':[{'verbs':['*'],'nonResourceURLs':['*']}]}]"
+#define NEGATIVE  "Invalid value: -1: must be greater than or equal to 0"
+#define PDB       "policy/v1.PodDisruptionBudget"
+#define PC        "scheduling.k8s.io/v1.PriorityClass"
+#define RC        "node.k8s.io/v1.RuntimeClass"
+#define LEASE     "coordination.k8s.io/v1.Lease"
+#define QUOTA     "core/v1.ResourceQuota"
+#define LIMITS(l) SPEC("'limits':[" l "]")
+#define SCOPES(s) SPEC("'scopeSelector':{'matchExpressions':[{" s "}]}")
 
 static const struct validation_case cluster[] = {
     { PDB, NULL, SPEC("'minAvailable':'50%'"), NULL },
@@ -176,11 +182,15 @@ static const struct validation_case discovery[] = {
       "be non-empty..." },
     { NEW, NULL, TOP(GOOD), NULL },
     { NEW, NULL, TOP(GOOD ",'deprecatedCount':1,'series':{'count':1}"),
-      "[count: Invalid value: \"\": needs to be unset, series.count: Invalid value: 1: should be at "
-      "least 2, series.lastObservedTime: Required value]" },
+      "[series.count: Invalid value: \"\": should be at least 2, series.lastObservedTime: Required "
+      "value, count: Invalid value: \"\": needs to be unset]" },
     { NEW, NULL, TOP("'regarding':{'namespace':'d'},'type':'x'"),
       "[eventTime: Required value, type: Invalid value: \"\": has invalid value: x]" },
-    { NEW, TOP(GOOD), TOP(GOOD ",'note':'n'"), "note: Invalid value: \"n\": field is immutable" },
+    { NEW, TOP(GOOD), TOP(GOOD ",'note':'n'"),
+      "message: Invalid value: \"n\": field is immutable" },
+    { NEW, TOP(GOOD), TOP(GOOD ",'series':{'count':1},'deprecatedSource':{'host':'h'}"),
+      "[series.count: Invalid value: \"\": should be at least 2, series.lastObservedTime: Required "
+      "value, source: Invalid value: {\"Component\":\"\",\"Host\":\"h\"}: field is immutable]" },
 };
 
 VALIDATION_TABLE(validation_cluster, discovery, discovery)
@@ -294,8 +304,28 @@ static const struct validation_case flowcontrol[] = {
     { F "FlowSchema", NULL,
       SCHEMA(",'matchingPrecedence':10001,'distinguisherMethod':{'type':'x'}"),
       "[spec.matchingPrecedence: Invalid value: 10001: must not be greater than 10000, "
-      "spec.distinguisherMethod.type: Unsupported value: \"x\": supported values: \"ByNamespace\", "
-      "\"ByUser\"]" },
+      "spec.distinguisherMethod.type: Unsupported value: {\"Type\":\"x\"}: supported values: "
+      "\"ByNamespace\", \"ByUser\"]" },
+    { F "FlowSchema", NULL, NAMED("exempt", MANDATORY("exempt", "1", "", "system:masters")), NULL },
+    { F "FlowSchema", NULL, NAMED("exempt", MANDATORY("exempt", "2", "", "system:masters")),
+      "spec: Invalid value: {\"PriorityLevelConfiguration\":{\"Name\":\"exempt\"},"
+      "\"MatchingPrecedence\":2..." },
+    { F "FlowSchema", NULL,
+      NAMED("catch-all", MANDATORY("catch-all", "10000", ",'distinguisherMethod':{'type':'ByUser'}",
+                                   "system:authenticated")),
+      "spec: Invalid value: {\"PriorityLevelConfiguration\":{\"Name\":\"catch-all\"}..." },
+    { F "PriorityLevelConfiguration", NULL,
+      NAMED("catch-all",
+            "'type':'Limited','limited':{'nominalConcurrencyShares':5,'limitResponse':{"
+            "'type':'Reject'}}"),
+      NULL },
+    { F "PriorityLevelConfiguration", NULL,
+      NAMED("catch-all",
+            "'type':'Limited','limited':{'nominalConcurrencyShares':6,'limitResponse':{"
+            "'type':'Reject'}}"),
+      "spec: Invalid value: {\"Type\":\"Limited\",\"Limited\":{\"NominalConcurrencyShares\":6..." },
+    { F "PriorityLevelConfiguration", NULL,
+      NAMED("exempt", "'type':'Exempt','exempt':{'nominalConcurrencyShares':9}"), NULL },
     { F "FlowSchema", NULL, FLOW("{}"),
       "[spec.rules[0].subjects: Required value: subjects must contain at least one value, "
       "spec.rules[0]: Required value: at least one of resourceRules and nonResourceRules has to be "
@@ -304,9 +334,9 @@ static const struct validation_case flowcontrol[] = {
       FLOW("{'subjects':[{'kind':'x'},{'kind':'Group','user':{'name':'u'}}],'resourceRules':[{"
            "'verbs':['x'],'apiGroups':['*','a'],'resources':['*']}]}"),
       "[spec.rules[0].subjects[0].kind: Unsupported value: \"x\": supported values: \"Group\", "
-      "\"ServiceAccount\", \"User\", spec.rules[0].subjects[1].user: Forbidden: user is forbidden "
-      "when subject kind is not 'User', spec.rules[0].subjects[1].group: Required value: group is "
-      "required when subject kind is 'Group', spec.rules[0].resourceRules[0].verbs: Unsupported "
+      "\"ServiceAccount\", \"User\", spec.rules[0].subjects[1].group: Required value: group is "
+      "required when subject kind is 'Group', spec.rules[0].subjects[1].user: Forbidden: user is "
+      "forbidden when subject kind is not 'User', spec.rules[0].resourceRules[0].verbs: Unsupported "
       "value: [\"x\"]: supported values: \"create\", \"delete\", \"deletecollection\", \"get\", "
       "\"list\", \"patch\", \"proxy\", \"update\", \"watch\", "
       "spec.rules[0].resourceRules[0].apiGroups: Invalid value: [\"*\",\"a\"]: if '*' is present, "

@@ -44,13 +44,12 @@ static inline struct object validation_decode(struct arena *a, const char *type,
     return o;
 }
 
-static inline void validation_run_case(const struct validation_case *c)
+static inline void validation_run_with(const struct validation_case *c,
+                                       const struct meta_rules *meta)
 {
-    static const struct meta_rules meta = { .namespaced = true,
-                                            .name_rule = NAME_RULE_DNS1123_SUBDOMAIN };
     CLEANUP(arena_done) struct arena a = { 0 };
     struct validation_request req = { .object = validation_decode(&a, c->type, c->json),
-                                      .meta = &meta,
+                                      .meta = meta,
                                       .part = c->status ? VALIDATION_STATUS : VALIDATION_MAIN };
     struct field_errors errs;
     struct str text, want = str_from_cstr(c->want);
@@ -76,6 +75,20 @@ struct validation_table {
     struct validation_table *next;
 };
 extern struct validation_table *validation_tables;
+
+static inline void validation_run_case(const struct validation_case *c)
+{
+    static const struct meta_rules meta = { .namespaced = true,
+                                            .name_rule = NAME_RULE_DNS1123_SUBDOMAIN };
+
+    validation_run_with(c, &meta);
+}
+
+/* Metadata is left to the rows. */
+static inline void validation_run_rows(const struct validation_case *c)
+{
+    validation_run_with(c, NULL);
+}
 
 #define VALIDATION_RUN(table)                                                                      \
     for (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++)                                \

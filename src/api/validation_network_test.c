@@ -81,6 +81,10 @@ static const struct validation_case networking[] = {
       "spec.rules[0].host: Invalid value: \"a.*.b\": a wildcard DNS-1123 subdomain..." },
     { N "Ingress", NULL, SPEC("'rules':[{}],'tls':[{'hosts':['A'],'secretName':'B'}]"),
       "[spec.tls[0].hosts[0]: Invalid value: \"A\": a lowercase RFC 1123 subdomain..." },
+    { N "Ingress", NULL, PATHS("{'path':'/','pathType':'','backend':{}}"),
+      "[spec.rules[0].http.paths[0].pathType: Unsupported value: \"\": supported values: \"Exact\", "
+      "\"ImplementationSpecific\", \"Prefix\", spec.rules[0].http.paths[0].backend: Invalid value: "
+      "\"\": resource or service backend is required]" },
     { N "Ingress", NULL, DEFAULT(BACKEND), NULL },
     { N "Ingress", NULL, DEFAULT("{}"),
       "spec.defaultBackend: Invalid value: \"\": resource or service backend is required" },
@@ -161,9 +165,8 @@ static const struct validation_case networking[] = {
       "[spec.parentRef.group: Invalid value: \"A\": a lowercase RFC 1123 subdomain..." },
     { N "IPAddress", SPEC("'parentRef':{'resource':'services','name':'s'}"),
       SPEC("'parentRef':{'resource':'services','name':'t'}"),
-      "spec.parentRef: Invalid value: {\"Group\":\"\",\"Resource\":\"services\",\"Namespace\":\"\","
-      "\"Name\":\"t\"}: field is "
-      "immutable" },
+      "spec.parentRef: Invalid value: {\"Group\":\"\",\"Resource\":\"services\","
+      "\"Namespace\":\"\",\"Name\":\"t\"}: field is immutable" },
     { N "ServiceCIDR", NULL, SPEC("'cidrs':['10.0.0.0/24','fd00::/112']"), NULL },
     { N "ServiceCIDR", NULL, SPEC(""), "spec.cidrs: Required value: at least one CIDR required" },
     { N "ServiceCIDR", NULL, SPEC("'cidrs':['10.0.0.0/24','10.1.0.0/24']"),
@@ -179,3 +182,59 @@ static const struct validation_case networking[] = {
 };
 
 VALIDATION_TABLE(validation_network, networking, networking)
+
+#define Z       "authorization.k8s.io/v1."
+#define SAR(m)  "{'metadata':{'namespace':'d'},'spec':{" m "}}"
+#define BARE(m) "{'spec':{" m "}}"
+#define PODS(m) "'user':'u','resourceAttributes':{'verb':'list','resource':'pods'" m "}"
+#define NEITHER                                                                                    \
+    "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or "       \
+    "resourceAttributes must be specified"
+#define SELECTOR_AT "spec.resourceAttributes."
+
+/* Their metadata is no object's: it has to be empty, and is checked by rows. */
+static const struct validation_case reviews[] = {
+    { Z "SubjectAccessReview", NULL, BARE(PODS("")), NULL },
+    { Z "SubjectAccessReview", NULL, BARE(""),
+      "[" NEITHER ", spec.user: Invalid value: \"\": at least one of user or group must be "
+      "specified]" },
+    { Z "SubjectAccessReview", NULL, BARE(PODS("") ",'nonResourceAttributes':{'path':'/'}"),
+      "spec.nonResourceAttributes: Invalid value: {\"Path\":\"/\",\"Verb\":\"\"}: cannot be "
+      "specified in combination with resourceAttributes" },
+    { Z "SubjectAccessReview", NULL, SAR(PODS("")), "metadata: Invalid value: {\"..." },
+    { Z "SelfSubjectAccessReview", NULL, BARE("'nonResourceAttributes':{'path':'/','verb':'get'}"),
+      NULL },
+    { Z "SelfSubjectAccessReview", NULL, BARE(""), NEITHER },
+    { Z "LocalSubjectAccessReview", NULL, SAR(PODS(",'namespace':'d'")), NULL },
+    { Z "LocalSubjectAccessReview", NULL, SAR(PODS("")),
+      "spec.resourceAttributes.namespace: Invalid value: \"\": must match metadata.namespace" },
+    { Z "LocalSubjectAccessReview", NULL, SAR("'user':'u','nonResourceAttributes':{'path':'/'}"),
+      "spec.nonResourceAttributes: Invalid value: {\"Path\":\"/\",\"Verb\":\"\"}: disallowed on "
+      "this kind of request" },
+    { Z "SubjectAccessReview", NULL,
+      BARE(PODS(",'fieldSelector':{'requirements':[{'key':'k','operator':'In','values':['v']},{"
+                "'key':'k','operator':'Later'}]},'labelSelector':{'rawSelector':'a=b'}")),
+      NULL },
+    { Z "SubjectAccessReview", NULL, BARE(PODS(",'fieldSelector':{},'labelSelector':{}")),
+      "[" SELECTOR_AT "fieldSelector.requirements: Required value: when " SELECTOR_AT
+      "fieldSelector is specified, requirements or rawSelector is required, " SELECTOR_AT
+      "labelSelector.requirements: Required value: when " SELECTOR_AT
+      "labelSelector is specified, requirements or rawSelector is required]" },
+    { Z "SubjectAccessReview", NULL,
+      BARE(PODS(
+          ",'fieldSelector':{'rawSelector':'r','requirements':[{'operator':'In'}]},"
+          "'labelSelector':{'requirements':[{'key':'k','operator':'Exists','values':['v']}]}")),
+      "[" SELECTOR_AT "fieldSelector.rawSelector: Invalid value: \"r\": may not specified at the "
+      "same time as requirements, " SELECTOR_AT
+      "fieldSelector.requirements[0].key: Required value: must be specified, " SELECTOR_AT
+      "fieldSelector.requirements[0].values: Required value: must be specified when `operator` is "
+      "'In' or 'NotIn', " SELECTOR_AT
+      "labelSelector.requirements[0].values: Forbidden: may not be specified when `operator` is "
+      "'Exists' or 'DoesNotExist']" },
+};
+
+Test(validation_network, reviews)
+{
+    for (size_t i = 0; i < sizeof(reviews) / sizeof(reviews[0]); i++)
+        validation_run_rows(&reviews[i]);
+}

@@ -102,7 +102,15 @@ static const struct validation_case storage[] = {
       "[allowedTopologies[0].matchLabelExpressions[1].key: Duplicate value: \"a\", "
       "allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: \"x\", "
       "allowedTopologies[0].matchLabelExpressions[1].values: Required value]" },
+    { S "StorageClass", NULL,
+      CLASS(",'allowedTopologies':[{'matchLabelExpressions':[{'key':'a','values':['x','y']}]},{"
+            "'matchLabelExpressions':[{'key':'a','values':['y','x']}]}]"),
+      "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"" },
     { S "VolumeAttributesClass", NULL, VAC(",'driverName':'d','parameters':{'a':'b'}"), NULL },
+    { S "StorageClass", NULL,
+      CLASS(",'allowedTopologies':[{'matchLabelExpressions':[{'key':'a','values':['x','y']}]},{"
+            "'matchLabelExpressions':[{'key':'a','values':['y','x']}]}]"),
+      "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"" },
     { S "VolumeAttributesClass", NULL, VAC(""),
       "[driverName: Required value, parameters: Required value: must contain at least one key/value "
       "pair]" },
@@ -115,7 +123,8 @@ static const struct validation_case storage[] = {
       "spec.source: Required value: must specify exactly one of inlineVolumeSpec and "
       "persistentVolumeName" },
     { S "VolumeAttachment", NULL, SPEC("'source':{'persistentVolumeName':''},'nodeName':'N'"),
-      "[spec.attacher: Required value, spec.nodeName: Invalid value: \"N\": a lowercase..." },
+      "[spec.attacher: Required value, spec.source.persistentVolumeName: Required value: must "
+      "specify non empty persistentVolumeName, spec.nodeName: Invalid value: \"N\": a lowercase..." },
     { S "VolumeAttachment", NULL,
       ATTACH("'inlineVolumeSpec':{'accessModes':['ReadWriteOnce'],'capacity':{'storage':'1'},"
              "'hostPath':{'path':'/x'}}"),
@@ -154,12 +163,13 @@ static const struct validation_case storage[] = {
     { S "CSINode", NULL, DRIVER("{'name':'a','nodeID':'n','topologyKeys':['k','k']}"),
       "spec.drivers[0]: Duplicate value: \"k\"" },
     { S "CSINode", DRIVER("{'name':'a','nodeID':'n'}"), DRIVER("{'name':'a','nodeID':'m'}"),
-      "spec.drivers: Invalid value: {\"name\"..." },
+      "spec.drivers: Invalid value: {\"Name\"..." },
     { S "CSINode", DRIVER("{'name':'a','nodeID':'n'}"),
       DRIVER("{'name':'a','nodeID':'n','allocatable':{'count':1}},{'name':'b','nodeID':'n'}"),
       NULL },
     { S "CSIStorageCapacity", NULL, CAPACITY("c"), NULL },
-    { S "CSIStorageCapacity", NULL, CAPACITY(""), "storageClassName: Required value" },
+    { S "CSIStorageCapacity", NULL, CAPACITY(""),
+      "storageClassName: Invalid value: \"\": a lowercase RFC 1123 subdomain..." },
     { S "CSIStorageCapacity", CAPACITY("c"), CAPACITY("d"),
       "storageClassName: Invalid value: \"d\": field is immutable" },
 };

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "store/store.h"
 
+#define STATUS      "resource.k8s.io/v1.ResourceClaimStatus"
 #define ADMIN_LABEL "resource.kubernetes.io/admin-access"
 
 typedef struct resource_v1_resource_claim claim;
@@ -162,28 +163,15 @@ static const char *denial(struct api_request *r, const struct authz_attributes *
                      STR_ARG(reason)));
 }
 
-static bool member_equal(struct object o, const char *member, const void *a, const void *b)
-{
-    const struct schema_type *t =
-        schema_walk_type(o.schema, "resource.k8s.io/v1.ResourceClaimStatus");
-    uint32_t base = 0;
-    const struct schema_field *f =
-        t ? schema_find_member(o.schema, t, str_from_cstr(member), &base) : NULL;
-
-    return f && rule_fields_equal(f, (const char *)a + base + f->offset,
-                                  (const char *)b + base + f->offset);
-}
-
-static void check_binding(struct api_request *r, struct object o, struct object old_object,
+static void check_binding(struct api_request *r, const claim *c, const claim *old,
                           struct field_errors *errs)
 {
-    const claim *c = o.data, *old = old_object.data;
     struct field_path at = field_path_member(&status_path, STR("allocation"));
     struct authz_attributes a = authz_attributes_of(r);
     const char *why;
 
-    if (member_equal(o, "allocation", &c->status, &old->status) &&
-        member_equal(o, "reservedFor", &c->status, &old->status))
+    if (rule_members_equal(STATUS, "allocation", &c->status, &old->status) &&
+        rule_members_equal(STATUS, "reservedFor", &c->status, &old->status))
         return;
     a.subresource = STR("binding");
     a.namespace = a.name = STR("");
@@ -321,7 +309,7 @@ static void validate_claim(struct api_request *r, struct object o, struct object
         check_admin_requests(r, c->metadata.namespace, &c->spec.devices, errs);
     } else if (r->subresource) {
         check_admin_results(r, c, old.data, errs);
-        check_binding(r, o, old, errs);
+        check_binding(r, c, old.data, errs);
         n = c->status.allocation ? changed_drivers(r, c, old.data, &drivers) : 0;
         for (size_t i = 0; i < n; i++)
             check_driver(r, c, drivers[i], errs);

@@ -18,5 +18,6 @@ const struct strategy event_strategy = {
 const struct strategy events_event_strategy = {
     .group = STR_INIT("events.k8s.io"),
     .resource = STR_INIT("events"),
+    .is_of_core = true,
     .expires_s = expires_s,
 };

@@ -26,8 +26,32 @@ static bool transact(struct write *w, struct status *ret)
     return true;
 }
 
+/* Coordinated election is off, as in upstream's 1.36: its fields stay where they are already. */
+static void prepare_create(struct api_request *r, struct object o)
+{
+    struct coordination_v1_lease *l = o.data;
+
+    (void)r;
+    l->spec.strategy = STR_NULL;
+    l->spec.preferred_holder = STR_NULL;
+}
+
+static void prepare_update(struct api_request *r, struct object o, struct object old_object)
+{
+    struct coordination_v1_lease *l = o.data;
+    const struct coordination_v1_lease *old = old_object.data;
+
+    (void)r;
+    if (!old->spec.strategy.p)
+        l->spec.strategy = STR_NULL;
+    if (!old->spec.preferred_holder.p)
+        l->spec.preferred_holder = STR_NULL;
+}
+
 const struct strategy lease_strategy = {
     .group = STR_INIT("coordination.k8s.io"),
     .resource = STR_INIT("leases"),
+    .prepare_create = prepare_create,
+    .prepare_update = prepare_update,
     .transact = transact,
 };

@@ -69,7 +69,8 @@ static bool check_preconditions(struct write *w, const struct meta_v1_object_met
     field_errors_init(&errs, r->arena);
     field_errors_add_raw(&errs, &p, FIELD_ERROR_INVALID, STR("0"),
                          "must be specified for an update");
-    w->refused = status_invalid(r->arena, r->resource->group, r->resource->kind, w->name, &errs);
+    /* Upstream names the resource here, where it names the kind elsewhere. */
+    w->refused = status_invalid(r->arena, r->resource->group, r->resource->name, w->name, &errs);
     return false;
 }
 

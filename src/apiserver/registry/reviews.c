@@ -45,7 +45,7 @@ static bool is_valid(struct api_request *r, struct object o)
     validation_run(&v, &errs);
     if (!errs.len)
         return true;
-    s = status_invalid(r->arena, r->resource->group, r->resource->kind, STR(""), &errs);
+    s = status_invalid(r->arena, r->resource->group, STR(""), STR(""), &errs);
     api_respond_status(r, &s);
     return false;
 }

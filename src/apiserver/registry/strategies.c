@@ -23,6 +23,7 @@ const struct strategy *const strategies[] = {
     &mutating_policy_strategy,
     &api_service_strategy,
     &device_claim_strategy,
+    &endpoint_slice_strategy,
     &device_template_strategy,
     &device_slice_strategy,
     NULL,

@@ -25,5 +25,6 @@ extern const struct strategy validating_policy_strategy;
 extern const struct strategy mutating_policy_strategy;
 extern const struct strategy api_service_strategy;
 extern const struct strategy device_claim_strategy;
+extern const struct strategy endpoint_slice_strategy;
 extern const struct strategy device_template_strategy;
 extern const struct strategy device_slice_strategy;

@@ -172,6 +172,7 @@ bool strategy_validate(struct api_request *r, struct object o, struct object old
         s->validate(r, o, old, &errs);
     if (!errs.len)
         return true;
-    *ret = status_invalid(r->arena, row->group, row->kind, object_meta(o)->name, &errs);
+    *ret = status_invalid(r->arena, s->is_of_core ? STR("") : row->group, row->kind,
+                          object_meta(o)->name, &errs);
     return false;
 }

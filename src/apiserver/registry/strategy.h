@@ -18,6 +18,7 @@ struct write;
 
 struct strategy {
     struct str group, resource; /* every version of it */
+    bool is_of_core;            /* answers name the core group: another view of one of its kinds */
     void (*prepare_create)(struct api_request *r, struct object o);
     /* After the generic part: fields reset by the row, metadata kept. */
     void (*prepare_update)(struct api_request *r, struct object o, struct object old);
