@@ -17,8 +17,8 @@ enum validation_part {
 };
 
 struct validation_request {
-    struct object object; /* defaulted, strategy applied */
-    struct object old;    /* data NULL: create */
+    struct object object;          /* defaulted, strategy applied */
+    struct object old;             /* data NULL: create */
     const struct meta_rules *meta; /* NULL: metadata is not looked at */
     enum validation_part part;
 };
