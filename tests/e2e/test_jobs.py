@@ -47,6 +47,14 @@ def manager(server, workdir):
     m.stop()
 
 
+@pytest.fixture
+def own_manager(own_server, scratch):
+    """One that a test may kill and start again."""
+    m = Manager(own_server, scratch / "manager.stderr").start()
+    yield m
+    m.kill()
+
+
 class Place:
     """A namespace with the API's parts at hand."""
 
@@ -596,14 +604,14 @@ def is_noted(j):
 
 @pytest.mark.skipif(IS_SANITIZED, reason="a death is as good without sanitizers")
 @pytest.mark.parametrize("mode", ("NonIndexed", "Indexed"))
-def test_no_pod_is_lost_or_counted_twice(own_server, scratch, mode):
+def test_no_pod_is_lost_or_counted_twice(own_server, own_manager, mode):
     """The manager is killed again and again while it counts."""
     from kubernetes import config
 
     n, failed = 60, 12
     configuration = client.Configuration()
     config.load_kube_config(str(own_server.kubeconfig), client_configuration=configuration)
-    m = Manager(own_server, scratch / "manager.stderr").start()
+    m = own_manager
     with client.ApiClient(configuration) as api:
         place = Place(api, "default")
         await_state(place.core.list_namespaced_service_account, lambda s: "default" in s, "default")
