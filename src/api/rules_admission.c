@@ -277,15 +277,59 @@ static void rule_validation(const struct rule_context *c)
         rule_invalid(c, "message", v->message, "must not contain line breaks");
 }
 
+static void rule_resource_names(const struct rule_context *c)
+{
+    const struct admissionregistration_v1_named_rule_with_operations *r = c->data;
+    struct field_path list = field_path_member(c->path, STR("resourceNames"));
+
+    for (uint32_t i = 0; i < r->resource_names.len; i++) {
+        struct field_path item = field_path_index(&list, i);
+
+        if (has_text(r->resource_names.items, i, r->resource_names.items[i]))
+            field_errors_add_text(c->errs, &item, FIELD_ERROR_DUPLICATE, r->resource_names.items[i],
+                                  "");
+    }
+}
+
+/* The type names the one member that is set. */
+static void rule_mutation(const struct rule_context *c)
+{
+    const struct admissionregistration_v1_mutation *m = c->data;
+    bool json = str_eq(m->patch_type, STR("JSONPatch"));
+
+    if (!json && !str_eq(m->patch_type, STR("ApplyConfiguration")))
+        return;
+    if (json && !m->json_patch)
+        rule_required(c, "jsonPatch", "must be specified when patchType is JSONPatch");
+    if (!json && !m->apply_configuration)
+        rule_required(c, "applyConfiguration",
+                      "must be specified when patchType is ApplyConfiguration");
+    rule_below(c, json ? "jsonPatch" : "applyConfiguration");
+    if (json && m->apply_configuration)
+        rule_invalid(c, "applyConfiguration", STR("{applyConfiguration}"),
+                     "must not be specified when patchType is JSONPatch");
+    if (!json && m->json_patch)
+        rule_invalid(c, "jsonPatch", STR("{jsonPatch}"),
+                     "must not be specified when patchType is ApplyConfiguration");
+}
+
+static void rule_policy_status(const struct rule_context *c)
+{
+    const struct admissionregistration_v1_validating_admission_policy_status *s = c->data;
+
+    rule_check_conditions(c, "conditions", s->conditions.items, s->conditions.len);
+}
+
 static void rule_param_ref(const struct rule_context *c)
 {
     const struct admissionregistration_v1_param_ref *r = c->data;
     static const char text[] = "name and selector are mutually exclusive";
 
-    if (r->name.len && r->selector) {
+    if (r->name.len && r->selector)
         rule_forbidden(c, "name", text);
+    rule_below(c, "selector");
+    if (r->name.len && r->selector)
         rule_forbidden(c, "selector", text);
-    }
     if (!r->name.len && !r->selector)
         field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED,
                          "one of name or selector must be specified");
@@ -366,11 +410,11 @@ static void rule_api_service_spec(const struct rule_context *c)
 #define A "admissionregistration.k8s.io/v1."
 #define V "apiregistration.k8s.io/v1."
 #define HOOK(type)                                                                                    \
-    { A type, "failurePolicy", RULE_ENUM, .text = "Fail|Ignore" },                                    \
-        { A type, "matchPolicy", RULE_ENUM, .text = "Equivalent|Exact" },                             \
+    { A type, "failurePolicy", RULE_ENUM_SET, .text = "Fail|Ignore" },                                \
+        { A type, "matchPolicy", RULE_ENUM_SET, .text = "Equivalent|Exact" },                         \
         { A type, "sideEffects", RULE_REQUIRED,                                                       \
           .text = "must specify one of None, NoneOnDryRun" },                                         \
-        { A type, "sideEffects", RULE_ENUM, .text = "None|NoneOnDryRun" },                            \
+        { A type, "sideEffects", RULE_ENUM_SET, .text = "None|NoneOnDryRun" },                        \
         { A type,   "timeoutSeconds", RULE_NUMBER,                                                    \
           .min = 1, .max = 30,        .text = "the timeout value must be between 1 and 30 seconds" }, \
         { A type, "matchConditions", RULE_MAX_ITEMS, .max = 64 },                                     \
@@ -379,7 +423,7 @@ static void rule_api_service_spec(const struct rule_context *c)
     }
 #define POLICY(type)                                                                               \
     { A type, "failurePolicy", RULE_REQUIRED },                                                    \
-        { A type, "failurePolicy", RULE_ENUM, .text = "Fail|Ignore" },                             \
+        { A type, "failurePolicy", RULE_ENUM_SET, .text = "Fail|Ignore" },                         \
         { A type, "matchConstraints", RULE_REQUIRED },                                             \
         { A type, "matchConditions", RULE_MAX_ITEMS, .max = 64 },                                  \
     {                                                                                              \
@@ -400,7 +444,7 @@ const struct rule rules_admission[] = {
     { A "Rule", "apiGroups", RULE_REQUIRED },
     { A "Rule", "apiVersions", RULE_REQUIRED },
     { A "Rule", "resources", RULE_REQUIRED },
-    { A "Rule", "scope", RULE_ENUM, .text = "*|Cluster|Namespaced" },
+    { A "Rule", "scope", RULE_ENUM_SET, .text = "*|Cluster|Namespaced" },
     { .type = A "Rule", .check = RULE_FN, .fn = rule_rule },
     { .type = A "WebhookClientConfig", .check = RULE_FN, .fn = rule_client_config },
     { A "ServiceReference", "name", RULE_REQUIRED },
@@ -417,8 +461,9 @@ const struct rule rules_admission[] = {
     { A "ParamKind", "kind", RULE_REQUIRED },
     { .type = A "ParamKind", .check = RULE_FN, .fn = rule_param_kind },
     { A "NamedRuleWithOperations", "resourceNames", RULE_NAME, .min = NAME_RULE_PATH_SEGMENT },
+    { .type = A "NamedRuleWithOperations", .check = RULE_FN, .fn = rule_resource_names },
     { A "MatchResources", "matchPolicy", RULE_REQUIRED },
-    { A "MatchResources", "matchPolicy", RULE_ENUM, .text = "Equivalent|Exact" },
+    { A "MatchResources", "matchPolicy", RULE_ENUM_SET, .text = "Equivalent|Exact" },
     { A "MatchResources", "namespaceSelector", RULE_REQUIRED },
     { A "MatchResources", "objectSelector", RULE_REQUIRED },
     { A "Variable", "name", RULE_REQUIRED, .text = "name is not specified" },
@@ -430,9 +475,9 @@ const struct rule rules_admission[] = {
     { A "AuditAnnotation", "valueExpression", RULE_REQUIRED,
       .text = "valueExpression is not specified" },
     { A "ParamRef", "name", RULE_NAME, .min = NAME_RULE_PATH_SEGMENT },
+    { .type = A "ParamRef", .check = RULE_BELOW, .fn = rule_param_ref, .order = "selector" },
     { A "ParamRef", "parameterNotFoundAction", RULE_REQUIRED },
     { A "ParamRef", "parameterNotFoundAction", RULE_ENUM, .text = "Deny|Allow" },
-    { .type = A "ParamRef", .check = RULE_FN, .fn = rule_param_ref },
     { A "ValidatingAdmissionPolicyBindingSpec", "policyName", RULE_REQUIRED },
     { A "ValidatingAdmissionPolicyBindingSpec", "policyName", RULE_NAME,
       .min = NAME_RULE_DNS1123_SUBDOMAIN },
@@ -450,6 +495,13 @@ const struct rule rules_admission[] = {
     { A "MutatingAdmissionPolicySpec", "reinvocationPolicy", RULE_ENUM, .text = "IfNeeded|Never" },
     { A "Mutation", "patchType", RULE_REQUIRED },
     { A "Mutation", "patchType", RULE_ENUM, .text = "ApplyConfiguration|JSONPatch" },
+    { .type = A "Mutation",
+      .check = RULE_BELOW,
+      .fn = rule_mutation,
+      .order = "jsonPatch|applyConfiguration" },
+    { A "JSONPatch", "expression", RULE_REQUIRED },
+    { A "ApplyConfiguration", "expression", RULE_REQUIRED },
+    { .type = A "ValidatingAdmissionPolicyStatus", .check = RULE_FN, .fn = rule_policy_status },
     { .type = V "APIService", .check = RULE_FN, .fn = rule_api_service },
     { V "APIServiceSpec", "group", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },
     { V "APIServiceSpec", "version", RULE_NAME, .min = NAME_RULE_DNS1035_LABEL },
@@ -458,6 +510,6 @@ const struct rule rules_admission[] = {
     { V "APIServiceSpec", "versionPriority", RULE_NUMBER, .min = 1, .max = 1000,
       .text = "must be positive and less than 1000" },
     { .type = V "APIServiceSpec", .check = RULE_FN, .fn = rule_api_service_spec },
-    { V "APIServiceCondition", "status", RULE_ENUM, .text = "True|False|Unknown" },
+    { V "APIServiceCondition", "status", RULE_ENUM_SET, .text = "True|False|Unknown" },
     { 0 },
 };

@@ -209,6 +209,12 @@ VALIDATION_TABLE(validation_cluster, discovery, discovery)
     "{'metadata':{'name':'v1.a.b','namespace':'d'},'spec':{'group':'a.b','version':'v1','groupPriorityMinimum':1,'versionPriority':1" s \
     "}}"
 
+#define MUTATIONS(m)                                                                                 \
+    SPEC(                                                                                            \
+        "'failurePolicy':'Fail','reinvocationPolicy':'Never','matchConstraints':{'resourceRules':[{" \
+        "'operations':['*'],'apiGroups':['*'],'apiVersions':['*'],'resources':['*']}]},"             \
+        "'mutations':[" m "]")
+
 static const struct validation_case admission[] = {
     { A "ValidatingWebhookConfiguration", NULL, RULE(ALL), NULL },
     { A "ValidatingWebhookConfiguration", NULL, TOP("'webhooks':[{'name':'a'}]"),
@@ -272,8 +278,39 @@ static const struct validation_case admission[] = {
       "failure information in the API response and headers serves no purpose)]" },
     { A "ValidatingAdmissionPolicyBinding", NULL,
       BINDING(",'validationActions':['Deny'],'paramRef':{}"),
-      "[spec.paramRef.parameterNotFoundAction: Required value, spec.paramRef: Required value: one of "
-      "name or selector must be specified]" },
+      "[spec.paramRef: Required value: one of name or selector must be specified, "
+      "spec.paramRef.parameterNotFoundAction: Required value]" },
+    { A "ValidatingAdmissionPolicyBinding", NULL,
+      BINDING(",'validationActions':['Deny'],'paramRef':{'name':'n','selector':{},"
+              "'parameterNotFoundAction':'Allow'}"),
+      "[spec.paramRef.name: Forbidden: name and selector are mutually exclusive, "
+      "spec.paramRef.selector: Forbidden: name and selector are mutually exclusive]" },
+    { A "MutatingAdmissionPolicy", NULL,
+      MUTATIONS("{'patchType':'JSONPatch','jsonPatch':{'expression':'[]'}},{'patchType':"
+                "'ApplyConfiguration','applyConfiguration':{'expression':'Object{}'}}"),
+      NULL },
+    { A "MutatingAdmissionPolicy", NULL,
+      MUTATIONS("{'patchType':'JSONPatch','applyConfiguration':{}},{'patchType':"
+                "'ApplyConfiguration','applyConfiguration':{},'jsonPatch':{}}"),
+      "[spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch, "
+      "spec.mutations[0].applyConfiguration: Invalid value: \"{applyConfiguration}\": must not be "
+      "specified when patchType is JSONPatch, spec.mutations[1].applyConfiguration.expression: "
+      "Required value, spec.mutations[1].jsonPatch: Invalid value: \"{jsonPatch}\": must not be "
+      "specified when patchType is ApplyConfiguration]" },
+    { A "ValidatingAdmissionPolicyBinding", NULL,
+      BINDING(",'validationActions':['Deny'],'matchResources':{'matchPolicy':'','resourceRules':[{"
+              "'operations':['*'],'apiGroups':['*'],'apiVersions':['*'],'resources':['*'],"
+              "'resourceNames':['a','a'],'scope':''}]}"),
+      "[spec.matchResources.matchPolicy: Unsupported value: \"\": supported values: \"Equivalent\", "
+      "\"Exact\", spec.matchResources.resourceRules[0].resourceNames[1]: Duplicate value: \"a\", "
+      "spec.matchResources.resourceRules[0].scope: Unsupported value: \"\": supported values: \"*\", "
+      "\"Cluster\", \"Namespaced\"]" },
+    { A "ValidatingAdmissionPolicy", STATUS(""), STATUS("'conditions':[{'type':'/'}]"),
+      "[status.conditions[0].type: Invalid value: \"/\": prefix part must be non-empty...", true },
+    { A "ValidatingAdmissionPolicy", STATUS(""),
+      STATUS("'conditions':[{'type':'A','status':'True','reason':'R','message':'',"
+             "'lastTransitionTime':'2024-01-01T00:00:00Z'}]"),
+      NULL, true },
     { V, NULL, SERVICE(",'service':{'name':'s','namespace':'n'}"), NULL },
     { V, NULL, SERVICE(",'service':{},'insecureSkipTLSVerify':true,'caBundle':'YQ=='"),
       "[spec.service.namespace: Required value, spec.service.name: Required value, "
