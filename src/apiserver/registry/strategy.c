@@ -7,6 +7,7 @@
 #include "api/rules.h"
 #include "api/schema.h"
 #include "api/validation.h"
+#include "api/warnings.h"
 #include "apiserver/api_request.h"
 #include "apiserver/extensions/custom_strategy.h"
 #include "apiserver/registry/stored_object.h"
@@ -151,6 +152,11 @@ void strategy_prepare_update(struct api_request *r, struct object o, struct obje
         meta->generation = old_meta->generation + 1;
 }
 
+static void warn(void *arg, struct str text)
+{
+    api_request_warn(arg, "%.*s", STR_ARG(text));
+}
+
 bool strategy_validate(struct api_request *r, struct object o, struct object old,
                        struct status *ret)
 {
@@ -170,8 +176,11 @@ bool strategy_validate(struct api_request *r, struct object o, struct object old
     validation_run(&v, &errs);
     if (s->validate)
         s->validate(r, o, old, &errs);
-    if (!errs.len)
+    if (!errs.len) {
+        if (!r->subresource)
+            warnings_of(r->arena, o, old, warn, r);
         return true;
+    }
     *ret = status_invalid(r->arena, s->is_of_core ? STR("") : row->group, row->kind,
                           object_meta(o)->name, &errs);
     return false;
