@@ -123,6 +123,8 @@ static struct block longest(struct matcher *m, struct block from, struct block t
     size_t width = m->after.len + 1;
     size_t *was = m->lengths, *now = m->lengths + width;
 
+    if (!m->before.items || !m->after.items)
+        return best;
     for (size_t i = from.a; i < to.a; i++) {
         size_t *swap = was, n_was = m->touched.len;
 

@@ -321,7 +321,7 @@ void rule_pod_resources(const struct rule_context *c)
         rule_forbidden(c, "resources", "may not be set for a windows pod");
         return;
     }
-    if (s->resources->claims.items)
+    if (s->resources->claims.len)
         field_errors_add(c->errs, &claims, FIELD_ERROR_FORBIDDEN,
                          "claims may not be set for Resources at pod-level");
     check_requirements(c, &at, s->resources, true);

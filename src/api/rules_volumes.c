@@ -203,6 +203,12 @@ static void check_data_source(const struct rule_context *c, const char *member, 
         (void)name_rule_report(c->errs, &group_at, NAME_RULE_DNS1123_SUBDOMAIN, group);
 }
 
+/* Unset is not the same as empty. */
+static bool texts_equal(struct str a, struct str b)
+{
+    return a.p && b.p ? str_eq(a, b) : a.p == b.p;
+}
+
 /* Upstream shows its path object, which has nothing to show, as the value. */
 static void check_data_sources(const struct rule_context *c,
                                const struct core_v1_persistent_volume_claim_spec *s)
@@ -224,7 +230,7 @@ static void check_data_sources(const struct rule_context *c,
         field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID, STR("{}"),
                              "may not be specified when dataSourceRef.namespace is specified");
     else if (!str_eq(local->kind, ref->kind) || !str_eq(local->name, ref->name) ||
-             !local->api_group.p != !ref->api_group.p || !str_eq(local->api_group, ref->api_group))
+             !texts_equal(local->api_group, ref->api_group))
         field_errors_add_raw(c->errs, c->path, FIELD_ERROR_INVALID, STR("{}"),
                              "must match dataSourceRef");
 }
@@ -319,14 +325,13 @@ static void check_attributes_class(const struct rule_context *c,
     struct str now = p->spec.volume_attributes_class_name;
     struct str was = old->spec.volume_attributes_class_name;
 
-    if ((!now.p == !was.p && str_eq(now, was)) ||
+    if (now.len || (was.len == 0 && !now.p == !was.p) ||
         !old->status.current_volume_attributes_class_name.p)
         return;
-    if (!now.len)
-        field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN,
-                         "update to %s is forbidden when status.currentVolumeAttributesClassName "
-                         "is not nil",
-                         now.p ? "empty string" : "nil");
+    field_errors_add(c->errs, &at, FIELD_ERROR_FORBIDDEN,
+                     "update to %s is forbidden when status.currentVolumeAttributesClassName is "
+                     "not nil",
+                     now.p ? "empty string" : "nil");
 }
 
 static void rule_claim(const struct rule_context *c)
