@@ -301,12 +301,7 @@ static void check_subscript(const struct rule_context *c, struct str path, struc
 
 static bool is_one_of(struct str value, const char *list)
 {
-    struct str rest = str_from_cstr(list), part;
-
-    while (str_next(&rest, '|', &part))
-        if (str_eq(part, value))
-            return true;
-    return false;
+    return str_is_listed(str_from_cstr(list), '|', value);
 }
 
 void rule_field_ref(const struct rule_context *c)

@@ -19,12 +19,7 @@ static const char counted_names[] = "pods|resourcequotas|services|replicationcon
 
 static bool is_listed(struct str name, const char *list)
 {
-    struct str rest = str_from_cstr(list), part;
-
-    while (str_next(&rest, '|', &part))
-        if (str_eq(part, name))
-            return true;
-    return false;
+    return str_is_listed(str_from_cstr(list), '|', name);
 }
 
 static bool is_huge_page(struct str name)
@@ -194,7 +189,7 @@ static void check_claims(const struct rule_context *c, const struct field_path *
     struct field_path list = field_path_member(path, STR("claims"));
     struct rule_names seen = { 0 }, parts = { 0 };
 
-    for (uint32_t i = 0; i < r->claims.len; i++) {
+    for (uint32_t i = 0; r->claims.items && i < r->claims.len; i++) {
         const struct core_v1_resource_claim *claim = &r->claims.items[i];
         struct field_path at = field_path_index(&list, i);
         struct field_path request = field_path_member(&at, STR("request"));

@@ -121,6 +121,21 @@ bool str_next(struct str *rest, char sep, struct str *ret_part)
     return true;
 }
 
+bool str_is_listed(struct str list, char sep, struct str word)
+{
+    const char *p = list.p, *end = p ? p + list.len : NULL;
+
+    while (p) {
+        if ((size_t)(end - p) >= word.len && (p + word.len == end || p[word.len] == sep) &&
+            str_same_bytes(p, word.p, word.len))
+            return str_find(word, sep) < 0; /* else it is no part but several */
+        while (p < end && *p != sep)
+            p++;
+        p = p < end ? p + 1 : NULL;
+    }
+    return false;
+}
+
 bool str_to_u64(struct str s, uint64_t *ret)
 {
     uint64_t v = 0;

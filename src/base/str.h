@@ -92,6 +92,9 @@ bool str_cut(struct str s, char sep, struct str *ret_head, struct str *ret_tail)
  * part, "" has one (empty), "a," has two; *rest is unset after the last. */
 bool str_next(struct str *rest, char sep, struct str *ret_part);
 
+/* Is word one of the parts of list between separators? As str_next() has them. */
+bool str_is_listed(struct str list, char sep, struct str word);
+
 /* The whole of s as a number in base 10, without space, sign (u64) or overflow. */
 bool str_to_u64(struct str s, uint64_t *ret);
 bool str_to_i64(struct str s, int64_t *ret);

@@ -54,3 +54,25 @@ Test(str, same_bytes_sees_every_byte_and_none_beyond)
         free(b);
     }
 }
+
+Test(str, is_listed_as_next_has_the_parts)
+{
+    static const char *const lists[] = { "",   "a",  "a|b",  "ab|a",     "|",
+                                         "a|", "|a", "a||b", "ba|ab|abc" };
+    static const char *const words[] = {
+        "", "a", "b", "ab", "abc", "a|b", "|", "a|", "ba|ab", "c"
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+        for (size_t k = 0; k < sizeof(words) / sizeof(*words); k++) {
+            struct str rest = str_from_cstr(lists[i]), part;
+            struct str word = str_from_cstr(words[k]);
+            bool want = false;
+
+            while (str_next(&rest, '|', &part))
+                want |= str_eq(part, word);
+            cr_expect_eq(str_is_listed(str_from_cstr(lists[i]), '|', word), want, "'%s' in '%s'",
+                         words[k], lists[i]);
+        }
+    cr_expect_not(str_is_listed(STR_NULL, '|', STR("")), "the unset string has no part");
+}
