@@ -1,5 +1,7 @@
 /* Rules of admissionregistration.k8s.io and apiregistration.k8s.io. Expressions are not compiled:
  * nothing evaluates them yet. */
+#include <ctype.h>
+
 #include "api/admissionregistration_v1.h"
 #include "api/apiregistration_v1.h"
 #include "api/field_error.h"
@@ -237,12 +239,39 @@ static void rule_policy_spec(const struct rule_context *c)
     rule_required(c, "auditAnnotations", text);
 }
 
+static void check_mixed_kind(const struct rule_context *c, struct str kind)
+{
+    struct field_path at = field_path_member(c->path, STR("kind"));
+    char *lower = arena_dup(c->arena, kind.p, kind.len);
+    struct name_messages m;
+    struct str all = STR("");
+
+    for (size_t i = 0; i < kind.len; i++)
+        lower[i] = (char)tolower((unsigned char)kind.p[i]);
+    name_rule_check(NAME_RULE_DNS1035_LABEL, str_n(lower, kind.len), &m);
+    for (size_t i = 0; i < m.len; i++)
+        all = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(all), i ? "," : "", STR_ARG(m.items[i]));
+    if (kind.len && m.len)
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, kind,
+                              "may have mixed case, but should otherwise match: %.*s",
+                              STR_ARG(all));
+}
+
+static void rule_not_found_action(const struct rule_context *c)
+{
+    const struct admissionregistration_v1_param_ref *r = c->data;
+
+    if (!r->parameter_not_found_action.len)
+        rule_required(c, "parameterNotFoundAction", "");
+}
+
 static void rule_param_kind(const struct rule_context *c)
 {
     const struct admissionregistration_v1_param_kind *k = c->data;
     struct field_path at = field_path_member(c->path, STR("apiVersion"));
     struct str group, version;
 
+    check_mixed_kind(c, k->kind);
     if (k->api_version.len == 0)
         return;
     if (!str_cut(k->api_version, '/', &group, &version)) {
@@ -476,7 +505,7 @@ const struct rule rules_admission[] = {
       .text = "valueExpression is not specified" },
     { A "ParamRef", "name", RULE_NAME, .min = NAME_RULE_PATH_SEGMENT },
     { .type = A "ParamRef", .check = RULE_BELOW, .fn = rule_param_ref, .order = "selector" },
-    { A "ParamRef", "parameterNotFoundAction", RULE_REQUIRED },
+    { .type = A "ParamRef", .check = RULE_FN, .fn = rule_not_found_action },
     { A "ParamRef", "parameterNotFoundAction", RULE_ENUM, .text = "Deny|Allow" },
     { A "ValidatingAdmissionPolicyBindingSpec", "policyName", RULE_REQUIRED },
     { A "ValidatingAdmissionPolicyBindingSpec", "policyName", RULE_NAME,

@@ -25,8 +25,10 @@ static void see(const struct rule *r, bool is_refused)
  * that are too long to be written out. */
 static bool is_exempt(const struct rule *r)
 {
-    static const char *const groups[] = { "core/v1.", "apps/v1.", "batch/v1.", "autoscaling/",
-                                          "policy/" };
+    static const char *const groups[] = { "core/v1.",      "apps/v1.",    "batch/v1.",
+                                          "autoscaling/",  "policy/",     "authentication.",
+                                          "node.k8s.io/",  "scheduling.", "coordination.",
+                                          "events.k8s.io/" };
 
     for (size_t i = 0; i < ARRAY_LEN(groups); i++)
         if (strncmp(r->type, groups[i], strlen(groups[i])) == 0)
