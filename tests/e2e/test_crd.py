@@ -596,6 +596,10 @@ AT = "spec.validation.openAPIV3Schema"
      "spec.selectableFields[0].jsonPath",
      'Invalid value: ".spec.tags": must point to a field of type string, boolean or integer. Enum '
      "string fields and strings with formats are allowed."),
+    (("conversion",), {"strategy": "None", "webhook": {"conversionReviewVersions": ["v1"]}},
+     "spec.conversion.conversionReviewVersions",
+     "Forbidden: should not be set when strategy is not set to Webhook"),
+    (("versions", 0, "name"), "V1", "spec.version", None),
     (("preserveUnknownFields",), True, "spec.preserveUnknownFields", None),
 ])
 def test_definitions_that_are_refused(raw, path, value, field, message):

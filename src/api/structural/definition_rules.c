@@ -434,6 +434,10 @@ static void check_versions(spec_t *s, struct alike same, path_t *p, struct field
     if (stored != 1)
         field_errors_add_raw(errs, &list, FIELD_ERROR_INVALID, STR("[]"),
                              "must have exactly one version marked as storage version");
+    at = child(p, "version"); /* upstream keeps the first one's name there, too */
+    if (s->versions.len && s->versions.items[0].name.len)
+        check_rule(errs, &at, NAME_RULE_DNS1035_LABEL, s->versions.items[0].name,
+                   s->versions.items[0].name, "");
     if (s->versions.len > CUSTOM_VERSIONS_MAX)
         field_errors_add_raw(errs, &list, FIELD_ERROR_TOO_MANY,
                              arena_printf(errs->arena, "%u", s->versions.len),
@@ -441,6 +445,20 @@ static void check_versions(spec_t *s, struct alike same, path_t *p, struct field
 }
 
 /* --- the spec --- */
+
+/* By the names of upstream's internal form. */
+static void check_no_webhook(const struct apiextensions_v1_webhook_conversion *w, path_t *p,
+                             struct field_errors *errs)
+{
+    struct field_path client = child(p, "webhookClientConfig");
+    struct field_path versions = child(p, "conversionReviewVersions");
+    static const char text[] = "should not be set when strategy is not set to Webhook";
+
+    if (w->client_config)
+        field_errors_add(errs, &client, FIELD_ERROR_FORBIDDEN, "%s", text);
+    if (w->conversion_review_versions.len)
+        field_errors_add(errs, &versions, FIELD_ERROR_FORBIDDEN, "%s", text);
+}
 
 static void check_conversion(spec_t *s, path_t *p, struct field_errors *errs)
 {
@@ -457,11 +475,8 @@ static void check_conversion(spec_t *s, path_t *p, struct field_errors *errs)
     else if (str_eq(c->strategy, STR("Webhook")))
         field_errors_add(errs, &at, FIELD_ERROR_FORBIDDEN,
                          "conversion webhooks are not supported by this server");
-    else if (c->webhook) {
-        at = child(&conversion, "webhookClientConfig");
-        field_errors_add(errs, &at, FIELD_ERROR_FORBIDDEN,
-                         "should not be set when strategy is not set to Webhook");
-    }
+    else if (c->webhook)
+        check_no_webhook(c->webhook, &conversion, errs);
 }
 
 static void check_required_names(names_t *n, path_t *p, struct field_errors *errs)
