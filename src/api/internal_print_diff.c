@@ -141,8 +141,9 @@ static struct block longest(struct matcher *m, struct block from, struct block t
         }
         for (size_t t = 0; t < n_was; t++)
             was[m->touched.items[t]] = 0;
-        memmove(m->touched.items, m->touched.items + n_was,
-                (m->touched.len - n_was) * sizeof(*m->touched.items));
+        if (n_was)
+            memmove(m->touched.items, m->touched.items + n_was,
+                    (m->touched.len - n_was) * sizeof(*m->touched.items));
         m->touched.len -= n_was;
         was = now;
         now = swap;
