@@ -43,7 +43,7 @@ enum rule_check {
     RULE_IMMUTABLE, /* an update leaves it equal: Invalid value: text, or "field is immutable" */
     RULE_LOCKED,    /* the same: Forbidden: text */
     RULE_MAX_ITEMS, /* a list has at most max items: Too many */
-    RULE_MAX_BYTES, /* a text has at most max bytes: Too long */
+    RULE_MAX_BYTES, /* a text has at most max bytes: Too long[: text] */
     RULE_SET, /* a list of structs with at most max items (0: any number; Too many, and nothing
                  more, otherwise), which are walked now; then member `text`, if any, differs
                  from item to item: Duplicate value of the item */

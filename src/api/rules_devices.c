@@ -515,12 +515,6 @@ static void rule_allocated_configuration(const struct rule_context *c)
     check_requests(c, &claim_of(c)->spec.devices, f->requests.items, f->requests.len);
 }
 
-/* Tolerations that the scheduler copied are not looked at again. */
-static void rule_left_alone(const struct rule_context *c)
-{
-    (void)c;
-}
-
 #define DEVICE_REQUEST_RULES(name, function)                                                       \
     { D name, "deviceClassName", RULE_REQUIRED },                                                  \
         { D name, "deviceClassName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },              \
@@ -572,7 +566,8 @@ const struct rule rules_devices[] = {
     { D "DeviceAllocationResult", "results", RULE_SET, .max = 32 },
     { D "DeviceAllocationResult", "config", RULE_SET, .max = 64 },
     { .type = D "DeviceRequestAllocationResult", .check = RULE_FN, .fn = rule_allocated_request },
-    { D "DeviceRequestAllocationResult", "tolerations", RULE_BELOW, .fn = rule_left_alone },
+    /* Tolerations that the scheduler copied are not looked at again. */
+    { .type = D "DeviceRequestAllocationResult", .check = RULE_BELOW, .order = "tolerations" },
     { D "DeviceAllocationConfiguration", "source", RULE_REQUIRED },
     { D "DeviceAllocationConfiguration", "source", RULE_ENUM, .text = "FromClaim|FromClass" },
     { .type = D "DeviceAllocationConfiguration",

@@ -365,7 +365,6 @@ const struct rule rules_networking[] = {
     { .type = N "IngressClassSpec", .check = RULE_FN, .fn = rule_class_spec },
     { N "IngressClassParametersReference", "apiGroup", RULE_NAME_SET,
       .min = NAME_RULE_DNS1123_SUBDOMAIN },
-    { N "IngressClassParametersReference", "scope", RULE_REQUIRED },
     { N "IngressClassParametersReference", "scope", RULE_ENUM_SET, .text = "Cluster|Namespace" },
     { .type = N "IngressClassParametersReference", .check = RULE_FN, .fn = rule_class_parameters },
     { N "NetworkPolicyPort", "protocol", RULE_ENUM_SET, .text = "TCP|UDP|SCTP" },

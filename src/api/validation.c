@@ -457,7 +457,9 @@ static void check_length(const struct place *p)
 
     if (n <= (size_t)r->max)
         return;
-    if (r->check == RULE_MAX_BYTES)
+    if (r->check == RULE_MAX_BYTES && r->text)
+        field_errors_add(p->c->errs, &p->path, FIELD_ERROR_TOO_LONG, "%s", r->text);
+    else if (r->check == RULE_MAX_BYTES)
         field_errors_add(p->c->errs, &p->path, FIELD_ERROR_TOO_LONG,
                          "may not be more than %lld bytes", (long long)r->max);
     else

@@ -158,6 +158,13 @@ static const struct validation_case discovery[] = {
       "ports[1].name: Duplicate value: \"\"" },
     { D, NULL, TOP("'addressType':'IPv4','endpoints':[],'ports':[{'name':'A','protocol':'x'}]"),
       "[ports[0].name: Invalid value: \"A\": a lowercase..." },
+    { D, NULL,
+      TOP("'addressType':'IPv4','endpoints':[{'addresses':['10.0.0.1'],'hostname':'h','nodeName':'n'}],'ports':[{'port':1,'appProtocol':'a.b/c'}]"),
+      NULL },
+    { D, NULL, SLICE("{'addresses':[" TIMES_64("'10.0.0.1','10.0.0.1',") "'10.0.0.1']}"),
+      "endpoints[0].addresses: Too many: 129: must have at most 100 items" },
+    { D, NULL, TOP("'addressType':'IPv4','endpoints':[],'ports':[{'port':1,'protocol':''}]"),
+      "ports[0].protocol: Unsupported value: \"\": supported values: \"SCTP\", \"TCP\", \"UDP\"" },
     { D, TOP("'addressType':'IPv4'"), TOP("'addressType':'IPv6'"),
       "addressType: Invalid value: \"IPv6\": field is immutable" },
     { "core/v1.Endpoints", NULL, SUBSET("'addresses':[{'ip':'10.0.0.1'}],'ports':[{'port':80}]"),
@@ -208,6 +215,10 @@ VALIDATION_TABLE(validation_cluster, discovery, discovery)
 #define SERVICE(s)                                                                                                                      \
     "{'metadata':{'name':'v1.a.b','namespace':'d'},'spec':{'group':'a.b','version':'v1','groupPriorityMinimum':1,'versionPriority':1" s \
     "}}"
+
+#define AVAILABLE(s)                                                                                                               \
+    "{'metadata':{'name':'v1.a.b','namespace':'d','resourceVersion':'1'},'status':{'conditions':[{'type':'Available','status':'" s \
+    "'}]}}"
 
 #define MUTATIONS(m)                                                                                 \
     SPEC(                                                                                            \
@@ -315,6 +326,15 @@ static const struct validation_case admission[] = {
     { V, NULL, SERVICE(",'service':{},'insecureSkipTLSVerify':true,'caBundle':'YQ=='"),
       "[spec.service.namespace: Required value, spec.service.name: Required value, "
       "spec.insecureSkipTLSVerify: Invalid value: true: may not be true if caBundle is present]" },
+    { V, NULL, SPEC("'group':'A','version':'v1','groupPriorityMinimum':1,'versionPriority':1"),
+      "[metadata.name: Invalid value: \"x\": must be `spec.version+\".\"+spec.group`: \"v1.A\", spec.group: Invalid value: \"A\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')]" },
+    { V, NULL,
+      NAMED("1.a", "'group':'a','version':'1','groupPriorityMinimum':1,'versionPriority':1"),
+      "spec.version: Invalid value: \"1\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')" },
+    { V, SERVICE(""), AVAILABLE("True"), NULL, true },
+    { V, SERVICE(""), AVAILABLE("x"),
+      "status.conditions[0].status: Unsupported value: \"x\": supported values: \"True\", \"False\", \"Unknown\"",
+      true },
     { V, NULL, "{" META ",'spec':{'group':'a.b','version':'v1'}}",
       "[metadata.name: Invalid value: \"x\": must be `spec.version+\".\"+spec.group`: \"v1.a.b\", "
       "spec.groupPriorityMinimum: Invalid value: 0: must be positive and less than 20000, "

@@ -54,6 +54,9 @@ static const struct validation_case claims[] = {
       "zero, spec.devices.requests[0].firstAvailable[2]: Duplicate value: \"s\"]" },
     { CLAIM, NULL, FIRST("{},{},{},{},{},{},{},{},{}"),
       "spec.devices.requests[0].firstAvailable: Too many: 9: must have at most 8 items" },
+    { CLAIM, NULL,
+      FIRST("{'name':'s','deviceClassName':'c','selectors':[" TIMES_8("{},{},{},{},") "{}]}"),
+      "spec.devices.requests[0].firstAvailable[0].selectors: Too many: 33: must have at most 32 items" },
     { CLAIM, NULL, TOL("'key':'/','operator':'x','effect':'y'"),
       "[" EX "tolerations[0].key: Invalid value: \"/\": prefix part must be non-empty, " EX
       "tolerations[0].key: Invalid value: \"/\": name part must be non-empty, " EX
@@ -177,6 +180,24 @@ static const struct validation_case statuses[] = {
     { CLAIM, STATUS(""), STATUS("'allocation':{'nodeSelector':{'nodeSelectorTerms':[]}}"),
       "status.allocation.nodeSelector.nodeSelectorTerms: Required value: must have at least one node "
       "selector term",
+      true },
+    { CLAIM, STATUS(""),
+      STATUS(
+          "'allocation':{'devices':{'results':[{" RESULT("") "}],'config':[{'source':'FromClass','requests':['r']," OPAQUE(
+              DRIVER) "}]}}," DEVICE(",'networkData':{'hardwareAddress':'ea:9f'}")),
+      NULL, true },
+    { CLAIM, STATUS(""),
+      STATUS(OF_DEVICE(",'networkData':{'interfaceName':'x" TIMES_64(
+          "xxxx") "','hardwareAddress':'x" TIMES_64("xx") "'}")),
+      "[status.devices[0].networkData.interfaceName: Too long: may not be more than 256 bytes, status.devices[0].networkData.hardwareAddress: Too long: may not be more than 128 bytes]",
+      true },
+    { CLAIM, STATUS(""),
+      STATUS(ALLOC(RESULT(
+          "")) ",'devices':[{'driver':'d.x','pool':'p/q','device':'dev'},{'driver':'d.x','pool':'p/q','device':'dev'}]"),
+      "status.devices[1]: Duplicate value: {\"Driver\":\"d.x\",\"Pool\":\"p/q\",\"Device\":\"dev\",\"ShareID\":\"\"}",
+      true },
+    { CLAIM, STATUS(""),
+      STATUS(ALLOC(RESULT(",'tolerations':[{'key':'/','operator':'x','effect':'y'}]"))), NULL,
       true },
     { CLAIM, STATUS(""), STATUS(DEVICE("")),
       "status.devices[0]: Invalid value: {\"Driver\":\"d.x\",\"Pool\":\"p/q\",\"Device\":\"dev\","

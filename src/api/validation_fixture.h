@@ -20,6 +20,9 @@
 #define TEMPLATE   "'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{" CTR "}]}}"
 #define SELECTOR   "'selector':{'matchLabels':{'a':'b'}}"
 
+#define TIMES_8(t)  t t t t t t t t
+#define TIMES_64(t) TIMES_8(TIMES_8(t))
+
 struct validation_case {
     const char *type;
     const char *old; /* NULL: create */

@@ -3,7 +3,9 @@
 #define G          "rbac.authorization.k8s.io"
 #define RULES(r)   "{" META ",'rules':[" r "]}"
 #define BIND(r, s) "{" META ",'roleRef':" r ",'subjects':[" s "]}"
-#define ROLE       "{'apiGroup':'" G "','kind':'ClusterRole','name':'r'}"
+#define AGGREGATE(label)                                                                           \
+    "{" META ",'aggregationRule':{'clusterRoleSelectors':[{'matchLabels':{'a':'" label "'}}]}}"
+#define ROLE "{'apiGroup':'" G "','kind':'ClusterRole','name':'r'}"
 
 static const struct validation_case rbac[] = {
     { G "/v1.Role", NULL, RULES("{'verbs':['get'],'apiGroups':[''],'resources':['pods']}"), NULL },
@@ -22,6 +24,9 @@ static const struct validation_case rbac[] = {
     { G "/v1.ClusterRole", NULL, "{" META ",'aggregationRule':{}}",
       "aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector "
       "required if aggregationRule is non-nil" },
+    { G "/v1.ClusterRole", NULL, AGGREGATE("b"), NULL },
+    { G "/v1.ClusterRole", NULL, AGGREGATE("/"),
+      "[aggregationRule.clusterRoleSelectors[0].matchLabels: Invalid value: \"/\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?'), aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector.]" },
     { G "/v1.RoleBinding", NULL, BIND(ROLE, "{'kind':'User','name':'u'}"), NULL },
     { G "/v1.RoleBinding", NULL, BIND("{'apiGroup':'x','kind':'y'}", ""),
       "[roleRef.apiGroup: Unsupported value: \"x\": supported values: "
@@ -112,6 +117,21 @@ static const struct validation_case networking[] = {
       "10.9.8.7 or 2001:db8::ffff), status.loadBalancer.ingress[1].hostname: Invalid value: "
       "\"1.2.3.4\": must be a DNS name, not an IP address]",
       true },
+    { N "Ingress", PATH("/", "Prefix"),
+      "{" META ",'status':{'loadBalancer':{'ingress':[{'ip':'10.0.0.1'},{'hostname':'a.b'}]}}}",
+      NULL, true },
+    { N "Ingress", PATH("/", "Prefix"),
+      "{" META ",'status':{'loadBalancer':{'ingress':[{'hostname':'A'}]}}}",
+      "status.loadBalancer.ingress[0].hostname: Invalid value: \"A\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+      true },
+    { N "Ingress", NULL, SPEC("'rules':[{}],'tls':[{'hosts':['a.b','*.c.d'],'secretName':'s'}]"),
+      NULL },
+    { N "Ingress", NULL, DEFAULT("{'resource':{'apiGroup':'a.b','kind':'K','name':'n'}}"), NULL },
+    { N "IngressClass", NULL, SPEC("'controller':'a.b/" TIMES_64("xxxx") "'"),
+      "spec.controller: Too long: may not be more than 250 bytes" },
+    { N "IngressClass", NULL, PARAMS(",'apiGroup':'a.b'"), NULL },
+    { N "IngressClass", NULL, PARAMS(",'scope':''"),
+      "spec.parameters.scope: Unsupported value: \"\": supported values: \"Cluster\", \"Namespace\"" },
     { N "IngressClass", NULL, PARAMS(""), NULL },
     { N "IngressClass", NULL, SPEC("'controller':''"), "spec.controller: Required value" },
     { N "IngressClass", NULL, SPEC("'controller':'a/b c'"),
@@ -127,6 +147,8 @@ static const struct validation_case networking[] = {
     { N "IngressClass", SPEC("'controller':'a.b/c'"), SPEC("'controller':'a.b/d'"),
       "spec.controller: Invalid value: \"a.b/d\": field is immutable" },
     { N "NetworkPolicy", NULL, FROM("{'podSelector':{}}"), NULL },
+    { N "NetworkPolicy", NULL, SPEC("'podSelector':{'matchLabels':{'a':'/'}}"),
+      "spec.podSelector.matchLabels: Invalid value: \"/\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')" },
     { N "NetworkPolicy", NULL, FROM("{}"),
       "spec.ingress[0].from[0]: Required value: must specify a peer" },
     { N "NetworkPolicy", NULL, FROM("{'podSelector':{},'ipBlock':{'cidr':'10.0.0.0/8'}}"),
@@ -160,6 +182,9 @@ static const struct validation_case networking[] = {
       "than two policyTypes" },
     { N "IPAddress", NULL, SPEC("'parentRef':{'resource':'services','name':'s','namespace':'d'}"),
       NULL },
+    { N "IPAddress", NULL, SPEC("'parentRef':{'group':'a.b','resource':'r','name':'s'}"), NULL },
+    { N "IPAddress", NULL, SPEC("'parentRef':{'resource':'r','name':'s','namespace':'a/b'}"),
+      "spec.parentRef.namespace: Invalid value: \"a/b\": may not contain '/'" },
     { N "IPAddress", NULL, SPEC(""), "spec.parentRef: Required value" },
     { N "IPAddress", NULL, SPEC("'parentRef':{'group':'A'}"),
       "[spec.parentRef.group: Invalid value: \"A\": a lowercase RFC 1123 subdomain..." },

@@ -25,10 +25,25 @@ static void see(const struct rule *r, bool is_refused)
  * that are too long to be written out. */
 static bool is_exempt(const struct rule *r)
 {
-    static const char *const groups[] = { "core/v1.",      "apps/v1.",    "batch/v1.",
-                                          "autoscaling/",  "policy/",     "authentication.",
-                                          "node.k8s.io/",  "scheduling.", "coordination.",
-                                          "events.k8s.io/" };
+    static const char *const groups[] = {
+        "core/v1.",
+        "apps/v1.",
+        "batch/v1.",
+        "autoscaling/",
+        "policy/",
+        "authentication.",
+        "node.k8s.io/",
+        "scheduling.",
+        "coordination.",
+        "events.k8s.io/",
+        "storage.k8s.io/",
+        "networking.k8s.io/",
+        "discovery.k8s.io/",
+        "apiregistration.k8s.io/",
+        "rbac.authorization.k8s.io/",
+        "resource.k8s.io/",
+        "meta.k8s.io/",
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(groups); i++)
         if (strncmp(r->type, groups[i], strlen(groups[i])) == 0)

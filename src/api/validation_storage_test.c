@@ -82,6 +82,9 @@ VALIDATION_TABLE(validation_storage, volumes, volumes)
 #define ATTACH(s)   SPEC("'attacher':'a.b','nodeName':'n','source':{" s "}")
 #define DRIVER(d)   SPEC("'drivers':[" d "]")
 #define CAPACITY(c) "{" META ",'storageClassName':'" c "'}"
+#define ATTACHED    ATTACH("'persistentVolumeName':'p'")
+#define X_1024      TIMES_64("xxxxxxxxxxxxxxxx")
+#define X_262144    TIMES_8(TIMES_8(X_1024 X_1024 X_1024 X_1024))
 
 static const struct validation_case storage[] = {
     { S "StorageClass", NULL, CLASS(",'parameters':{'a':'b'}"), NULL },
@@ -107,10 +110,6 @@ static const struct validation_case storage[] = {
             "'matchLabelExpressions':[{'key':'a','values':['y','x']}]}]"),
       "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"" },
     { S "VolumeAttributesClass", NULL, VAC(",'driverName':'d','parameters':{'a':'b'}"), NULL },
-    { S "StorageClass", NULL,
-      CLASS(",'allowedTopologies':[{'matchLabelExpressions':[{'key':'a','values':['x','y']}]},{"
-            "'matchLabelExpressions':[{'key':'a','values':['y','x']}]}]"),
-      "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"" },
     { S "VolumeAttributesClass", NULL, VAC(""),
       "[driverName: Required value, parameters: Required value: must contain at least one key/value "
       "pair]" },
@@ -118,7 +117,7 @@ static const struct validation_case storage[] = {
       VAC(",'driverName':'e','parameters':{'a':'c'}"),
       "[driverName: Forbidden: updates to driverName are forbidden., parameters: Forbidden: updates "
       "to parameters are forbidden.]" },
-    { S "VolumeAttachment", NULL, ATTACH("'persistentVolumeName':'p'"), NULL },
+    { S "VolumeAttachment", NULL, ATTACHED, NULL },
     { S "VolumeAttachment", NULL, ATTACH(""),
       "spec.source: Required value: must specify exactly one of inlineVolumeSpec and "
       "persistentVolumeName" },
@@ -131,10 +130,9 @@ static const struct validation_case storage[] = {
       "[spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of "
       "inline volumes, spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the "
       "context of inline volumes]" },
-    { S "VolumeAttachment", ATTACH("'persistentVolumeName':'p'"),
-      ATTACH("'persistentVolumeName':'q'"), "spec: Invalid value: {\"Attacher\"..." },
-    { S "VolumeAttachment", ATTACH("'persistentVolumeName':'p'"),
-      STATUS("'attached':false,'attachError':{'errorCode':-1}"),
+    { S "VolumeAttachment", ATTACHED, ATTACH("'persistentVolumeName':'q'"),
+      "spec: Invalid value: {\"Attacher\"..." },
+    { S "VolumeAttachment", ATTACHED, STATUS("'attached':false,'attachError':{'errorCode':-1}"),
       "status.attachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, "
       "inclusive",
       true },
@@ -167,6 +165,38 @@ static const struct validation_case storage[] = {
     { S "CSINode", DRIVER("{'name':'a','nodeID':'n'}"),
       DRIVER("{'name':'a','nodeID':'n','allocatable':{'count':1}},{'name':'b','nodeID':'n'}"),
       NULL },
+    { S "StorageClass", CLASS(""),
+      "{" META ",'provisioner':'a/c','volumeBindingMode':'WaitForFirstConsumer'}",
+      "[provisioner: Invalid value: \"a/c\": field is immutable, volumeBindingMode: Invalid value: \"WaitForFirstConsumer\": field is immutable]" },
+    { S "StorageClass", NULL, CLASS(",'reclaimPolicy':''"), NULL },
+    { S "StorageClass", NULL, CLASS(",'volumeBindingMode':''"),
+      "volumeBindingMode: Unsupported value: \"\": supported values: \"Immediate\", \"WaitForFirstConsumer\"" },
+    { S "VolumeAttachment", NULL,
+      SPEC("'attacher':'" TIMES_64("a") "','nodeName':'n','source':{'persistentVolumeName':'p'}"),
+      "spec.attacher: Too long: may not be more than 63 bytes" },
+    { S "VolumeAttachment", NULL,
+      ATTACH(
+          "'inlineVolumeSpec':{'accessModes':['ReadWriteOnce'],'csi':{'driver':'d','volumeHandle':'h'}}"),
+      NULL },
+    { S "VolumeAttachment", ATTACHED,
+      STATUS("'attached':true,'attachmentMetadata':{'k':'" X_262144 "'}"),
+      "status.attachmentMetadata: Too long: may not be more than 262144 bytes", true },
+    { S "VolumeAttachment", ATTACHED,
+      STATUS("'attached':true,'attachmentMetadata':{'k':'v'},'detachError':{'message':'" X_1024
+             "','errorCode':5}"),
+      NULL, true },
+    { S "VolumeAttachment", ATTACHED,
+      STATUS("'attached':false,'attachError':{'message':'x" X_1024 "'}"),
+      "status.attachError.message: Too long: may not be more than 262144 bytes", true },
+    { S "CSIDriver", NULL, SPEC("'nodeAllocatableUpdatePeriodSeconds':10"), NULL },
+    { S "CSIDriver", SPEC("'volumeLifecycleModes':['Persistent']"),
+      SPEC("'volumeLifecycleModes':['Ephemeral']"),
+      "spec.volumeLifecycleModes: Invalid value: [\"Ephemeral\"]: field is immutable" },
+    { S "CSINode", NULL, DRIVER("{'name':'" TIMES_64("a") "','nodeID':'n'}"),
+      "spec.drivers[0].name: Too long: may not be more than 63 bytes" },
+    { S "CSIStorageCapacity", CAPACITY("c"),
+      "{" META ",'storageClassName':'c','nodeTopology':{'matchLabels':{'a':'b'}}}",
+      "nodeTopology: Invalid value: {\"matchLabels\":{\"a\":\"b\"}}: field is immutable" },
     { S "CSIStorageCapacity", NULL, CAPACITY("c"), NULL },
     { S "CSIStorageCapacity", NULL, CAPACITY(""),
       "storageClassName: Invalid value: \"\": a lowercase RFC 1123 subdomain..." },
