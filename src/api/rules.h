@@ -90,7 +90,7 @@ struct rule {
 
 /* Walks the structs of a member that a RULE_BELOW row with a function names. */
 void rule_below(const struct rule_context *c, const char *member);
-/* One item of such a list. */
+/* One item of such a list or map. */
 void rule_below_item(const struct rule_context *c, const char *member, uint32_t i);
 /* The same for a list, as RULE_SET has it. key NULL: none. */
 void rule_below_set(const struct rule_context *c, const char *member, uint32_t max,

@@ -413,15 +413,16 @@ static void rule_device_capacity(const struct rule_context *c)
         rule_forbidden(c, "requestPolicy", "allowMultipleAllocations must be true");
 }
 
-/* Keys are reported at the map, values at their keys. */
+/* Keys are reported at the map, values at their keys, one pair after the other. */
 static void rule_attribute_keys(const struct rule_context *c)
 {
     const struct resource_v1_device *d = c->data;
     struct field_path at = field_path_member(c->path, STR("attributes"));
 
-    for (uint32_t i = 0; i < d->attributes.len; i++)
+    for (uint32_t i = 0; i < d->attributes.len; i++) {
         rule_check_attribute_name(c, &at, d->attributes.items[i].key);
-    rule_below(c, "attributes");
+        rule_below_item(c, "attributes", i);
+    }
 }
 
 static void rule_capacity_keys(const struct rule_context *c)
@@ -429,9 +430,10 @@ static void rule_capacity_keys(const struct rule_context *c)
     const struct resource_v1_device *d = c->data;
     struct field_path at = field_path_member(c->path, STR("capacity"));
 
-    for (uint32_t i = 0; i < d->capacity.len; i++)
+    for (uint32_t i = 0; i < d->capacity.len; i++) {
         rule_check_attribute_name(c, &at, d->capacity.items[i].key);
-    rule_below(c, "capacity");
+        rule_below_item(c, "capacity", i);
+    }
 }
 
 static void rule_taints(const struct rule_context *c)

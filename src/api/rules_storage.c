@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "base/map.h"
 
+#define DRIVER_SPEC "storage.k8s.io/v1.CSIDriverSpec"
+
 enum { PARAMETERS_MAX = 512, PARAMETERS_MAX_BYTES = 256 * 1024 };
 
 static size_t bytes_of(const void *map)
@@ -57,6 +59,7 @@ static void rule_storage_class(const struct rule_context *c)
     check_parameters(c, &s->parameters);
 }
 
+/* Each expression, and then whether its key was there before. */
 static void rule_topology_term(const struct rule_context *c)
 {
     CLEANUP(map_done) struct map seen = { 0 };
@@ -68,6 +71,7 @@ static void rule_topology_term(const struct rule_context *c)
         struct field_path key = field_path_member(&item, STR("key"));
         struct str name = t->match_label_expressions.items[i].key;
 
+        rule_below_item(c, "matchLabelExpressions", i);
         if (map_put(&seen, name, c->errs))
             field_errors_add_text(c->errs, &key, FIELD_ERROR_DUPLICATE, name, "");
     }
@@ -119,26 +123,32 @@ static bool is_part_of_term(const struct core_v1_topology_selector_term *a,
 
 enum { TERMS_COMPARED_MAX = 256 };
 
+/* One error for each earlier term that is the same; upstream has seen as many terms without
+ * expressions as there are terms, before the first one. */
+static void check_term_differs(const struct rule_context *c,
+                               const struct storage_v1_storage_class *s, uint32_t i)
+{
+    struct field_path list = field_path_member(c->path, STR("allowedTopologies"));
+    struct field_path item = field_path_index(&list, i);
+    struct field_path at = field_path_member(&item, STR("matchLabelExpressions"));
+    const struct core_v1_topology_selector_term *terms = s->allowed_topologies.items;
+    uint32_t same = terms[i].match_label_expressions.len ? 0 : s->allowed_topologies.len;
+
+    for (uint32_t k = 0; k < i; k++)
+        same += is_part_of_term(&terms[i], &terms[k]) && is_part_of_term(&terms[k], &terms[i]);
+    for (uint32_t k = 0; k < same; k++)
+        field_errors_add_text(c->errs, &at, FIELD_ERROR_DUPLICATE, STR(""), "");
+}
+
 static void rule_allowed_topologies(const struct rule_context *c)
 {
     const struct storage_v1_storage_class *s = c->data;
-    struct field_path list = field_path_member(c->path, STR("allowedTopologies"));
-    uint32_t n = MIN(s->allowed_topologies.len, (uint32_t)TERMS_COMPARED_MAX);
 
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k <= i; k++) {
-            const struct core_v1_topology_selector_term *a = &s->allowed_topologies.items[i];
-            const struct core_v1_topology_selector_term *b = &s->allowed_topologies.items[k];
-            struct field_path item = field_path_index(&list, i);
-            struct field_path at = field_path_member(&item, STR("matchLabelExpressions"));
-
-            /* A term without expressions is one of what upstream has seen before. */
-            if ((k == i && a->match_label_expressions.len) || !is_part_of_term(a, b) ||
-                !is_part_of_term(b, a))
-                continue;
-            field_errors_add_text(c->errs, &at, FIELD_ERROR_DUPLICATE, STR(""), "");
-            break;
-        }
+    for (uint32_t i = 0; i < s->allowed_topologies.len; i++) {
+        rule_below_item(c, "allowedTopologies", i);
+        if (i < TERMS_COMPARED_MAX)
+            check_term_differs(c, s, i);
+    }
 }
 
 static void rule_attributes_class(const struct rule_context *c)
@@ -173,7 +183,26 @@ static void rule_attachment_status(const struct rule_context *c)
                          PARAMETERS_MAX_BYTES);
 }
 
-static void rule_driver_spec(const struct rule_context *c)
+/* Nothing more is said of a token whose audience was there before. */
+static void rule_driver_tokens(const struct rule_context *c)
+{
+    CLEANUP(map_done) struct map seen = { 0 };
+    const struct storage_v1_csi_driver_spec *s = c->data;
+    struct field_path list = field_path_member(c->path, STR("tokenRequests"));
+
+    for (uint32_t i = 0; i < s->token_requests.len; i++) {
+        struct field_path item = field_path_index(&list, i);
+        struct field_path audience = field_path_member(&item, STR("audience"));
+        struct str name = s->token_requests.items[i].audience;
+
+        if (map_put(&seen, name, c->errs))
+            field_errors_add_text(c->errs, &audience, FIELD_ERROR_DUPLICATE, name, "");
+        else
+            rule_below_item(c, "tokenRequests", i);
+    }
+}
+
+static void rule_driver_modes(const struct rule_context *c)
 {
     const struct storage_v1_csi_driver_spec *s = c->data;
 
@@ -182,14 +211,29 @@ static void rule_driver_spec(const struct rule_context *c)
             !str_eq(s->volume_lifecycle_modes.items[i], STR("Ephemeral")))
             rule_unsupported(c, "volumeLifecycleModes", s->volume_lifecycle_modes.items[i],
                              "Persistent|Ephemeral");
-    if (s->service_account_token_in_secrets && !s->token_requests.len) {
-        struct field_path at = field_path_member(c->path, STR("serviceAccountTokenInSecrets"));
+}
 
+static void rule_driver_secrets(const struct rule_context *c)
+{
+    const struct storage_v1_csi_driver_spec *s = c->data;
+    struct field_path at = field_path_member(c->path, STR("serviceAccountTokenInSecrets"));
+
+    if (s->service_account_token_in_secrets && !s->token_requests.len)
         field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
                              *s->service_account_token_in_secrets ? STR("true") : STR("false"),
                              "serviceAccountTokenInSecrets is set but no tokenRequests are "
                              "specified");
-    }
+}
+
+/* Upstream misspells the member. */
+static void rule_driver_attaches(const struct rule_context *c)
+{
+    struct field_path at = field_path_member(c->path, STR("attachedRequired"));
+
+    if (c->old && !rule_members_equal(DRIVER_SPEC, "attachRequired", c->data, c->old))
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
+                             rule_print_member(c->arena, DRIVER_SPEC, "attachRequired", c->data),
+                             "field is immutable");
 }
 
 static void rule_node_driver(const struct rule_context *c)
@@ -285,9 +329,9 @@ const struct rule rules_storage[] = {
     { S "StorageClass", "provisioner", RULE_IMMUTABLE },
     { S "StorageClass", "reclaimPolicy", RULE_IMMUTABLE },
     { S "StorageClass", "volumeBindingMode", RULE_IMMUTABLE },
-    { S "StorageClass", "allowedTopologies", RULE_BELOW },
-    { .type = S "StorageClass", .check = RULE_FN, .fn = rule_allowed_topologies },
-    { .type = "core/v1.TopologySelectorTerm", .check = RULE_FN, .fn = rule_topology_term },
+    { S "StorageClass", "allowedTopologies", RULE_BELOW, .fn = rule_allowed_topologies },
+    { "core/v1.TopologySelectorTerm", "matchLabelExpressions", RULE_BELOW,
+      .fn = rule_topology_term },
     { "core/v1.TopologySelectorLabelRequirement", "values", RULE_REQUIRED },
     { .type = "core/v1.TopologySelectorLabelRequirement",
       .check = RULE_FN,
@@ -315,13 +359,14 @@ const struct rule rules_storage[] = {
     { S "VolumeError", "message", RULE_MAX_BYTES, .max = 1024,
       .text = "may not be more than 262144 bytes" },
     { S "VolumeError", "errorCode", RULE_NUMBER, .min = 0, .max = INT32_MAX },
-    { S "CSIDriverSpec", "fsGroupPolicy", RULE_ENUM, .text = "File|None|ReadWriteOnceWithFSType" },
-    { S "CSIDriverSpec", "tokenRequests", RULE_UNIQUE, .text = "audience" },
-    { S "CSIDriverSpec", "nodeAllocatableUpdatePeriodSeconds", RULE_NUMBER, .min = 10,
-      .max = INT64_MAX, .text = "must be greater than or equal to 10 seconds" },
-    { .type = S "CSIDriverSpec", .check = RULE_FN, .fn = rule_driver_spec },
-    { S "CSIDriverSpec", "attachRequired", RULE_IMMUTABLE },
-    { S "CSIDriverSpec", "volumeLifecycleModes", RULE_IMMUTABLE },
+    { DRIVER_SPEC, "fsGroupPolicy", RULE_ENUM, .text = "File|None|ReadWriteOnceWithFSType" },
+    { DRIVER_SPEC, "tokenRequests", RULE_BELOW, .fn = rule_driver_tokens },
+    { .type = DRIVER_SPEC, .check = RULE_FN, .fn = rule_driver_modes },
+    { DRIVER_SPEC, "nodeAllocatableUpdatePeriodSeconds", RULE_NUMBER, .min = 10, .max = INT64_MAX,
+      .text = "must be greater than or equal to 10 seconds" },
+    { .type = DRIVER_SPEC, .check = RULE_FN, .fn = rule_driver_secrets },
+    { .type = DRIVER_SPEC, .check = RULE_FN, .fn = rule_driver_attaches },
+    { DRIVER_SPEC, "volumeLifecycleModes", RULE_IMMUTABLE },
     { S "TokenRequest", "expirationSeconds", RULE_NUMBER, .min = 600, .max = INT64_MAX,
       .text = "may not specify a duration less than 10 minutes" },
     { S "TokenRequest", "expirationSeconds", RULE_NUMBER, .min = INT64_MIN, .max = (int64_t)1 << 32,

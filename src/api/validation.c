@@ -537,6 +537,9 @@ static void check_field(const struct rule_context *c, const struct planned_rule 
 static void walk(const struct rule_context *c);
 static void walk_field(const struct rule_context *c, const struct schema_walk_child *f,
                        struct str name);
+static struct field_path path_of_item(const struct schema_walk_child *f,
+                                      const struct field_path *member, const void *data,
+                                      uint32_t i);
 
 static void check_below(const struct rule_context *c, const struct planned_rule *row)
 {
@@ -573,7 +576,7 @@ void rule_below_item(const struct rule_context *c, const char *member, uint32_t 
 {
     const struct schema_walk_children *all = &plan.children[c->type];
     struct field_path list = field_path_member(c->path, str_from_cstr(member));
-    struct field_path item = field_path_index(&list, i);
+    struct field_path item;
     struct rule_context below = *c;
     char *first;
 
@@ -588,6 +591,7 @@ void rule_below_item(const struct rule_context *c, const char *member, uint32_t 
         below.type = f->type;
         below.path = &item;
         below.data = first + (size_t)i * f->stride;
+        item = path_of_item(f, &list, below.data, i);
         walk(&below);
     }
 }
@@ -705,6 +709,15 @@ static void check_rows(const struct rule_context *c)
     }
 }
 
+static struct field_path path_of_item(const struct schema_walk_child *f,
+                                      const struct field_path *member, const void *data, uint32_t i)
+{
+    return f->shape == SCHEMA_MAP
+               ? field_path_key(member, *(const struct str *)(const void *)((const char *)data -
+                                                                            f->value_offset))
+               : field_path_index(member, i);
+}
+
 /* Visits the structs of one field, which is named so in paths. */
 static void walk_field(const struct rule_context *c, const struct schema_walk_child *f,
                        struct str name)
@@ -729,12 +742,8 @@ static void walk_field(const struct rule_context *c, const struct schema_walk_ch
         below.path = is_many ? &item : &member;
     for (uint32_t i = 0; i < n && !arena_is_over(c->arena); i++) {
         below.data = first + (size_t)i * f->stride;
-        if (f->shape == SCHEMA_LIST)
-            item = field_path_index(&member, i);
-        else if (f->shape == SCHEMA_MAP)
-            item = field_path_key(
-                &member,
-                *(const struct str *)(const void *)((const char *)below.data - f->value_offset));
+        if (is_many)
+            item = path_of_item(f, &member, below.data, i);
         walk(&below);
     }
 }

@@ -102,9 +102,12 @@ static const struct validation_case storage[] = {
     { S "StorageClass", NULL,
       CLASS(",'allowedTopologies':[{'matchLabelExpressions':[{'key':'a','values':['x','x']},{'key':"
             "'a'}]}]"),
-      "[allowedTopologies[0].matchLabelExpressions[1].key: Duplicate value: \"a\", "
-      "allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: \"x\", "
-      "allowedTopologies[0].matchLabelExpressions[1].values: Required value]" },
+      "[allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: \"x\", "
+      "allowedTopologies[0].matchLabelExpressions[1].values: Required value, "
+      "allowedTopologies[0].matchLabelExpressions[1].key: Duplicate value: \"a\"]" },
+    { S "StorageClass", NULL,
+      CLASS(",'allowedTopologies':[{'matchLabelExpressions':[{'key':'a','values':['x','y']}]}]"),
+      NULL },
     { S "StorageClass", NULL,
       CLASS(",'allowedTopologies':[{'matchLabelExpressions':[{'key':'a','values':['x','y']}]},{"
             "'matchLabelExpressions':[{'key':'a','values':['y','x']}]}]"),
@@ -141,17 +144,18 @@ static const struct validation_case storage[] = {
       SPEC("'fsGroupPolicy':'x','volumeLifecycleModes':['y'],"
            "'nodeAllocatableUpdatePeriodSeconds':5,'serviceAccountTokenInSecrets':true"),
       "[spec.fsGroupPolicy: Unsupported value: \"x\": supported values: \"File\", \"None\", "
-      "\"ReadWriteOnceWithFSType\", spec.nodeAllocatableUpdatePeriodSeconds: Invalid value: 5: must "
-      "be greater than or equal to 10 seconds, spec.volumeLifecycleModes: Unsupported value: \"y\": "
-      "supported values: \"Persistent\", \"Ephemeral\", spec.serviceAccountTokenInSecrets: Invalid "
+      "\"ReadWriteOnceWithFSType\", spec.volumeLifecycleModes: Unsupported value: \"y\": supported "
+      "values: \"Persistent\", \"Ephemeral\", spec.nodeAllocatableUpdatePeriodSeconds: Invalid value: "
+      "5: must be greater than or equal to 10 seconds, spec.serviceAccountTokenInSecrets: Invalid "
       "value: true: serviceAccountTokenInSecrets is set but no tokenRequests are specified]" },
     { S "CSIDriver", NULL,
       SPEC("'tokenRequests':[{'audience':'a'},{'audience':'a','expirationSeconds':5}]"),
-      "[spec.tokenRequests[1].audience: Duplicate value: \"a\", "
-      "spec.tokenRequests[1].expirationSeconds: Invalid value: 5: may not specify a duration less "
-      "than 10 minutes]" },
+      "spec.tokenRequests[1].audience: Duplicate value: \"a\"" },
+    { S "CSIDriver", NULL, SPEC("'tokenRequests':[{'audience':'a','expirationSeconds':5}]"),
+      "spec.tokenRequests[0].expirationSeconds: Invalid value: 5: may not specify a duration less "
+      "than 10 minutes" },
     { S "CSIDriver", SPEC(""), SPEC("'attachRequired':false"),
-      "spec.attachRequired: Invalid value: false: field is immutable" },
+      "spec.attachedRequired: Invalid value: false: field is immutable" },
     { S "CSINode", NULL, DRIVER("{'name':'a.b','nodeID':'n','topologyKeys':['a/b']}"), NULL },
     { S "CSINode", NULL, DRIVER("{'allocatable':{'count':-1}}"),
       "[spec.drivers[0].name: Required value, spec.drivers[0].nodeID: Required value, "
@@ -188,7 +192,12 @@ static const struct validation_case storage[] = {
     { S "VolumeAttachment", ATTACHED,
       STATUS("'attached':false,'attachError':{'message':'x" X_1024 "'}"),
       "status.attachError.message: Too long: may not be more than 262144 bytes", true },
-    { S "CSIDriver", NULL, SPEC("'nodeAllocatableUpdatePeriodSeconds':10"), NULL },
+    { S "CSIDriver", NULL,
+      SPEC(
+          "'nodeAllocatableUpdatePeriodSeconds':10,'tokenRequests':[{'audience':'a','expirationSeconds':600},{'audience':'b'}]"),
+      NULL },
+    { S "StorageClass", NULL, CLASS(",'allowedTopologies':[{}]"),
+      "allowedTopologies[0].matchLabelExpressions: Duplicate value: \"\"" },
     { S "CSIDriver", SPEC("'volumeLifecycleModes':['Persistent']"),
       SPEC("'volumeLifecycleModes':['Ephemeral']"),
       "spec.volumeLifecycleModes: Invalid value: [\"Ephemeral\"]: field is immutable" },
