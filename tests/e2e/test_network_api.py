@@ -127,6 +127,24 @@ def test_a_service_is_no_longer_balanced_when_it_is_another_type(raw):
     assert "may only be used when `spec.type` is 'LoadBalancer'" in bad["message"], bad
 
 
+def test_what_belongs_to_a_type_goes_with_it(raw):
+    made = raw.post(SERVICES, service(name="typed", type="LoadBalancer", loadBalancerClass="example.com/x",
+                                      externalTrafficPolicy="Local", allocateLoadBalancerNodePorts=True)).json()
+    assert made["spec"]["healthCheckNodePort"] and made["spec"]["ports"][0]["nodePort"], made
+    spec = raw.patch(SERVICES + "/typed", {"spec": {"type": "ClusterIP"}}).json()["spec"]
+    for gone in ("loadBalancerClass", "externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort"):
+        assert gone not in spec, spec
+    assert "nodePort" not in spec["ports"][0] and spec["clusterIP"] == made["spec"]["clusterIP"]
+    spec = raw.patch(SERVICES + "/typed", {"spec": {"type": "ExternalName", "externalName": "a.example"}}).json()["spec"]
+    assert not {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"} & spec.keys(), spec
+    # What the client changes with it is not dropped but refused.
+    raw.patch(SERVICES + "/typed", {"spec": {"type": "ClusterIP", "externalName": None}})
+    refused = status_of(raw.patch(SERVICES + "/typed", {"spec": {
+        "type": "ExternalName", "externalName": "a.example", "ipFamilyPolicy": "PreferDualStack"}}), 422, "Invalid")
+    assert "spec.ipFamilyPolicy" in [c["field"] for c in refused["details"]["causes"]], refused
+    assert raw.delete(SERVICES + "/typed").status == 200
+
+
 def test_the_life_of_endpoints(raw):
     made = raw.post(ENDPOINTS, {"metadata": {"name": "testservice", "labels": {"test-endpoint-static": "true"}},
                                 "subsets": [{"addresses": [{"ip": "10.0.0.24"}],

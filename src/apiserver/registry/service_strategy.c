@@ -106,20 +106,76 @@ static void keep_allocated(struct api_request *r, struct core_v1_service *svc,
         }
 }
 
+static bool is_load_balancer(const struct core_v1_service *svc)
+{
+    return str_eq(svc->spec.type, STR("LoadBalancer"));
+}
+
+static bool same_strs(const struct str *a, uint32_t n, const struct str *b, uint32_t n_b)
+{
+    for (uint32_t i = 0; n == n_b && i < n; i++)
+        if (!str_eq(a[i], b[i]))
+            return false;
+    return n == n_b;
+}
+
 static bool same_addresses(const struct core_v1_service_spec *a,
                            const struct core_v1_service_spec *b)
 {
-    if (a->cluster_ips.len != b->cluster_ips.len)
-        return false;
-    for (uint32_t i = 0; i < a->cluster_ips.len; i++)
-        if (!str_eq(a->cluster_ips.items[i], b->cluster_ips.items[i]))
+    return same_strs(a->cluster_ips.items, a->cluster_ips.len, b->cluster_ips.items,
+                     b->cluster_ips.len);
+}
+
+static bool has_node_port(const struct core_v1_service_spec *s, int32_t port)
+{
+    for (uint32_t i = 0; i < s->ports.len; i++)
+        if (s->ports.items[i].node_port == port)
+            return true;
+    return false;
+}
+
+/* Ports may go, but no node port is new. */
+static bool has_no_new_node_ports(const struct core_v1_service_spec *s,
+                                  const struct core_v1_service_spec *was)
+{
+    for (uint32_t i = 0; i < s->ports.len; i++)
+        if (s->ports.items[i].node_port && !has_node_port(was, s->ports.items[i].node_port))
             return false;
     return true;
 }
 
-static bool is_load_balancer(const struct core_v1_service *svc)
+static bool is_for_outsiders(const struct core_v1_service *svc)
 {
-    return str_eq(svc->spec.type, STR("LoadBalancer"));
+    return is_load_balancer(svc) || str_eq(svc->spec.type, STR("NodePort")) ||
+           (str_eq(svc->spec.type, STR("ClusterIP")) && svc->spec.external_ips.len);
+}
+
+static void drop_addresses(struct core_v1_service_spec *s, const struct core_v1_service_spec *was)
+{
+    if (same_addresses(s, was) && str_eq(s->cluster_ip, was->cluster_ip)) {
+        s->cluster_ip = STR_NULL;
+        s->cluster_ips.items = NULL;
+        s->cluster_ips.len = 0;
+    }
+    if (same_strs(s->ip_families.items, s->ip_families.len, was->ip_families.items,
+                  was->ip_families.len)) {
+        s->ip_families.items = NULL;
+        s->ip_families.len = 0;
+    }
+    if (str_eq(s->ip_family_policy, was->ip_family_policy))
+        s->ip_family_policy = STR_NULL;
+}
+
+static void drop_of_load_balancer(struct core_v1_service_spec *s,
+                                  const struct core_v1_service_spec *was)
+{
+    const bool *now = s->allocate_load_balancer_node_ports,
+               *then = was->allocate_load_balancer_node_ports;
+
+    if (now && then && *now == *then)
+        s->allocate_load_balancer_node_ports = NULL;
+    if (str_eq(s->load_balancer_class, was->load_balancer_class))
+        s->load_balancer_class = STR_NULL;
 }
 
 /* What belongs to a type that the Service no longer is goes, unless the client changed it. */
@@ -128,29 +184,22 @@ static void drop_of_type(struct api_request *r, struct core_v1_service *svc,
 {
     struct core_v1_service_spec *s = &svc->spec;
 
-    if (is_external_name(svc) && !is_external_name(was) && same_addresses(s, &was->spec)) {
-        s->cluster_ip = STR_NULL;
-        s->cluster_ips.items = NULL;
-        s->cluster_ips.len = 0;
-        s->ip_families.items = NULL;
-        s->ip_families.len = 0;
-        s->ip_family_policy = STR_NULL;
-    }
+    if (is_external_name(svc) && !is_external_name(was))
+        drop_addresses(s, &was->spec);
     if (service_has_health_port(was) && !service_has_health_port(svc) &&
         s->health_check_node_port == was->spec.health_check_node_port)
         s->health_check_node_port = 0;
     if (!is_load_balancer(svc) && is_load_balancer(was))
-        s->allocate_load_balancer_node_ports = NULL;
-    if (!service_has_node_ports(was) || service_has_node_ports(svc) ||
-        str_eq(s->type, was->spec.type) || !s->ports.len)
+        drop_of_load_balancer(s, &was->spec);
+    if (is_for_outsiders(was) && !is_for_outsiders(svc) &&
+        str_eq(s->external_traffic_policy, was->spec.external_traffic_policy))
+        s->external_traffic_policy = STR_NULL;
+    if (!service_has_node_ports(was) || service_has_node_ports(svc) || !s->ports.len ||
+        !has_no_new_node_ports(s, &was->spec))
         return;
     s->ports.items = arena_dup(r->arena, s->ports.items, s->ports.len * sizeof(*s->ports.items));
     for (uint32_t i = 0; i < s->ports.len; i++)
-        for (uint32_t k = 0; k < was->spec.ports.len; k++)
-            if (s->ports.items[i].node_port == was->spec.ports.items[k].node_port)
-                s->ports.items[i].node_port = 0;
-    if (str_eq(s->type, STR("ClusterIP")) && !s->external_ips.len)
-        s->external_traffic_policy = STR_NULL;
+        s->ports.items[i].node_port = 0;
 }
 
 /* From two families to one: the second address is given up. */
