@@ -108,6 +108,23 @@ void rule_unsupported(const struct rule_context *c, const char *member, struct s
     field_errors_add_unsupported(c->errs, &p, value, names, n);
 }
 
+bool rule_has_text(const struct str *texts, uint32_t n, struct str text)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (str_eq(texts[i], text))
+            return true;
+    return false;
+}
+
+void rule_invalid_texts(const struct rule_context *c, const char *member, const struct str *texts,
+                        uint32_t n, const char *text)
+{
+    struct field_path at = field_path_member(c->path, str_from_cstr(member));
+
+    field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID, rule_print_texts(c->arena, texts, n),
+                         "%s", text);
+}
+
 bool rule_names_has(const struct rule_names *n, struct str name, const void **ret)
 {
     if (n->len > RULE_NAMES_FEW && !map_has(&n->many, name))

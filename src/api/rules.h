@@ -85,7 +85,7 @@ struct rule {
     const char *text;
     rule_fn fn;
     const char *order; /* of ONE_OF: "a|b:B|c::C": B: as it is named when it is one too many, C: as
-                          it is named in paths below */
+                          it is named in paths below. Of FN: members that nothing else walks */
 };
 
 /* Walks the structs of a member that a RULE_BELOW row with a function names. */
@@ -112,6 +112,7 @@ extern const struct rule rules_storage[];
 extern const struct rule rules_cluster[];
 extern const struct rule rules_discovery[];
 extern const struct rule rules_admission[];
+extern const struct rule rules_admission_policy[];
 extern const struct rule rules_flowcontrol[];
 extern const struct rule rules_certificates[];
 extern const struct rule rules_devices[];

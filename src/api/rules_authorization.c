@@ -156,11 +156,6 @@ static void rule_label_selector(const struct rule_context *c)
     }
 }
 
-static void rule_left_alone(const struct rule_context *c)
-{
-    (void)c;
-}
-
 const struct rule rules_authorization[] = {
     { Z "SubjectAccessReview", "spec", RULE_BELOW },
     { .type = Z "SubjectAccessReview", .check = RULE_FN, .fn = rule_review },
@@ -171,7 +166,9 @@ const struct rule rules_authorization[] = {
     { .type = Z "SubjectAccessReviewSpec", .check = RULE_FN, .fn = rule_review_spec },
     { .type = Z "SelfSubjectAccessReviewSpec", .check = RULE_FN, .fn = rule_self_review_spec },
     { .type = Z "FieldSelectorAttributes", .check = RULE_FN, .fn = rule_field_selector },
-    { .type = Z "LabelSelectorAttributes", .check = RULE_FN, .fn = rule_label_selector },
-    { Z "LabelSelectorAttributes", "requirements", RULE_BELOW, .fn = rule_left_alone },
+    { .type = Z "LabelSelectorAttributes",
+      .check = RULE_FN,
+      .fn = rule_label_selector,
+      .order = "requirements" },
     { 0 },
 };

@@ -1,4 +1,4 @@
-/* Rules of certificates.k8s.io. What an update may do with conditions depends on its endpoint: that
+/* Rules of certificates.k8s.io. What an update may add or take away depends on its endpoint: that
  * is the strategy's (apiserver/registry). */
 #include "api/certificates_v1.h"
 #include "api/field_error.h"
@@ -78,26 +78,40 @@ static const struct str usages[] = {
     STR_INIT("timestamping"),
 };
 
-static void check_usages(const struct rule_context *c, const struct str *all, uint32_t n)
+static bool is_usage(struct str text)
 {
+    return rule_has_text(usages, ARRAY_LEN(usages), text);
+}
+
+static void rule_usages(const struct rule_context *c)
+{
+    CLEANUP(rule_names_done) struct rule_names seen = { 0 };
+    const struct certificates_v1_certificate_signing_request_spec *s = c->data;
     struct field_path list = field_path_member(c->path, STR("usages"));
 
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < s->usages.len; i++) {
         struct field_path item = field_path_index(&list, i);
-        bool known = false, twice = false;
 
-        for (size_t j = 0; j < ARRAY_LEN(usages); j++)
-            known |= str_eq(all[i], usages[j]);
-        for (uint32_t j = 0; j < i; j++)
-            twice |= str_eq(all[i], all[j]);
-        if (!known)
-            field_errors_add_unsupported(c->errs, &item, all[i], usages, ARRAY_LEN(usages));
-        if (twice)
-            field_errors_add_text(c->errs, &item, FIELD_ERROR_DUPLICATE, all[i], "");
+        if (!is_usage(s->usages.items[i]))
+            field_errors_add_unsupported(c->errs, &item, s->usages.items[i], usages,
+                                         ARRAY_LEN(usages));
+    }
+    for (uint32_t i = 0; i < s->usages.len; i++) {
+        struct field_path item = field_path_index(&list, i);
+
+        if (!rule_names_add(c, &seen, s->usages.items[i], NULL))
+            field_errors_add_text(c->errs, &item, FIELD_ERROR_DUPLICATE, s->usages.items[i], "");
     }
 }
 
-static void rule_request_spec(const struct rule_context *c)
+static void rule_signer(const struct rule_context *c)
+{
+    const struct certificates_v1_certificate_signing_request_spec *s = c->data;
+
+    check_signer(c, s->signer_name);
+}
+
+static void rule_request(const struct rule_context *c)
 {
     const struct certificates_v1_certificate_signing_request_spec *s = c->data;
     struct field_path at = field_path_member(c->path, STR("request"));
@@ -105,26 +119,67 @@ static void rule_request_spec(const struct rule_context *c)
     struct buf printed;
 
     buf_init_arena(&printed, c->arena, s->request.len * 2);
-    if (x509_check_request(s->request, &err) < 0) {
-        buf_append_char(&printed, '"');
-        base64_encode(&printed, s->request);
-        buf_append_char(&printed, '"');
-        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID, buf_str(&printed), "%s", err.text);
+    if (x509_check_request(s->request, &err) == 0)
+        return;
+    buf_append_char(&printed, '"');
+    base64_encode(&printed, s->request);
+    buf_append_char(&printed, '"');
+    field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
+                         s->request.p ? buf_str(&printed) : STR("null"), "%s", err.text);
+}
+
+/* A decision is never taken back, so that its condition has one status. */
+static void rule_condition(const struct rule_context *c)
+{
+    const struct certificates_v1_certificate_signing_request_condition *q = c->data;
+    bool is_decision = str_is_listed(STR("Approved|Denied|Failed"), '|', q->type);
+    const char *known = is_decision ? "True" : "False|True|Unknown";
+
+    if (q->status.len && !str_is_listed(str_from_cstr(known), '|', q->status))
+        rule_unsupported(c, "status", q->status, known);
+}
+
+/* The one of the two decisions that stands second, when both are there; empty otherwise. */
+static struct str
+second_decision(const struct certificates_v1_certificate_signing_request_status *s)
+{
+    struct str first = STR("");
+
+    for (uint32_t i = 0; s && i < s->conditions.len; i++) {
+        struct str type = s->conditions.items[i].type;
+
+        if (!str_is_listed(STR("Approved|Denied"), '|', type))
+            continue;
+        if (first.len && !str_eq(type, first))
+            return type;
+        first = type;
     }
-    check_usages(c, s->usages.items, s->usages.len);
-    check_signer(c, s->signer_name);
+    return STR("");
+}
+
+static void rule_decisions(const struct rule_context *c)
+{
+    struct str second = second_decision(c->data);
+
+    if (second.len && !second_decision(c->old).len)
+        rule_invalid(c, "conditions", second,
+                     "Approved and Denied conditions are mutually exclusive");
 }
 
 #define C "certificates.k8s.io/v1.CertificateSigningRequest"
 
 const struct rule rules_certificates[] = {
-    { .type = C "Spec", .check = RULE_FN, .fn = rule_request_spec },
+    { .type = C "Spec", .check = RULE_FN, .fn = rule_request },
     { C "Spec", "usages", RULE_REQUIRED },
+    { .type = C "Spec", .check = RULE_FN, .fn = rule_usages },
+    { .type = C "Spec", .check = RULE_FN, .fn = rule_signer },
     { C "Spec", "expirationSeconds", RULE_NUMBER, .min = 600, .max = INT32_MAX,
       .text = "may not specify a duration less than 600 seconds (10 minutes)" },
     { C "Condition", "type", RULE_REQUIRED },
     { C "Condition", "status", RULE_REQUIRED },
-    { C "Condition", "status", RULE_ENUM, .text = "False|True|Unknown" },
+    { .type = C "Condition", .check = RULE_FN, .fn = rule_condition },
+    { C "Status", "conditions", RULE_BELOW },
+    { .type = C "Status", .check = RULE_FN, .fn = rule_decisions },
     { C "Status", "conditions", RULE_UNIQUE, .text = "type" },
     { 0 },
 };

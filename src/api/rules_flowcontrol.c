@@ -12,21 +12,13 @@
     "\"ClusterScope\":true,\"Namespaces\":[\"*\"]}],\"NonResourceRules\":[{\"Verbs\":[\"*\"],"     \
     "\"NonResourceURLs\":[\"*\"]}]"
 
-static bool has_text(const struct str *texts, uint32_t n, struct str text)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (str_eq(texts[i], text))
-            return true;
-    return false;
-}
-
 /* "*" stands alone; true when it does. */
 static bool check_star(const struct rule_context *c, const char *member, const struct str *all,
                        uint32_t n, const char *what)
 {
     struct field_path at = field_path_member(c->path, str_from_cstr(member));
 
-    if (!has_text(all, n, STR("*")))
+    if (!rule_has_text(all, n, STR("*")))
         return false;
     if (n > 1)
         field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID, rule_print_texts(c->arena, all, n),
@@ -407,6 +399,7 @@ const struct rule rules_flowcontrol[] = {
       .order = "exempt|limited" },
     { F "LimitedPriorityLevelConfiguration", "nominalConcurrencyShares", RULE_NUMBER, .min = 0,
       .max = INT32_MAX, .text = "must be a non-negative integer" },
+    { F "LimitedPriorityLevelConfiguration", "limitResponse", RULE_BELOW },
     { F "LimitedPriorityLevelConfiguration", "lendablePercent", RULE_NUMBER, .min = 0, .max = 100 },
     { F "LimitedPriorityLevelConfiguration", "borrowingLimitPercent", RULE_NUMBER, .min = 0,
       .max = INT32_MAX, .text = "if specified, must be a non-negative integer" },

@@ -19,6 +19,7 @@ bool rule_names_add(const struct rule_context *c, struct rule_names *n, struct s
                     const void *value);
 bool rule_names_has(const struct rule_names *n, struct str name, const void **ret);
 void rule_names_done(struct rule_names *n);
+DEFINE_CLEANUP_VALUE(struct rule_names, rule_names_done);
 
 /* rules_pod_fns.c */
 void rule_pod(const struct rule_context *c);
@@ -157,6 +158,10 @@ void rule_check_kind(const struct rule_context *c, const char *member, struct st
 void rule_check_prefixed_path(const struct rule_context *c, const char *member, struct str value);
 void rule_unsupported(const struct rule_context *c, const char *member, struct str value,
                       const char *supported); /* "A|B" */
+
+bool rule_has_text(const struct str *texts, uint32_t n, struct str text);
+void rule_invalid_texts(const struct rule_context *c, const char *member, const struct str *texts,
+                        uint32_t n, const char *text); /* the list is the value */
 
 /* rules_apps.c */
 /* "NN%" or a number that is not negative; `limited`: at most 100%. */

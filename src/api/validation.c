@@ -54,12 +54,17 @@ struct plan {
 };
 
 static const struct rule *const rule_tables[] = {
-    rules_core,          rules_pod,          rules_container,  rules_volume_sources,
-    rules_placement,     rules_service,      rules_apps,       rules_batch,
-    rules_autoscaling,   rules_rbac,         rules_networking, rules_volumes,
-    rules_storage,       rules_cluster,      rules_discovery,  rules_admission,
-    rules_flowcontrol,   rules_certificates, rules_devices,    rules_device_slice,
-    rules_authorization,
+    rules_core,          rules_pod,
+    rules_container,     rules_volume_sources,
+    rules_placement,     rules_service,
+    rules_apps,          rules_batch,
+    rules_autoscaling,   rules_rbac,
+    rules_networking,    rules_volumes,
+    rules_storage,       rules_cluster,
+    rules_discovery,     rules_admission,
+    rules_flowcontrol,   rules_certificates,
+    rules_devices,       rules_device_slice,
+    rules_authorization, rules_admission_policy,
 };
 
 static struct plan plan;

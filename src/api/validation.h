@@ -12,7 +12,7 @@ struct meta_rules;
 
 enum validation_part {
     VALIDATION_MAIN,   /* the object through its own endpoint */
-    VALIDATION_STATUS, /* .../status: the spec is the stored one */
+    VALIDATION_STATUS, /* .../status and .../approval: the spec is the stored one */
     VALIDATION_OTHER,  /* another subresource: metadata and immutability only */
 };
 

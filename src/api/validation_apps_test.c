@@ -3,11 +3,10 @@
 #define S "'selector':{'matchLabels':{'a':'b'}}"
 #define T(spec)                                                                                    \
     "'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{" CTR "}]" spec "}}"
-#define ALWAYS     S "," T("")
-#define NEVER      S "," T(",'restartPolicy':'Never'")
-#define STATUS(st) "{" META ",'status':{" st "}}"
-#define MAP(k, v)  "{" META ",'" k "':" v "}"
-#define LONG       "Invalid value: -1: must be greater than or equal to 0"
+#define ALWAYS    S "," T("")
+#define NEVER     S "," T(",'restartPolicy':'Never'")
+#define MAP(k, v) "{" META ",'" k "':" v "}"
+#define LONG      "Invalid value: -1: must be greater than or equal to 0"
 
 static const struct validation_case apps[] = {
     { "apps/v1.DaemonSet", NULL, SPEC(ALWAYS), NULL },
@@ -46,9 +45,10 @@ static const struct validation_case apps[] = {
       SPEC("'selector':{'matchExpressions':[{'key':'a','operator':'Exists'}]}," T("")),
       "spec.selector: Invalid value: {\"matchExpressions\":[{\"key\":\"a\",\"operator\":"
       "\"Exists\"}]}: field is immutable" },
-    { "apps/v1.DaemonSet", STATUS(""), STATUS("'numberReady':-1,'currentNumberScheduled':1"),
-      "status.numberReady: " LONG, true },
-    { "apps/v1.DaemonSet", STATUS("'collisionCount':2"), STATUS("'collisionCount':1"),
+    { "apps/v1.DaemonSet", WITH_STATUS(""),
+      WITH_STATUS("'numberReady':-1,'currentNumberScheduled':1"), "status.numberReady: " LONG,
+      true },
+    { "apps/v1.DaemonSet", WITH_STATUS("'collisionCount':2"), WITH_STATUS("'collisionCount':1"),
       "status.collisionCount: Invalid value: 1: cannot be decremented", true },
     { "apps/v1.StatefulSet", NULL, SPEC(ALWAYS), NULL },
     { "apps/v1.StatefulSet", NULL,
@@ -98,14 +98,15 @@ static const struct validation_case apps[] = {
       "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', "
       "'template', 'updateStrategy', 'revisionHistoryLimit', "
       "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden" },
-    { "apps/v1.StatefulSet", STATUS(""), STATUS("'replicas':1,'readyReplicas':2"),
+    { "apps/v1.StatefulSet", WITH_STATUS(""), WITH_STATUS("'replicas':1,'readyReplicas':2"),
       "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas", true },
-    { "apps/v1.StatefulSet", STATUS(""), STATUS("'replicas':2,'readyReplicas':1"), NULL, true },
-    { "apps/v1.Deployment", STATUS(""), STATUS("'replicas':2,'availableReplicas':2"),
+    { "apps/v1.StatefulSet", WITH_STATUS(""), WITH_STATUS("'replicas':2,'readyReplicas':1"), NULL,
+      true },
+    { "apps/v1.Deployment", WITH_STATUS(""), WITH_STATUS("'replicas':2,'availableReplicas':2"),
       "status.availableReplicas: Invalid value: 2: cannot be greater than readyReplicas", true },
-    { "apps/v1.Deployment", STATUS(""), STATUS("'unavailableReplicas':-1"),
+    { "apps/v1.Deployment", WITH_STATUS(""), WITH_STATUS("'unavailableReplicas':-1"),
       "status.unavailableReplicas: " LONG, true },
-    { "apps/v1.ReplicaSet", STATUS(""), STATUS("'replicas':1,'fullyLabeledReplicas':2"),
+    { "apps/v1.ReplicaSet", WITH_STATUS(""), WITH_STATUS("'replicas':1,'fullyLabeledReplicas':2"),
       "status.fullyLabeledReplicas: Invalid value: 2: cannot be greater than status.replicas",
       true },
     { "apps/v1.ControllerRevision", NULL, MAP("data", "{'a':1}"), NULL },
@@ -121,7 +122,7 @@ static const struct validation_case apps[] = {
       SPEC("'replicas':-1,'minReadySeconds':-1,'selector':{'a':'c'}," T("")),
       "[spec.minReadySeconds: " LONG ", spec.replicas: " LONG ", spec.template.metadata.labels: "
       "Invalid value: {\"a\":\"b\"}: `selector` does not match template `labels`]" },
-    { "core/v1.ReplicationController", STATUS(""), STATUS("'replicas':-1"),
+    { "core/v1.ReplicationController", WITH_STATUS(""), WITH_STATUS("'replicas':-1"),
       "[status.replicas: " LONG ", status.fully...", true },
 };
 
@@ -222,21 +223,21 @@ static const struct validation_case batch[] = {
       NULL },
     { "batch/v1.Job", SPEC(JOB), SPEC(JOB ",'completionMode':'Indexed'"),
       "spec.completionMode: Invalid value: \"Indexed\": field is immutable" },
-    { "batch/v1.Job", STATUS(""), STATUS("'active':-1,'ready':0"),
+    { "batch/v1.Job", WITH_STATUS(""), WITH_STATUS("'active':-1,'ready':0"),
       "[status.active: " LONG ", status.ready: Invalid value: 0: cannot set more ready pods than "
       "active]",
       true },
-    { "batch/v1.Job", STATUS(""),
-      STATUS(
+    { "batch/v1.Job", WITH_STATUS(""),
+      WITH_STATUS(
           "'conditions':[{'type':'Complete','status':'True'},{'type':'Failed','status':'True'}]"),
       "[status.conditions: Invalid value: cannot set Complete=True and Failed=true conditions...",
       true },
-    { "batch/v1.Job", STATUS("'failed':2"), STATUS("'failed':1"),
+    { "batch/v1.Job", WITH_STATUS("'failed':2"), WITH_STATUS("'failed':1"),
       "status.failed: Invalid value: 1: cannot decrease the failed counter", true },
-    { "batch/v1.Job", STATUS("'startTime':'2026-01-01T00:00:00Z'"),
-      STATUS("'startTime':'2026-01-01T00:00:00Z','completionTime':'2026-01-01T00:00:01Z',"
-             "'conditions':[{'type':'SuccessCriteriaMet','status':'True'},{'type':'Complete',"
-             "'status':'True'}]"),
+    { "batch/v1.Job", WITH_STATUS("'startTime':'2026-01-01T00:00:00Z'"),
+      WITH_STATUS("'startTime':'2026-01-01T00:00:00Z','completionTime':'2026-01-01T00:00:01Z',"
+                  "'conditions':[{'type':'SuccessCriteriaMet','status':'True'},{'type':'Complete',"
+                  "'status':'True'}]"),
       NULL, true },
     { "batch/v1.CronJob", NULL, SPEC("'schedule':'*/5 * * * *'," CRONT), NULL },
     { "batch/v1.CronJob", NULL, SPEC(CRONT), "spec.schedule: Required value" },
@@ -334,7 +335,7 @@ static const struct validation_case autoscaling[] = {
       "must be less than or equal to 1800]" },
     { HPA, NULL, BEH("'policies':[]"),
       "spec.behavior.scaleUp.policies: Required value: must specify at least one Policy" },
-    { HPA, STATUS(""), STATUS("'desiredReplicas':-1,'currentReplicas':-1"),
+    { HPA, WITH_STATUS(""), WITH_STATUS("'desiredReplicas':-1,'currentReplicas':-1"),
       "[status.currentReplicas: " LONG ", status.desiredReplicas: " LONG "]", true },
     { "autoscaling/v1.HorizontalPodAutoscaler", NULL, SPEC(REF), NULL },
     { "autoscaling/v1.HorizontalPodAutoscaler", NULL,

@@ -1,13 +1,5 @@
 #include "api/validation_fixture.h"
 
-#define STATUS(st)        "{" META ",'status':{" st "}}"
-#define TOP(m)            "{" META "," m "}"
-#define NAMED(name, spec) "{'metadata':{'name':'" name "','namespace':'d'},'spec':{" spec "}}"
-#define MANDATORY(level, precedence, more, group)                                                  \
-    "'priorityLevelConfiguration':{'name':'" level "'},'matchingPrecedence':" precedence more      \
-    ",'rules':[{'subjects':[{'kind':'Group','group':{'name':'" group                               \
-    "'}}],'resourceRules':[{'verbs':['*'],'apiGroups':['*'],'resources':['*'],'clusterScope':"     \
-    "true,'namespaces':['*']}],'nonResourceRules':[{'verbs':['*'],'nonResourceURLs':['*']}]}]"
 #define NEGATIVE  "Invalid value: -1: must be greater than or equal to 0"
 #define PDB       "policy/v1.PodDisruptionBudget"
 #define PC        "scheduling.k8s.io/v1.PriorityClass"
@@ -28,8 +20,8 @@ static const struct validation_case cluster[] = {
     { PDB, NULL, SPEC("'unhealthyPodEvictionPolicy':'x'"),
       "spec.unhealthyPodEvictionPolicy: Unsupported value: \"x\": supported values: "
       "\"AlwaysAllow\", \"IfHealthyBudget\"" },
-    { PDB, STATUS(""),
-      STATUS("'disruptionsAllowed':-1,'currentHealthy':0,'desiredHealthy':0,'expectedPods':0"),
+    { PDB, WITH_STATUS(""),
+      WITH_STATUS("'disruptionsAllowed':-1,'currentHealthy':0,'desiredHealthy':0,'expectedPods':0"),
       "status.disruptionsAllowed: " NEGATIVE, true },
     { PC, NULL, TOP("'value':5"), NULL },
     { PC, NULL, TOP("'value':1000000001"),
@@ -86,7 +78,7 @@ static const struct validation_case cluster[] = {
       "[spec.scopeSelector.matchExpressions.scopeName: Invalid value: \"x\": unsupported scope, "
       "spec.scopeSelector.matchExpressions.operator: Invalid value: \"y\": not a valid selector "
       "operator]" },
-    { QUOTA, STATUS(""), STATUS("'used':{'x':'1'}"),
+    { QUOTA, WITH_STATUS(""), WITH_STATUS("'used':{'x':'1'}"),
       "[status.used[x]: Invalid value: \"x\": must be a standard resource type or fully qualified, "
       "status.used[x]: Invalid value: \"x\": must be a standard resource for quota]",
       true },
@@ -202,16 +194,7 @@ static const struct validation_case discovery[] = {
 
 VALIDATION_TABLE(validation_cluster, discovery, discovery)
 
-#define A "admissionregistration.k8s.io/v1."
-#define HOOK(more)                                                                                 \
-    TOP("'webhooks':[{'name':'a.b.c','sideEffects':'None','admissionReviewVersions':['v1']" more   \
-        "}]")
-#define URL(u)     ",'clientConfig':{'url':'" u "'}"
-#define RULE(r)    HOOK(URL("https://h/") ",'rules':[{" r "}]")
-#define ALL        "'apiGroups':['*'],'apiVersions':['*'],'resources':['*'],'operations':['*']"
-#define POLICY(p)  SPEC("'matchConstraints':{'resourceRules':[{" ALL "}]}" p)
-#define BINDING(b) SPEC("'policyName':'p'" b)
-#define V          "apiregistration.k8s.io/v1.APIService"
+#define V "apiregistration.k8s.io/v1.APIService"
 #define SERVICE(s)                                                                                                                      \
     "{'metadata':{'name':'v1.a.b','namespace':'d'},'spec':{'group':'a.b','version':'v1','groupPriorityMinimum':1,'versionPriority':1" s \
     "}}"
@@ -220,108 +203,7 @@ VALIDATION_TABLE(validation_cluster, discovery, discovery)
     "{'metadata':{'name':'v1.a.b','namespace':'d','resourceVersion':'1'},'status':{'conditions':[{'type':'Available','status':'" s \
     "'}]}}"
 
-#define MUTATIONS(m)                                                                                 \
-    SPEC(                                                                                            \
-        "'failurePolicy':'Fail','reinvocationPolicy':'Never','matchConstraints':{'resourceRules':[{" \
-        "'operations':['*'],'apiGroups':['*'],'apiVersions':['*'],'resources':['*']}]},"             \
-        "'mutations':[" m "]")
-
-static const struct validation_case admission[] = {
-    { A "ValidatingWebhookConfiguration", NULL, RULE(ALL), NULL },
-    { A "ValidatingWebhookConfiguration", NULL, TOP("'webhooks':[{'name':'a'}]"),
-      "[webhooks[0].name: Invalid value: \"a\": should be a domain with at least three segments "
-      "separated by dots, webhooks[0].admissionReviewVersions: Required value: must specify one of "
-      "v1, v1beta1, webhooks[0].sideEffects: Required value: must specify one of None, "
-      "NoneOnDryRun, webhooks[0].clientConfig: Required value: exactly one of url or service is "
-      "required]" },
-    { A "ValidatingWebhookConfiguration", NULL, HOOK(URL("http://u@h/?q#f")),
-      "[webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL "
-      "scheme; desired format: https://host[/path], webhooks[0].clientConfig.url: Invalid value: "
-      "\"f\": fragments are not permitted in the URL, webhooks[0].clientConfig.url: Invalid value: "
-      "\"q\": query parameters are not permitted in the URL, webhooks[0].clientConfig.url: Invalid "
-      "value: \"u\": user information is not permitted in the URL]" },
-    { A "ValidatingWebhookConfiguration", NULL,
-      HOOK(",'clientConfig':{'service':{'port':0,'path':'x'}}"),
-      "[webhooks[0].clientConfig.service.name: Required value, "
-      "webhooks[0].clientConfig.service.namespace: Required value, "
-      "webhooks[0].clientConfig.service.port: Invalid value: 0: port is not valid: must be between "
-      "1 and 65535, inclusive, webhooks[0].clientConfig.service.path: Invalid value: \"x\": must "
-      "start with a '/']" },
-    { A "ValidatingWebhookConfiguration", NULL,
-      HOOK(URL("https://h") ",'failurePolicy':'x','matchPolicy':'y','timeoutSeconds':31"),
-      "[webhooks[0].failurePolicy: Unsupported value: \"x\": supported values: \"Fail\", "
-      "\"Ignore\", webhooks[0].matchPolicy: Unsupported value: \"y\": supported values: "
-      "\"Equivalent\", \"Exact\", webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value "
-      "must be between 1 and 30 seconds]" },
-    { A "ValidatingWebhookConfiguration", NULL, RULE(""),
-      "[webhooks[0].rules[0].operations: Required value, webhooks[0].rules[0].apiGroups: Required "
-      "value, webhooks[0].rules[0].apiVersions: Required value, webhooks[0].rules[0].resources: "
-      "Required value]" },
-    { A "MutatingWebhookConfiguration", NULL,
-      RULE("'apiGroups':['*','a'],'apiVersions':['*','v1'],'resources':['a/*','a/b'],"
-           "'operations':['*','CREATE'],'scope':'x'"),
-      "[webhooks[0].rules[0].operations: Invalid value: [\"*\",\"CREATE\"]: if '*' is present, must "
-      "not specify other operations, webhooks[0].rules[0].scope: Unsupported value: \"x\": supported "
-      "values: \"*\", \"Cluster\", \"Namespaced\", webhooks[0].rules[0].apiGroups: Invalid value: "
-      "[\"*\",\"a\"]: if '*' is present, must not specify other API groups, "
-      "webhooks[0].rules[0].apiVersions: Invalid value: [\"*\",\"v1\"]: if '*' is present, must not "
-      "specify other API versions, webhooks[0].rules[0].resources[1]: Invalid value: \"a/b\": if "
-      "'a/*' is present, must not specify a/b]" },
-    { A "MutatingWebhookConfiguration", NULL,
-      HOOK(URL("https://h") ",'reinvocationPolicy':'x','matchConditions':[{'name':'/'}]"),
-      "[webhooks[0].reinvocationPolicy: Unsupported value: \"x\": supported values: \"IfNeeded\", "
-      "\"Never\", webhooks[0].matchConditions[0].expression: Required value, "
-      "webhooks[0].matchConditions[0].name: Invalid value: \"/\"..." },
-    { A "ValidatingAdmissionPolicy", NULL, POLICY(",'validations':[{'expression':'true'}]"), NULL },
-    { A "ValidatingAdmissionPolicy", NULL, POLICY(""),
-      "[spec.validations: Required value: validations or auditAnnotations must contain at least one "
-      "item, spec.auditAnnotations: Required value: validations or auditAnnotations must contain at "
-      "least one item]" },
-    { A "ValidatingAdmissionPolicy", NULL, SPEC("'validations':[{'expression':' ','message':' '}]"),
-      "[spec.matchConstraints: Required value, spec.validations[0].expression: Required value: "
-      "expression is not specified, spec.validations[0].message: Invalid value: \" \": must be "
-      "non-empty if specified]" },
-    { A "ValidatingAdmissionPolicyBinding", NULL, BINDING(",'validationActions':['Deny']"), NULL },
-    { A "ValidatingAdmissionPolicyBinding", NULL, SPEC("'validationActions':['Deny','Warn','x']"),
-      "[spec.policyName: Required value, spec.validationActions[2]: Unsupported value: \"x\": "
-      "supported values: \"Audit\", \"Deny\", \"Warn\", spec.validationActions: Invalid value: "
-      "[\"Deny\",\"Warn\",\"x\"]: must not contain both Deny and Warn (repeating the same validation "
-      "failure information in the API response and headers serves no purpose)]" },
-    { A "ValidatingAdmissionPolicyBinding", NULL,
-      BINDING(",'validationActions':['Deny'],'paramRef':{}"),
-      "[spec.paramRef: Required value: one of name or selector must be specified, "
-      "spec.paramRef.parameterNotFoundAction: Required value]" },
-    { A "ValidatingAdmissionPolicyBinding", NULL,
-      BINDING(",'validationActions':['Deny'],'paramRef':{'name':'n','selector':{},"
-              "'parameterNotFoundAction':'Allow'}"),
-      "[spec.paramRef.name: Forbidden: name and selector are mutually exclusive, "
-      "spec.paramRef.selector: Forbidden: name and selector are mutually exclusive]" },
-    { A "MutatingAdmissionPolicy", NULL,
-      MUTATIONS("{'patchType':'JSONPatch','jsonPatch':{'expression':'[]'}},{'patchType':"
-                "'ApplyConfiguration','applyConfiguration':{'expression':'Object{}'}}"),
-      NULL },
-    { A "MutatingAdmissionPolicy", NULL,
-      MUTATIONS("{'patchType':'JSONPatch','applyConfiguration':{}},{'patchType':"
-                "'ApplyConfiguration','applyConfiguration':{},'jsonPatch':{}}"),
-      "[spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch, "
-      "spec.mutations[0].applyConfiguration: Invalid value: \"{applyConfiguration}\": must not be "
-      "specified when patchType is JSONPatch, spec.mutations[1].applyConfiguration.expression: "
-      "Required value, spec.mutations[1].jsonPatch: Invalid value: \"{jsonPatch}\": must not be "
-      "specified when patchType is ApplyConfiguration]" },
-    { A "ValidatingAdmissionPolicyBinding", NULL,
-      BINDING(",'validationActions':['Deny'],'matchResources':{'matchPolicy':'','resourceRules':[{"
-              "'operations':['*'],'apiGroups':['*'],'apiVersions':['*'],'resources':['*'],"
-              "'resourceNames':['a','a'],'scope':''}]}"),
-      "[spec.matchResources.matchPolicy: Unsupported value: \"\": supported values: \"Equivalent\", "
-      "\"Exact\", spec.matchResources.resourceRules[0].resourceNames[1]: Duplicate value: \"a\", "
-      "spec.matchResources.resourceRules[0].scope: Unsupported value: \"\": supported values: \"*\", "
-      "\"Cluster\", \"Namespaced\"]" },
-    { A "ValidatingAdmissionPolicy", STATUS(""), STATUS("'conditions':[{'type':'/'}]"),
-      "[status.conditions[0].type: Invalid value: \"/\": prefix part must be non-empty...", true },
-    { A "ValidatingAdmissionPolicy", STATUS(""),
-      STATUS("'conditions':[{'type':'A','status':'True','reason':'R','message':'',"
-             "'lastTransitionTime':'2024-01-01T00:00:00Z'}]"),
-      NULL, true },
+static const struct validation_case api_services[] = {
     { V, NULL, SERVICE(",'service':{'name':'s','namespace':'n'}"), NULL },
     { V, NULL, SERVICE(",'service':{},'insecureSkipTLSVerify':true,'caBundle':'YQ=='"),
       "[spec.service.namespace: Required value, spec.service.name: Required value, "
@@ -341,104 +223,4 @@ static const struct validation_case admission[] = {
       "spec.versionPriority: Invalid value: 0: must be positive and less than 1000]" },
 };
 
-VALIDATION_TABLE(validation_cluster, admission, admission)
-
-#define F         "flowcontrol.apiserver.k8s.io/v1."
-#define SCHEMA(s) SPEC("'priorityLevelConfiguration':{'name':'l'}" s)
-#define FLOW(r)   SCHEMA(",'rules':[" r "]")
-#define LEVEL(l)  SPEC("'type':'Limited'" l)
-#define QUEUES(q) LEVEL(",'limited':{'limitResponse':{'type':'Queue','queuing':{" q "}}}")
-
-static const struct validation_case flowcontrol[] = {
-    { F "FlowSchema", NULL,
-      FLOW("{'subjects':[{'kind':'User','user':{'name':'u'}}],'nonResourceRules':[{'verbs':['get'],"
-           "'nonResourceURLs':['/x/*']}]}"),
-      NULL },
-    { F "FlowSchema", NULL, SPEC("'matchingPrecedence':1"),
-      "[spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have "
-      "matchingPrecedence 1, spec.priorityLevelConfiguration.name: Required value: must reference a "
-      "priority level]" },
-    { F "FlowSchema", NULL,
-      SCHEMA(",'matchingPrecedence':10001,'distinguisherMethod':{'type':'x'}"),
-      "[spec.matchingPrecedence: Invalid value: 10001: must not be greater than 10000, "
-      "spec.distinguisherMethod.type: Unsupported value: {\"Type\":\"x\"}: supported values: "
-      "\"ByNamespace\", \"ByUser\"]" },
-    { F "FlowSchema", NULL, NAMED("exempt", MANDATORY("exempt", "1", "", "system:masters")), NULL },
-    { F "FlowSchema", NULL, NAMED("exempt", MANDATORY("exempt", "2", "", "system:masters")),
-      "spec: Invalid value: {\"PriorityLevelConfiguration\":{\"Name\":\"exempt\"},"
-      "\"MatchingPrecedence\":2..." },
-    { F "FlowSchema", NULL,
-      NAMED("catch-all", MANDATORY("catch-all", "10000", ",'distinguisherMethod':{'type':'ByUser'}",
-                                   "system:authenticated")),
-      "spec: Invalid value: {\"PriorityLevelConfiguration\":{\"Name\":\"catch-all\"}..." },
-    { F "PriorityLevelConfiguration", NULL,
-      NAMED("catch-all",
-            "'type':'Limited','limited':{'nominalConcurrencyShares':5,'limitResponse':{"
-            "'type':'Reject'}}"),
-      NULL },
-    { F "PriorityLevelConfiguration", NULL,
-      NAMED("catch-all",
-            "'type':'Limited','limited':{'nominalConcurrencyShares':6,'limitResponse':{"
-            "'type':'Reject'}}"),
-      "spec: Invalid value: {\"Type\":\"Limited\",\"Limited\":{\"NominalConcurrencyShares\":6..." },
-    { F "PriorityLevelConfiguration", NULL,
-      NAMED("exempt", "'type':'Exempt','exempt':{'nominalConcurrencyShares':9}"), NULL },
-    { F "FlowSchema", NULL, FLOW("{}"),
-      "[spec.rules[0].subjects: Required value: subjects must contain at least one value, "
-      "spec.rules[0]: Required value: at least one of resourceRules and nonResourceRules has to be "
-      "non-empty]" },
-    { F "FlowSchema", NULL,
-      FLOW("{'subjects':[{'kind':'x'},{'kind':'Group','user':{'name':'u'}}],'resourceRules':[{"
-           "'verbs':['x'],'apiGroups':['*','a'],'resources':['*']}]}"),
-      "[spec.rules[0].subjects[0].kind: Unsupported value: \"x\": supported values: \"Group\", "
-      "\"ServiceAccount\", \"User\", spec.rules[0].subjects[1].group: Required value: group is "
-      "required when subject kind is 'Group', spec.rules[0].subjects[1].user: Forbidden: user is "
-      "forbidden when subject kind is not 'User', spec.rules[0].resourceRules[0].verbs: Unsupported "
-      "value: [\"x\"]: supported values: \"create\", \"delete\", \"deletecollection\", \"get\", "
-      "\"list\", \"patch\", \"proxy\", \"update\", \"watch\", "
-      "spec.rules[0].resourceRules[0].apiGroups: Invalid value: [\"*\",\"a\"]: if '*' is present, "
-      "must not specify other api groups, spec.rules[0].resourceRules[0].namespaces: Required value: "
-      "resource rules that are not cluster scoped must supply at least one namespace]" },
-    { F "FlowSchema", NULL,
-      FLOW("{'subjects':[{'kind':'ServiceAccount','serviceAccount':{'name':'A'}}],"
-           "'nonResourceRules':[{'verbs':['*'],'nonResourceURLs':['x']}]}"),
-      "[spec.rules[0].subjects[0].serviceAccount.name: Invalid value: \"A\": a lowercase..." },
-    { F "PriorityLevelConfiguration", NULL, QUEUES("'queues':16,'handSize':4"), NULL },
-    { F "PriorityLevelConfiguration", NULL, SPEC("'type':'x'"),
-      "spec.type: Unsupported value: \"x\": supported values: \"Exempt\", \"Limited\"" },
-    { F "PriorityLevelConfiguration", NULL, LEVEL(",'exempt':{}"),
-      "[spec.exempt: Forbidden: must be nil if the type is Limited, spec.limited: Required value: "
-      "must not be empty when type is Limited]" },
-    { F "PriorityLevelConfiguration", NULL, QUEUES("'queues':2,'handSize':4"),
-      "spec.limited.limitResponse.queuing.handSize: Invalid value: 4: should not be greater than "
-      "queues (2)" },
-    { F "PriorityLevelConfiguration", NULL, QUEUES("'queues':1024,'handSize':7"),
-      "spec.limited.limitResponse.queuing.handSize: Invalid value: 7: required entropy bits of "
-      "deckSize 1024 and handSize 7 should not be greater than 60" },
-    { F "PriorityLevelConfiguration", NULL,
-      LEVEL(",'limited':{'nominalConcurrencyShares':-1,'lendablePercent':101,"
-            "'borrowingLimitPercent':-1,'limitResponse':{'type':'Reject','queuing':{}}}"),
-      "[spec.limited.nominalConcurrencyShares: Invalid value: -1: must be a non-negative integer, "
-      "spec.limited.lendablePercent: Invalid value: 101: must be between 0 and 100, inclusive, "
-      "spec.limited.borrowingLimitPercent: Invalid value: -1: if specified, must be a non-negative "
-      "integer, spec.limited.limitResponse.queuing: Forbidden: must be nil if "
-      "limited.limitResponse.type is not Limited]" },
-    { F "FlowSchema", STATUS(""), STATUS("'conditions':[{'type':'a'},{'type':'a'},{}]"),
-      "[status.conditions[1].type: Duplicate value: \"a\", status.conditions[2].type: Required "
-      "value]",
-      true },
-    { "certificates.k8s.io/v1.CertificateSigningRequest", NULL,
-      SPEC("'request':'eA==','signerName':'x','usages':['y','y'],'expirationSeconds':5"),
-      "[spec.request: Invalid value: \"eA==\": PEM block type must be CERTIFICATE REQUEST, "
-      "spec.usages[0]: Unsupported value: \"y\": supported values: \"any\", \"cert sign\"..." },
-    { "certificates.k8s.io/v1.CertificateSigningRequest", NULL, SPEC("'expirationSeconds':5"),
-      "[spec.request: Invalid value: \"\": PEM block type must be CERTIFICATE REQUEST, "
-      "spec.signerName: Required value, spec.usages: Required value, spec.expirationSeconds: Invalid "
-      "value: 5: may not specify a duration less than 600 seconds (10 minutes)]" },
-    { "certificates.k8s.io/v1.CertificateSigningRequest", NULL,
-      SPEC("'request':'eA==','signerName':'a_b/c'"),
-      "[spec.request: Invalid value: \"eA==\": PEM block type must be CERTIFICATE REQUEST, "
-      "spec.signerName: Invalid value: \"a_b\": validating label \"a_b\": a lowercase..." },
-};
-
-VALIDATION_TABLE(validation_cluster, flowcontrol, flowcontrol)
+VALIDATION_TABLE(validation_cluster, api_services, api_services)

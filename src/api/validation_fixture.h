@@ -16,9 +16,12 @@
 #define META "'metadata':{'name':'x','namespace':'d','resourceVersion':'1'}"
 #define CTR  "'name':'a','image':'i:1'"
 
-#define SPEC(spec) "{" META ",'spec':{" spec "}}"
-#define TEMPLATE   "'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{" CTR "}]}}"
-#define SELECTOR   "'selector':{'matchLabels':{'a':'b'}}"
+#define SPEC(spec)        "{" META ",'spec':{" spec "}}"
+#define WITH_STATUS(st)   "{" META ",'status':{" st "}}"
+#define TOP(m)            "{" META "," m "}"
+#define NAMED(name, spec) "{'metadata':{'name':'" name "','namespace':'d'},'spec':{" spec "}}"
+#define TEMPLATE          "'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{" CTR "}]}}"
+#define SELECTOR          "'selector':{'matchLabels':{'a':'b'}}"
 
 #define TIMES_8(t)  t t t t t t t t
 #define TIMES_64(t) TIMES_8(TIMES_8(t))
@@ -75,6 +78,7 @@ static inline void validation_run_with(const struct validation_case *c,
 struct validation_table {
     const struct validation_case *cases;
     size_t len;
+    void (*run)(const struct validation_case *c);
     struct validation_table *next;
 };
 extern struct validation_table *validation_tables;
@@ -93,20 +97,20 @@ static inline void validation_run_rows(const struct validation_case *c)
     validation_run_with(c, NULL);
 }
 
-#define VALIDATION_RUN(table)                                                                      \
-    for (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++)                                \
-    validation_run_case(&(table)[i])
-
 /* A test that runs the table, which is listed with the others. */
 #define VALIDATION_TABLE(group, name, table)                                                       \
+    VALIDATION_TABLE_BY(group, name, table, validation_run_case)
+#define VALIDATION_TABLE_BY(group, name, table, runner)                                            \
     __attribute__((constructor)) static void list_##table(void)                                    \
     {                                                                                              \
-        static struct validation_table t = { table, sizeof(table) / sizeof((table)[0]), NULL };    \
+        static struct validation_table t = { table, sizeof(table) / sizeof((table)[0]), runner,    \
+                                             NULL };                                               \
                                                                                                    \
         t.next = validation_tables;                                                                \
         validation_tables = &t;                                                                    \
     }                                                                                              \
     Test(group, name)                                                                              \
     {                                                                                              \
-        VALIDATION_RUN(table);                                                                     \
+        for (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++)                            \
+            runner(&(table)[i]);                                                                   \
     }

@@ -101,45 +101,18 @@ static void check_condition(const struct api_request *r, struct str type,
                          "updates may not modify a condition of type \"%.*s\"", STR_ARG(type));
 }
 
-static void check_statuses(const struct certificates_v1_certificate_signing_request *csr,
-                           struct field_errors *errs)
-{
-    static const struct str yes[] = { STR_INIT("True") };
-    struct field_path list = field_path_member(&status_path, STR("conditions"));
-
-    for (uint32_t i = 0; i < csr->status.conditions.len; i++) {
-        struct str type = csr->status.conditions.items[i].type;
-        struct str status = csr->status.conditions.items[i].status;
-        struct field_path item = field_path_index(&list, i);
-        struct field_path at = field_path_member(&item, STR("status"));
-        bool known = str_eq(type, STR("Approved")) || str_eq(type, STR("Denied")) ||
-                     str_eq(type, STR("Failed"));
-
-        if (!status.len)
-            field_errors_add(errs, &at, FIELD_ERROR_REQUIRED, "");
-        else if (known && !str_eq(status, yes[0]))
-            field_errors_add_unsupported(errs, &at, status, yes, 1);
-    }
-}
-
 static void validate(struct api_request *r, struct object o, struct object old_object,
                      struct field_errors *errs)
 {
     static const struct str types[] = { STR_INIT("Approved"), STR_INIT("Denied"),
                                         STR_INIT("Failed") };
     const struct certificates_v1_certificate_signing_request *csr = o.data, *old = old_object.data;
-    struct field_path list = field_path_member(&status_path, STR("conditions"));
     struct field_path certificate = field_path_member(&status_path, STR("certificate"));
 
     if (!old)
         return;
-    check_statuses(csr, errs);
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         check_condition(r, types[i], csr, old, errs);
-    if (condition(csr, types[0]) && condition(csr, types[1]) &&
-        !(condition(old, types[0]) && condition(old, types[1])))
-        field_errors_add_text(errs, &list, FIELD_ERROR_INVALID, types[1],
-                              "Approved and Denied conditions are mutually exclusive");
     if (str_eq(csr->status.certificate, old->status.certificate))
         return;
     if (!is_endpoint(r, STR("status")))

@@ -171,7 +171,9 @@ bool strategy_validate(struct api_request *r, struct object o, struct object old
     struct field_errors errs;
 
     if (r->subresource)
-        v.part = str_eq(r->subresource->name, STR("status")) ? VALIDATION_STATUS : VALIDATION_OTHER;
+        v.part = str_is_listed(STR("status|approval"), '|', r->subresource->name)
+                     ? VALIDATION_STATUS
+                     : VALIDATION_OTHER;
     field_errors_init(&errs, r->arena);
     validation_run(&v, &errs);
     if (s->validate)
