@@ -37,6 +37,16 @@ static void check_always(const struct rule_context *c, const struct core_v1_pod_
                          "activeDeadlineSeconds in %s is not Supported", kind);
 }
 
+bool rule_selector_matches(const struct rule_context *c,
+                           const struct meta_v1_label_selector *selector, const void *labels)
+{
+    struct label_selector sel = { 0 };
+    struct err err = { 0 };
+
+    return label_selector_from_meta(c->arena, selector, &sel, &err) < 0 ||
+           label_selector_match(&sel, lookup_label, (void *)(uintptr_t)labels); /* read only */
+}
+
 void rule_check_template_labels(const struct rule_context *c,
                                 const struct meta_v1_label_selector *selector,
                                 const struct core_v1_pod_template_spec *t)
@@ -44,11 +54,8 @@ void rule_check_template_labels(const struct rule_context *c,
     struct field_path template = field_path_member(c->path, STR("template"));
     struct field_path meta = field_path_member(&template, STR("metadata"));
     struct field_path labels = field_path_member(&meta, STR("labels"));
-    struct label_selector sel = { 0 };
-    struct err err = { 0 };
 
-    if (label_selector_from_meta(c->arena, selector, &sel, &err) == 0 &&
-        !label_selector_match(&sel, lookup_label, (void *)(uintptr_t)&t->metadata.labels))
+    if (!rule_selector_matches(c, selector, &t->metadata.labels))
         field_errors_add_raw(c->errs, &labels, FIELD_ERROR_INVALID,
                              rule_print_map(c->arena, &t->metadata.labels),
                              "`selector` does not match template `labels`");

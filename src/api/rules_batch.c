@@ -97,17 +97,11 @@ static void check_replacement(const struct rule_context *c, const struct batch_v
         rule_unsupported(c, "podReplacementPolicy", policy, "Failed|TerminatingOrFailed");
 }
 
-/* A Job's own selector; a template in a CronJob has none yet. */
-static void check_selector(const struct rule_context *c, const struct batch_v1_job_spec *s)
+/* A template in a CronJob has no selector yet. */
+static void check_no_selector(const struct rule_context *c, const struct batch_v1_job_spec *s)
 {
     struct field_path at = field_path_member(c->path, STR("selector"));
 
-    if (is_job(c)) {
-        if (!s->selector)
-            field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "");
-        rule_check_template_labels(c, s->selector, &s->template);
-        return;
-    }
     if (s->selector)
         field_errors_add_raw(
             c->errs, &at, FIELD_ERROR_INVALID,
@@ -115,6 +109,21 @@ static void check_selector(const struct rule_context *c, const struct batch_v1_j
             "`selector` will be auto-generated");
     if (s->manual_selector && *s->manual_selector)
         rule_unsupported(c, "manualSelector", STR("true"), "nil|false");
+}
+
+/* A Job's own one. */
+static void rule_job_selector(const struct rule_context *c)
+{
+    const struct batch_v1_job_spec *s = c->data;
+
+    if (!is_job(c)) {
+        check_no_selector(c, s);
+        return;
+    }
+    if (!s->selector)
+        rule_required(c, "selector", "");
+    rule_below(c, "selector");
+    rule_check_template_labels(c, s->selector, &s->template);
 }
 
 static bool templates_equal(const struct core_v1_pod_template_spec *a,
@@ -129,7 +138,7 @@ static bool templates_equal(const struct core_v1_pod_template_spec *a,
     return object_equal(x, y);
 }
 
-/* Where a Job has not started, what decides on which node its Pods run may still change. */
+/* Where a Job does not run, what decides on which node its Pods run may still change. */
 static void take_scheduling(struct core_v1_pod_template_spec *old,
                             struct core_v1_affinity *affinity,
                             const struct core_v1_pod_template_spec *t)
@@ -150,18 +159,38 @@ static void take_scheduling(struct core_v1_pod_template_spec *old,
     old->metadata.labels = t->metadata.labels;
 }
 
-static void take_resources(struct arena *a, struct core_v1_pod_template_spec *old,
-                           const struct core_v1_pod_template_spec *t)
+/* Containers with the resources of those of the same names; as they are, if there are others. */
+static struct core_v1_container *take_resources(struct arena *a, struct core_v1_container *old,
+                                                uint32_t n, const struct core_v1_container *from,
+                                                uint32_t from_n)
 {
-    uint32_t n = old->spec.containers.len;
+    struct core_v1_container *items;
 
-    if (n == 0 || n != t->spec.containers.len)
-        return;
-    old->spec.containers.items =
-        arena_dup(a, old->spec.containers.items, n * sizeof(*old->spec.containers.items));
+    if (n == 0 || n != from_n)
+        return old;
+    items = arena_dup(a, old, n * sizeof(*old));
     for (uint32_t i = 0; i < n; i++)
-        if (str_eq(old->spec.containers.items[i].name, t->spec.containers.items[i].name))
-            old->spec.containers.items[i].resources = t->spec.containers.items[i].resources;
+        if (str_eq(items[i].name, from[i].name))
+            items[i].resources = from[i].resources;
+    return items;
+}
+
+/* While a Job is suspended, only the Pods' specs are compared. */
+static void check_spec_kept(const struct rule_context *c, struct core_v1_pod_spec *was,
+                            const struct core_v1_pod_spec *spec)
+{
+    struct field_path template = field_path_member(c->path, STR("template"));
+    struct field_path at = field_path_member(&template, STR("spec"));
+
+    was->containers.items = take_resources(c->arena, was->containers.items, was->containers.len,
+                                           spec->containers.items, spec->containers.len);
+    was->init_containers.items =
+        take_resources(c->arena, was->init_containers.items, was->init_containers.len,
+                       spec->init_containers.items, spec->init_containers.len);
+    if (!rule_structs_equal("core/v1.PodSpec", spec, was))
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
+                             rule_print_internal(c->arena, "core/v1.PodSpec", spec),
+                             "field is immutable");
 }
 
 static void check_template_kept(const struct rule_context *c, const struct batch_v1_job_spec *s,
@@ -171,12 +200,15 @@ static void check_template_kept(const struct rule_context *c, const struct batch
     struct core_v1_affinity affinity;
     struct field_path template = field_path_member(c->path, STR("template"));
     const struct batch_v1_job *job = c->request->old.data;
-    bool suspended = old->suspend && *old->suspend;
+    bool may_change = old->suspend && *old->suspend && !job->status.active &&
+                      (!job->status.start_time.set || rule_job_is(job, "Suspended"));
 
-    if (suspended && !job->status.start_time.set)
+    if (may_change)
         take_scheduling(&was, &affinity, &s->template);
-    if (suspended)
-        take_resources(c->arena, &was, &s->template);
+    if (may_change) {
+        check_spec_kept(c, &was.spec, &s->template.spec);
+        return;
+    }
     if (!templates_equal(&s->template, &was))
         field_errors_add_raw(c->errs, &template, FIELD_ERROR_INVALID,
                              rule_print_internal(c->arena, "core/v1.PodTemplateSpec", &s->template),
@@ -202,33 +234,60 @@ static void check_completions_kept(const struct rule_context *c, const struct ba
                             "can only be modified in tandem with spec.parallelism");
 }
 
-static void rule_job_spec(const struct rule_context *c)
+static void rule_job_numbers(const struct rule_context *c)
 {
-    const struct batch_v1_job_spec *s = c->data, *old = c->old;
+    const struct batch_v1_job_spec *s = c->data;
 
     if (s->max_failed_indexes && !s->backoff_limit_per_index)
         rule_required(c, "backoffLimitPerIndex", "when maxFailedIndexes is specified");
     if (s->managed_by.p)
         rule_check_prefixed_path(c, "managedBy", s->managed_by);
+}
+
+static void rule_job_mode(const struct rule_context *c)
+{
+    const struct batch_v1_job_spec *s = c->data;
+
     if (is_indexed(s))
         check_indexed(c, s);
-    else
+    else if (!s->completion_mode.p || str_eq(s->completion_mode, STR("NonIndexed")))
         check_not_indexed(c, s);
-    if (s->success_policy && !is_indexed(s)) {
-        struct field_path p = field_path_member(c->path, STR("successPolicy"));
+}
 
+static void rule_job_success(const struct rule_context *c)
+{
+    const struct batch_v1_job_spec *s = c->data;
+    struct field_path at = field_path_member(c->path, STR("successPolicy"));
+
+    if (is_indexed(s))
+        rule_below(c, "successPolicy");
+    else if (s->success_policy)
         field_errors_add_raw(
-            c->errs, &p, FIELD_ERROR_INVALID,
+            c->errs, &at, FIELD_ERROR_INVALID,
             rule_print_internal(c->arena, "batch/v1.SuccessPolicy", s->success_policy),
             "requires indexed completion mode");
-    }
-    check_replacement(c, s);
-    check_restart_policy(c, s);
-    check_selector(c, s);
-    if (old && is_job(c)) {
-        check_completions_kept(c, s, old);
-        check_template_kept(c, s, old);
-    }
+}
+
+static void rule_job_replacement(const struct rule_context *c)
+{
+    check_replacement(c, c->data);
+}
+
+static void rule_job_restart(const struct rule_context *c)
+{
+    check_restart_policy(c, c->data);
+}
+
+static void rule_job_completions(const struct rule_context *c)
+{
+    if (c->old && is_job(c))
+        check_completions_kept(c, c->data, c->old);
+}
+
+static void rule_job_template(const struct rule_context *c)
+{
+    if (c->old && is_job(c))
+        check_template_kept(c, c->data, c->old);
 }
 
 static void check_label(const struct rule_context *c, const struct core_v1_pod_template_spec *t,
@@ -248,40 +307,46 @@ static void check_label(const struct rule_context *c, const struct core_v1_pod_t
                               STR_ARG(want));
 }
 
-/* The selector is the one that the server makes, unless the client keeps it by hand. */
+/* The selector is the one that the server makes, unless the client keeps it by hand. Jobs older
+ * than the labels with a prefix have none of them. */
 static void check_generated(const struct rule_context *c, const struct batch_v1_job *j)
 {
     static const struct str uid_key = STR_INIT("batch.kubernetes.io/controller-uid");
-    const struct schema_str_entry *e;
+    static const struct str name_key = STR_INIT("batch.kubernetes.io/job-name");
+    const struct batch_v1_job *old = c->old;
+    const void *had = old ? &old->spec.template.metadata.labels : NULL;
+    bool prefixed = !had || (text_map_find(had, uid_key) && text_map_find(had, name_key));
+    struct schema_list labels = { 0 };
     struct field_path spec = field_path_member(c->path, STR("spec"));
     struct field_path at = field_path_member(&spec, STR("selector"));
 
     if ((j->spec.manual_selector && *j->spec.manual_selector) || !j->spec.selector)
         return;
+    text_map_put(c->arena, &labels, STR("controller-uid"), j->metadata.uid);
+    text_map_put(c->arena, &labels, STR("job-name"), j->metadata.name);
     check_label(c, &j->spec.template, STR("controller-uid"), j->metadata.uid);
     check_label(c, &j->spec.template, STR("job-name"), j->metadata.name);
-    check_label(c, &j->spec.template, uid_key, j->metadata.uid);
-    check_label(c, &j->spec.template, STR("batch.kubernetes.io/job-name"), j->metadata.name);
-    e = text_map_find(&j->spec.selector->match_labels, uid_key);
-    if (!e || !str_eq(e->value, j->metadata.uid) || j->spec.selector->match_labels.len != 1 ||
-        j->spec.selector->match_expressions.len)
+    if (prefixed) {
+        text_map_put(c->arena, &labels, uid_key, j->metadata.uid);
+        text_map_put(c->arena, &labels, name_key, j->metadata.name);
+        check_label(c, &j->spec.template, uid_key, j->metadata.uid);
+        check_label(c, &j->spec.template, name_key, j->metadata.name);
+    }
+    if (!rule_selector_matches(c, j->spec.selector, &labels))
         field_errors_add_raw(
             c->errs, &at, FIELD_ERROR_INVALID,
             rule_print_struct(c->arena, "meta.k8s.io/v1.LabelSelector", j->spec.selector),
             "`selector` not auto-generated");
 }
 
-static void rule_job(const struct rule_context *c)
+/* Pods are named after their indexes. */
+static void check_host_name(const struct rule_context *c, const struct batch_v1_job *j)
 {
-    const struct batch_v1_job *j = c->data;
     const struct batch_v1_job_spec *s = &j->spec;
     struct field_path meta = field_path_member(c->path, STR("metadata"));
     struct field_path name = field_path_member(&meta, STR("name"));
     struct str host;
 
-    if (c->old)
-        return;
-    check_generated(c, j);
     if (!is_indexed(s) || !s->completions || *s->completions <= 0)
         return;
     host = arena_printf(c->arena, "%.*s-%d", STR_ARG(j->metadata.name), *s->completions - 1);
@@ -289,6 +354,19 @@ static void rule_job(const struct rule_context *c)
         field_errors_add_text(c->errs, &name, FIELD_ERROR_INVALID, j->metadata.name,
                               "will not able to create pod with invalid DNS label: %.*s",
                               STR_ARG(host));
+}
+
+/* An update is checked as a new Job, too: upstream tells of each error twice. */
+static void rule_job(const struct rule_context *c)
+{
+    struct rule_context plain = *c;
+
+    plain.old = NULL;
+    check_generated(c, c->data);
+    rule_below(&plain, "spec");
+    check_host_name(c, c->data);
+    if (c->old)
+        rule_below(c, "spec");
 }
 
 static bool has_container(const struct core_v1_pod_spec *s, struct str name)
@@ -319,6 +397,8 @@ static void rule_failure_rule(const struct rule_context *c)
                       "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]");
     else if (str_eq(r->action, STR("FailIndex")) && !spec_at_hand(c)->backoff_limit_per_index)
         rule_invalid(c, "action", r->action, "requires the backoffLimitPerIndex to be set");
+    rule_below(c, "onExitCodes");
+    rule_below(c, "onPodConditions");
     if (r->on_exit_codes && r->on_pod_conditions.len)
         field_errors_add(c->errs, c->path, FIELD_ERROR_INVALID,
                          "specifying both OnExitCodes and OnPodConditions is not supported");
@@ -388,139 +468,56 @@ static void rule_exit_codes(const struct rule_context *c)
 static void rule_success_rule(const struct rule_context *c)
 {
     const struct batch_v1_success_policy_rule *r = c->data;
-    const struct batch_v1_job_spec *s = spec_at_hand(c);
 
     if (!r->succeeded_count && !r->succeeded_indexes.p)
         field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED,
                          "at least one of succeededCount or succeededIndexes must be specified");
-    if (r->succeeded_count && s->completions && *r->succeeded_count > *s->completions) {
-        struct str text = arena_printf(c->arena,
-                                       "must be less than or equal to %d (the number of specified "
-                                       "completions)",
-                                       *s->completions);
-
-        rule_invalid_number(c, "succeededCount", *r->succeeded_count, str_cstr(c->arena, text));
-    }
 }
 
-static bool has_condition(const struct batch_v1_job *j, struct str type)
+static void rule_succeeded_indexes(const struct rule_context *c)
 {
-    for (uint32_t i = 0; i < j->status.conditions.len; i++)
-        if (str_eq(j->status.conditions.items[i].type, type))
-            return str_eq(j->status.conditions.items[i].status, STR("True"));
-    return false;
+    const struct batch_v1_success_policy_rule *r = c->data;
+    const struct batch_v1_job_spec *s = spec_at_hand(c);
+
+    if (r->succeeded_indexes.p && s->completions)
+        (void)rule_check_indexes(c, "succeededIndexes", r->succeeded_indexes, *s->completions);
 }
 
-/* Pairs of conditions of a finished Job: what excludes what, what demands what. */
-static void check_conditions(const struct rule_context *c, const struct batch_v1_job *j,
-                             const struct batch_v1_job *old)
+static void check_count(const struct rule_context *c, int32_t count, int32_t limit,
+                        const char *what)
 {
-    static const struct {
-        struct str type, other;
-        bool wants;
-        const char *text;
-    } pairs[] = {
-        { STR_INIT("Complete"), STR_INIT("Failed"), false,
-          "cannot set Complete=True and Failed=true conditions" },
-        { STR_INIT("Complete"), STR_INIT("FailureTarget"), false,
-          "cannot set Complete=True and FailureTarget=true conditions" },
-        { STR_INIT("Failed"), STR_INIT("FailureTarget"), true,
-          "cannot set Failed=True condition without the FailureTarget=true condition" },
-        { STR_INIT("Complete"), STR_INIT("SuccessCriteriaMet"), true,
-          "cannot set Complete=True condition without the SuccessCriteriaMet=true condition" },
-        { STR_INIT("SuccessCriteriaMet"), STR_INIT("Failed"), false,
-          "cannot set SuccessCriteriaMet=True and Failed=true conditions" },
-        { STR_INIT("SuccessCriteriaMet"), STR_INIT("FailureTarget"), false,
-          "cannot set SuccessCriteriaMet=True and FailureTarget=true conditions" },
-    };
-    static const struct str terminal[] = { STR_INIT("Failed"), STR_INIT("Complete"),
-                                           STR_INIT("FailureTarget") };
-    struct field_path at = field_path_member(c->path, STR("conditions"));
+    struct str text;
 
-    for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
-        if (has_condition(j, pairs[i].type) && has_condition(j, pairs[i].other) != pairs[i].wants)
-            field_errors_add(c->errs, &at, FIELD_ERROR_INVALID, "%s", pairs[i].text);
-    for (size_t i = 0; old && i < ARRAY_LEN(terminal); i++)
-        if (has_condition(old, terminal[i]) && !has_condition(j, terminal[i]))
-            field_errors_add(c->errs, &at, FIELD_ERROR_INVALID,
-                             "cannot disable the terminal %.*s=True condition",
-                             STR_ARG(terminal[i]));
-    if (old && has_condition(old, STR("SuccessCriteriaMet")) &&
-        !has_condition(j, STR("SuccessCriteriaMet")))
-        field_errors_add(c->errs, &at, FIELD_ERROR_INVALID,
-                         "cannot disable the SuccessCriteriaMet=True condition");
+    if (count <= limit)
+        return;
+    text =
+        arena_printf(c->arena, "must be less than or equal to %d (the number of %s)", limit, what);
+    rule_invalid_number(c, "succeededCount", count, str_cstr(c->arena, text));
 }
 
-static void check_times(const struct rule_context *c, const struct batch_v1_job *j)
+static void rule_succeeded_count(const struct rule_context *c)
 {
-    const struct batch_v1_job_status *s = &j->status;
-    struct field_path done = field_path_member(c->path, STR("completionTime"));
-    bool complete = has_condition(j, STR("Complete"));
-    struct str printed = rule_print_time(c->arena, s->completion_time);
+    const struct batch_v1_success_policy_rule *r = c->data;
+    const struct batch_v1_job_spec *s = spec_at_hand(c);
+    struct rule_context quiet = *c;
+    struct field_errors none;
 
-    if (s->completion_time.set && !complete)
-        field_errors_add_raw(c->errs, &done, FIELD_ERROR_INVALID, printed,
-                             "cannot set completionTime when there is no Complete=True condition");
-    if (!s->completion_time.set && complete)
-        field_errors_add(c->errs, &done, FIELD_ERROR_REQUIRED,
-                         "completionTime is required for Complete jobs");
-    if (s->completion_time.set && s->start_time.set && s->completion_time.sec < s->start_time.sec)
-        field_errors_add_raw(c->errs, &done, FIELD_ERROR_INVALID, printed,
-                             "must be equal to or after `startTime`");
-}
-
-/* Suspended from the start, with nothing to do: ends without having begun. */
-static bool never_runs(const struct batch_v1_job_spec *s)
-{
-    return s->suspend && *s->suspend && s->completions && *s->completions == 0;
-}
-
-/* May lose completions, and the successes beyond them. */
-static bool is_elastic(const struct batch_v1_job_spec *s)
-{
-    return is_indexed(s) && s->completions && s->parallelism && *s->completions == *s->parallelism;
-}
-
-static void rule_job_status(const struct rule_context *c)
-{
-    const struct batch_v1_job *j = c->request->object.data, *old = c->request->old.data;
-    const struct batch_v1_job_status *s = c->data;
-    bool finished = has_condition(j, STR("Complete")) || has_condition(j, STR("Failed"));
-
-    check_conditions(c, j, old);
-    check_times(c, j);
-    if (finished && s->active > 0)
-        rule_invalid_number(c, "active", s->active, "active>0 is invalid for finished job");
-    if (finished && !s->start_time.set && !never_runs(&j->spec))
-        rule_required(c, "startTime", "startTime is required for finished job");
-    if (finished && s->terminating && *s->terminating > 0)
-        rule_invalid_number(c, "terminating", *s->terminating,
-                            "terminating>0 is invalid for finished job");
-    if (s->ready && *s->ready > s->active)
-        rule_invalid_number(c, "ready", *s->ready, "cannot set more ready pods than active");
-    if (s->completed_indexes.len && !is_indexed(&j->spec))
-        rule_invalid(c, "completedIndexes", s->completed_indexes,
-                     "cannot set non-empty completedIndexes when non-indexed completion mode");
-    if (old && s->failed < old->status.failed)
-        rule_invalid_number(c, "failed", s->failed, "cannot decrease the failed counter");
-    if (old && s->succeeded < old->status.succeeded && !is_elastic(&j->spec))
-        rule_invalid_number(c, "succeeded", s->succeeded, "cannot decrease the succeeded counter");
+    if (!r->succeeded_count || !s->completions)
+        return;
+    check_count(c, *r->succeeded_count, *s->completions, "specified completions");
+    if (!r->succeeded_indexes.p)
+        return;
+    field_errors_init(&none, c->arena);
+    quiet.errs = &none;
+    check_count(
+        c, *r->succeeded_count,
+        rule_check_indexes(&quiet, "succeededIndexes", r->succeeded_indexes, *s->completions),
+        "indexes in the specified succeededIndexes field");
 }
 
 #define JOB  "batch/v1.JobSpec"
 #define JOBS "batch/v1.JobStatus"
 #define CRON "batch/v1.CronJobSpec"
-
-/* An update is checked as a new Job, too: upstream tells of each error twice. */
-static void rule_job_below(const struct rule_context *c)
-{
-    struct rule_context plain = *c;
-
-    plain.old = NULL;
-    if (c->old)
-        rule_below(&plain, "spec");
-    rule_below(c, "spec");
-}
 
 const struct rule rules_batch[] = {
     { JOB, "parallelism", RULE_MIN, .min = 0 },
@@ -530,22 +527,33 @@ const struct rule rules_batch[] = {
     { JOB, "ttlSecondsAfterFinished", RULE_MIN, .min = 0 },
     { JOB, "backoffLimitPerIndex", RULE_MIN, .min = 0 },
     { JOB, "maxFailedIndexes", RULE_MIN, .min = 0 },
+    { .type = JOB, .check = RULE_FN, .fn = rule_job_numbers },
     { JOB, "managedBy", RULE_MAX_BYTES, .max = 63 },
     { JOB, "completionMode", RULE_ENUM, .text = "NonIndexed|Indexed" },
-    { .type = JOB, .check = RULE_FN, .fn = rule_job_spec },
+    { .type = JOB, .check = RULE_FN, .fn = rule_job_mode },
+    { JOB, "podFailurePolicy", RULE_BELOW },
+    { .type = JOB, .check = RULE_BELOW, .fn = rule_job_success, .order = "successPolicy" },
+    { .type = JOB, .check = RULE_FN, .fn = rule_job_replacement },
+    { JOB, "template", RULE_BELOW },
+    { .type = JOB, .check = RULE_FN, .fn = rule_job_restart },
+    { .type = JOB, .check = RULE_BELOW, .fn = rule_job_selector, .order = "selector" },
+    { .type = JOB, .check = RULE_FN, .fn = rule_job_completions },
     { JOB, "selector", RULE_IMMUTABLE },
+    { .type = JOB, .check = RULE_FN, .fn = rule_job_template },
     { JOB, "completionMode", RULE_IMMUTABLE },
     { JOB, "podFailurePolicy", RULE_IMMUTABLE },
     { JOB, "backoffLimitPerIndex", RULE_IMMUTABLE },
     { JOB, "managedBy", RULE_IMMUTABLE },
     { JOB, "successPolicy", RULE_IMMUTABLE },
-    { .type = "batch/v1.Job", .check = RULE_FN, .fn = rule_job },
-    { .type = "batch/v1.Job", .check = RULE_BELOW, .fn = rule_job_below, .order = "spec" },
+    { .type = "batch/v1.Job", .check = RULE_BELOW, .fn = rule_job, .order = "spec" },
     { "batch/v1.PodFailurePolicy", "rules", RULE_MAX_ITEMS, .max = 20 },
     { "batch/v1.PodFailurePolicyRule", "action", RULE_ENUM,
       .text = "Count|FailIndex|FailJob|Ignore" },
     { "batch/v1.PodFailurePolicyRule", "onPodConditions", RULE_MAX_ITEMS, .max = 20 },
-    { .type = "batch/v1.PodFailurePolicyRule", .check = RULE_FN, .fn = rule_failure_rule },
+    { .type = "batch/v1.PodFailurePolicyRule",
+      .check = RULE_BELOW,
+      .fn = rule_failure_rule,
+      .order = "onExitCodes|onPodConditions" },
     { "batch/v1.PodFailurePolicyOnExitCodesRequirement", "operator", RULE_REQUIRED,
       .text = "valid values: [\"In\" \"NotIn\"]" },
     { "batch/v1.PodFailurePolicyOnExitCodesRequirement", "operator", RULE_ENUM,
@@ -560,9 +568,11 @@ const struct rule rules_batch[] = {
     { "batch/v1.SuccessPolicy", "rules", RULE_REQUIRED,
       .text = "at least one rules must be specified when the successPolicy is specified" },
     { "batch/v1.SuccessPolicy", "rules", RULE_MAX_ITEMS, .max = 20 },
-    { "batch/v1.SuccessPolicyRule", "succeededCount", RULE_MIN, .min = 0 },
-    { "batch/v1.SuccessPolicyRule", "succeededIndexes", RULE_MAX_BYTES, .max = 65536 },
     { .type = "batch/v1.SuccessPolicyRule", .check = RULE_FN, .fn = rule_success_rule },
+    { "batch/v1.SuccessPolicyRule", "succeededIndexes", RULE_MAX_BYTES, .max = 65536 },
+    { .type = "batch/v1.SuccessPolicyRule", .check = RULE_FN, .fn = rule_succeeded_indexes },
+    { "batch/v1.SuccessPolicyRule", "succeededCount", RULE_MIN, .min = 0 },
+    { .type = "batch/v1.SuccessPolicyRule", .check = RULE_FN, .fn = rule_succeeded_count },
     { JOBS, "active", RULE_MIN, .min = 0 },
     { JOBS, "succeeded", RULE_MIN, .min = 0 },
     { JOBS, "failed", RULE_MIN, .min = 0 },

@@ -123,6 +123,14 @@ void rule_pod_update(const struct rule_context *c);
 void rule_cron_job(const struct rule_context *c);
 void rule_cron_job_spec(const struct rule_context *c);
 
+/* rules_job_status.c */
+void rule_job_status(const struct rule_context *c);
+struct batch_v1_job;
+bool rule_job_is(const struct batch_v1_job *j, const char *condition); /* True */
+/* "1,3-5" of a Job with so many completions: how many they are; 0 with an error at the member. */
+int32_t rule_check_indexes(const struct rule_context *c, const char *member, struct str text,
+                           int32_t completions);
+
 /* rules_limits.c */
 void rule_limit_range(const struct rule_context *c);
 void rule_limit_range_item(const struct rule_context *c);
@@ -169,6 +177,9 @@ void rule_check_amount(const struct rule_context *c, const struct field_path *at
                        const struct int_or_string *v, bool limited);
 struct core_v1_pod_template_spec;
 struct meta_v1_label_selector;
+/* Of a map of labels; a broken selector, told of elsewhere, selects everything. */
+bool rule_selector_matches(const struct rule_context *c,
+                           const struct meta_v1_label_selector *selector, const void *labels);
 /* The selector (of c->path) selects the template's labels; printed as it was given. */
 void rule_check_template_labels(const struct rule_context *c,
                                 const struct meta_v1_label_selector *selector,

@@ -215,7 +215,8 @@ static const struct validation_case batch[] = {
     { "batch/v1.Job", INDEXED(",'parallelism':3"),
       SPEC(JOB ",'completionMode':'Indexed','completions':4,'parallelism':3"),
       "spec.completions: Invalid value: 4: can only be modified in tandem with spec.parallelism" },
-    { "batch/v1.Job", SPEC(JOB), SPEC(S "," T(",'restartPolicy':'Never','nodeSelector':{'x':'y'}")),
+    { "batch/v1.Job", SPEC(JOB),
+      SPEC("'manualSelector':true," S "," T(",'restartPolicy':'Never','nodeSelector':{'x':'y'}")),
       "spec.template: Invalid value: {\"labels\"..." },
     { "batch/v1.Job", SPEC(JOB ",'suspend':true"),
       SPEC("'manualSelector':true,'suspend':true," S
