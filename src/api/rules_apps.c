@@ -78,6 +78,7 @@ static void check_selector(const struct rule_context *c, const struct meta_v1_la
 
     if (!s) {
         field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "");
+        rule_check_template_labels(c, NULL, t); /* as upstream: it selects nothing */
         return;
     }
     printed = rule_print_struct(c->arena, "meta.k8s.io/v1.LabelSelector", s);
@@ -214,8 +215,14 @@ static void rule_daemon_set_strategy(const struct rule_context *c)
     struct field_path surge = field_path_member(&rolling, STR("maxSurge"));
     struct field_path unavailable = field_path_member(&rolling, STR("maxUnavailable"));
 
-    if (!str_eq(s->type, STR("RollingUpdate")))
+    if (str_eq(s->type, STR("OnDelete")))
         return;
+    if (!str_eq(s->type, STR("RollingUpdate"))) {
+        field_errors_add_raw(c->errs, c->path, FIELD_ERROR_NOT_SUPPORTED,
+                             rule_print_internal(c->arena, "apps/v1.DaemonSetUpdateStrategy", s),
+                             "supported values: \"RollingUpdate\", \"OnDelete\"");
+        return;
+    }
     if (!r) {
         field_errors_add(c->errs, &rolling, FIELD_ERROR_REQUIRED, "");
         return;
@@ -431,11 +438,13 @@ const struct rule rules_apps[] = {
     { DEPLOY, "revisionHistoryLimit", RULE_MIN, .min = 0 },
     { DEPLOY, "progressDeadlineSeconds", RULE_MIN, .min = 0 },
     { DEPLOY, "selector", RULE_IMMUTABLE },
+    { DEPLOY, "selector", RULE_BELOW },
     { .type = DEPLOY, .check = RULE_FN, .fn = rule_deployment_spec },
     { .type = "apps/v1.DeploymentStrategy", .check = RULE_FN, .fn = rule_deployment_strategy },
     { RS, "replicas", RULE_MIN, .min = 0 },
     { RS, "minReadySeconds", RULE_MIN, .min = 0 },
     { RS, "selector", RULE_IMMUTABLE },
+    { RS, "selector", RULE_BELOW },
     { .type = RS, .check = RULE_FN, .fn = rule_replica_set_spec },
     { DEPS, "observedGeneration", RULE_MIN, .min = 0 },
     { DEPS, "replicas", RULE_MIN, .min = 0 },
@@ -453,11 +462,11 @@ const struct rule rules_apps[] = {
     { RSS, "observedGeneration", RULE_MIN, .min = 0 },
     { RSS, "terminatingReplicas", RULE_MIN, .min = 0 },
     { .type = RSS, .check = RULE_FN, .fn = rule_replica_set_status },
+    { DS, "selector", RULE_BELOW },
     { .type = DS, .check = RULE_FN, .fn = rule_daemon_set_spec },
     { DS, "selector", RULE_IMMUTABLE },
     { DS, "minReadySeconds", RULE_MIN, .min = 0 },
     { DS, "revisionHistoryLimit", RULE_MIN, .min = 0 },
-    { "apps/v1.DaemonSetUpdateStrategy", "type", RULE_ENUM, .text = "RollingUpdate|OnDelete" },
     { .type = "apps/v1.DaemonSetUpdateStrategy", .check = RULE_FN, .fn = rule_daemon_set_strategy },
     { DSS, "currentNumberScheduled", RULE_MIN, .min = 0 },
     { DSS, "numberMisscheduled", RULE_MIN, .min = 0 },

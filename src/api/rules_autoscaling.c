@@ -28,11 +28,46 @@ static void rule_autoscaler_spec(const struct rule_context *c)
     check_replicas(c, s->min_replicas, s->max_replicas);
 }
 
+static const char from_zero[] = "must specify at least one Object or External metric to support "
+                                "scaling to zero replicas";
+
+/* Nothing starts the first Pod but what is measured elsewhere. */
+static void rule_metrics(const struct rule_context *c)
+{
+    const struct autoscaling_v2_horizontal_pod_autoscaler_spec *s = c->data;
+    bool elsewhere = false;
+
+    rule_below(c, "metrics");
+    for (uint32_t i = 0; i < s->metrics.len; i++)
+        elsewhere |= str_eq(s->metrics.items[i].type, STR("Object")) ||
+                     str_eq(s->metrics.items[i].type, STR("External"));
+    if (s->min_replicas && *s->min_replicas == 0 && !elsewhere)
+        rule_forbidden(c, "metrics", from_zero);
+}
+
 static void rule_autoscaler_spec_v1(const struct rule_context *c)
 {
     const struct autoscaling_v1_horizontal_pod_autoscaler_spec *s = c->data;
 
     check_replicas(c, s->min_replicas, s->max_replicas);
+}
+
+/* In the words of what the percentage becomes. */
+static void rule_processor_target(const struct rule_context *c)
+{
+    const struct autoscaling_v1_horizontal_pod_autoscaler_spec *s = c->data;
+    struct field_path metrics = field_path_member(c->path, STR("metrics"));
+    struct field_path first = field_path_index(&metrics, 0);
+    struct field_path resource = field_path_member(&first, STR("resource"));
+    struct field_path target = field_path_member(&resource, STR("target"));
+    struct rule_context at = *c;
+
+    at.path = &target;
+    if (s->target_cpu_utilization_percentage && *s->target_cpu_utilization_percentage < 1)
+        rule_invalid_number(&at, "averageUtilization", *s->target_cpu_utilization_percentage,
+                            "must be greater than 0");
+    if (s->min_replicas && *s->min_replicas == 0)
+        rule_forbidden(c, "metrics", from_zero);
 }
 
 /* "version" or "group/version". */
@@ -69,12 +104,10 @@ static void rule_cross_reference(const struct rule_context *c)
         check_api_version(c, r->api_version, allows_core);
 }
 
-static void rule_scaling_rules(const struct rule_context *c)
+static void rule_scaling_window(const struct rule_context *c)
 {
     const struct autoscaling_v2_hpa_scaling_rules *r = c->data;
     const int32_t *window = r->stabilization_window_seconds;
-    struct field_path tolerance = field_path_member(c->path, STR("tolerance"));
-    struct quantity q;
 
     if (window && *window < 0)
         rule_invalid_number(c, "stabilizationWindowSeconds", *window,
@@ -82,6 +115,14 @@ static void rule_scaling_rules(const struct rule_context *c)
     if (window && *window > STABILIZATION_MAX_S)
         rule_invalid_number(c, "stabilizationWindowSeconds", *window,
                             "must be less than or equal to 3600");
+}
+
+static void rule_scaling_tolerance(const struct rule_context *c)
+{
+    const struct autoscaling_v2_hpa_scaling_rules *r = c->data;
+    struct field_path tolerance = field_path_member(c->path, STR("tolerance"));
+    struct quantity q;
+
     if (r->tolerance.len && quantity_parse(r->tolerance, &q) && q.nano < 0)
         field_errors_add_text(c->errs, &tolerance, FIELD_ERROR_INVALID, r->tolerance,
                               "must be greater than or equal to 0");
@@ -249,9 +290,13 @@ static void rule_container_metric(const struct rule_context *c)
 const struct rule rules_autoscaling[] = {
     { .type = V2 HPA "Spec", .check = RULE_FN, .fn = rule_autoscaler_spec },
     { .type = V2 "CrossVersionObjectReference", .check = RULE_FN, .fn = rule_cross_reference },
-    { V2 "HPAScalingRules", "selectPolicy", RULE_ENUM, .text = "Disabled|Max|Min" },
+    { V2 HPA "Spec", "scaleTargetRef", RULE_BELOW },
+    { .type = V2 HPA "Spec", .check = RULE_BELOW, .fn = rule_metrics, .order = "metrics" },
+    { .type = V2 "HPAScalingRules", .check = RULE_FN, .fn = rule_scaling_window },
+    { V2 "HPAScalingRules", "selectPolicy", RULE_ENUM_SET, .text = "Disabled|Max|Min" },
     { V2 "HPAScalingRules", "policies", RULE_REQUIRED, .text = "must specify at least one Policy" },
-    { .type = V2 "HPAScalingRules", .check = RULE_FN, .fn = rule_scaling_rules },
+    { V2 "HPAScalingRules", "policies", RULE_BELOW },
+    { .type = V2 "HPAScalingRules", .check = RULE_FN, .fn = rule_scaling_tolerance },
     { .type = V2 "HPAScalingPolicy", .check = RULE_FN, .fn = rule_scaling_policy },
     { .type = V2 "MetricSpec",
       .check = RULE_BELOW,
@@ -284,7 +329,8 @@ const struct rule rules_autoscaling[] = {
     { V2 HPA "Status", "currentReplicas", RULE_MIN, .min = 0 },
     { V2 HPA "Status", "desiredReplicas", RULE_MIN, .min = 0 },
     { .type = V1 HPA "Spec", .check = RULE_FN, .fn = rule_autoscaler_spec_v1 },
-    { V1 HPA "Spec", "targetCPUUtilizationPercentage", RULE_MIN, .min = 1 },
+    { V1 HPA "Spec", "scaleTargetRef", RULE_BELOW },
+    { .type = V1 HPA "Spec", .check = RULE_FN, .fn = rule_processor_target },
     { .type = V1 "CrossVersionObjectReference", .check = RULE_FN, .fn = rule_cross_reference },
     { V1 HPA "Status", "currentReplicas", RULE_MIN, .min = 0 },
     { V1 HPA "Status", "desiredReplicas", RULE_MIN, .min = 0 },

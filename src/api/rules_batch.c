@@ -101,6 +101,7 @@ static void check_replacement(const struct rule_context *c, const struct batch_v
 static void check_no_selector(const struct rule_context *c, const struct batch_v1_job_spec *s)
 {
     struct field_path at = field_path_member(c->path, STR("selector"));
+    struct field_path manual = field_path_member(c->path, STR("manualSelector"));
 
     if (s->selector)
         field_errors_add_raw(
@@ -108,7 +109,8 @@ static void check_no_selector(const struct rule_context *c, const struct batch_v
             rule_print_struct(c->arena, "meta.k8s.io/v1.LabelSelector", s->selector),
             "`selector` will be auto-generated");
     if (s->manual_selector && *s->manual_selector)
-        rule_unsupported(c, "manualSelector", STR("true"), "nil|false");
+        field_errors_add_raw(c->errs, &manual, FIELD_ERROR_NOT_SUPPORTED, STR("true"),
+                             "supported values: \"nil\", \"false\"");
 }
 
 /* A Job's own one. */
@@ -303,8 +305,9 @@ static void check_label(const struct rule_context *c, const struct core_v1_pod_t
     if (!e)
         field_errors_add(c->errs, &at, FIELD_ERROR_REQUIRED, "must be '%.*s'", STR_ARG(want));
     else if (!str_eq(e->value, want))
-        field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, e->value, "must be '%.*s'",
-                              STR_ARG(want));
+        field_errors_add_raw(c->errs, &at, FIELD_ERROR_INVALID,
+                             rule_print_map(c->arena, &t->metadata.labels), "must be '%.*s'",
+                             STR_ARG(want));
 }
 
 /* The selector is the one that the server makes, unless the client keeps it by hand. Jobs older

@@ -91,7 +91,7 @@ static void rule_scheduling(const struct rule_context *c)
 
         if (map_put(&seen, key, c->errs))
             field_errors_add_raw(c->errs, &item, FIELD_ERROR_DUPLICATE,
-                                 rule_print_struct(c->arena, "core/v1.Toleration", t), "");
+                                 rule_print_internal(c->arena, "core/v1.Toleration", t), "");
     }
 }
 

@@ -124,17 +124,25 @@ static void rule_endpoint_slice(const struct rule_context *c)
 static void rule_subset(const struct rule_context *c)
 {
     const struct core_v1_endpoint_subset *s = c->data;
-    struct field_path list = field_path_member(c->path, STR("ports"));
 
     if (!s->addresses.len && !s->not_ready_addresses.len)
         field_errors_add(c->errs, c->path, FIELD_ERROR_REQUIRED,
                          "must specify `addresses` or `notReadyAddresses`");
-    for (uint32_t i = 0; s->ports.len > 1 && i < s->ports.len; i++) {
+}
+
+/* One port alone needs no name. */
+static void rule_subset_ports(const struct rule_context *c)
+{
+    const struct core_v1_endpoint_subset *s = c->data;
+    struct field_path list = field_path_member(c->path, STR("ports"));
+
+    for (uint32_t i = 0; i < s->ports.len; i++) {
         struct field_path item = field_path_index(&list, i);
         struct field_path name = field_path_member(&item, STR("name"));
 
-        if (!s->ports.items[i].name.len)
+        if (s->ports.len > 1 && !s->ports.items[i].name.len)
             field_errors_add(c->errs, &name, FIELD_ERROR_REQUIRED, "");
+        rule_below_item(c, "ports", i);
     }
 }
 
@@ -320,6 +328,9 @@ const struct rule rules_discovery[] = {
     { D "EndpointPort", "protocol", RULE_ENUM_SET, .text = "SCTP|TCP|UDP" },
     { D "EndpointPort", "appProtocol", RULE_NAME_SET, .min = NAME_RULE_QUALIFIED_NAME },
     { .type = "core/v1.EndpointSubset", .check = RULE_FN, .fn = rule_subset },
+    { "core/v1.EndpointSubset", "addresses", RULE_BELOW },
+    { "core/v1.EndpointSubset", "notReadyAddresses", RULE_BELOW },
+    { "core/v1.EndpointSubset", "ports", RULE_BELOW, .fn = rule_subset_ports },
     { .type = "core/v1.EndpointAddress", .check = RULE_FN, .fn = rule_endpoint_address },
     { "core/v1.EndpointAddress", "hostname", RULE_NAME, .min = NAME_RULE_DNS1123_LABEL },
     { "core/v1.EndpointAddress", "nodeName", RULE_NAME, .min = NAME_RULE_DNS1123_SUBDOMAIN },

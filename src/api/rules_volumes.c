@@ -17,13 +17,15 @@ static void check_modes(const struct rule_context *c, const struct str *modes, u
 
     for (uint32_t i = 0; i < n; i++) {
         bool pod = str_eq(modes[i], STR("ReadWriteOncePod"));
+        bool other = str_eq(modes[i], STR("ReadOnlyMany")) ||
+                     str_eq(modes[i], STR("ReadWriteMany")) ||
+                     str_eq(modes[i], STR("ReadWriteOnce"));
 
-        if (!pod && !str_eq(modes[i], STR("ReadOnlyMany")) &&
-            !str_eq(modes[i], STR("ReadWriteMany")) && !str_eq(modes[i], STR("ReadWriteOnce")))
+        if (!pod && !other)
             rule_unsupported(c, "accessModes", modes[i],
                              "ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod");
         alone |= pod;
-        others |= !pod;
+        others |= other;
     }
     if (alone && others)
         rule_forbidden(c, "accessModes", "may not use ReadWriteOncePod with other access modes");

@@ -27,7 +27,7 @@ static const struct validation_case apps[] = {
     { "apps/v1.DaemonSet", NULL, SPEC("'minReadySeconds':-1,'revisionHistoryLimit':-1," ALWAYS),
       "[spec.minReadySeconds: " LONG ", spec.revisionHistoryLimit: " LONG "]" },
     { "apps/v1.DaemonSet", NULL, SPEC("'updateStrategy':{'type':'x'}," ALWAYS),
-      "spec.updateStrategy.type: Unsupported value: \"x\": supported values: \"RollingUpdate\", "
+      "spec.updateStrategy: Unsupported value: {\"Type\":\"x\",\"RollingUpdate\":null}: supported values: \"RollingUpdate\", "
       "\"OnDelete\"" },
     { "apps/v1.DaemonSet", NULL,
       SPEC("'updateStrategy':{'rollingUpdate':{'maxUnavailable':1,'maxSurge':2}}," ALWAYS),
@@ -64,7 +64,9 @@ static const struct validation_case apps[] = {
              "'emptyDir':{}}]}},'volumeClaimTemplates':[{'metadata':{'name':'data'},'spec':{"
              "'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}}}}]"),
       NULL },
-    { "apps/v1.StatefulSet", NULL, SPEC(T("")), "spec.selector: Required value" },
+    { "apps/v1.StatefulSet", NULL, SPEC(T("")),
+      "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: "
+      "{\"a\":\"b\"}: `selector` does not match template `labels`]" },
     { "apps/v1.StatefulSet", NULL, SPEC("'selector':{}," T("")),
       "spec.selector: Invalid value: {}: empty selector is invalid for statefulset" },
     { "apps/v1.StatefulSet", NULL, SPEC(NEVER),
@@ -138,7 +140,9 @@ static const struct validation_case batch[] = {
       SPEC(S ",'template':{'metadata':{'labels':{'a':'b','job-name':'y','controller-uid':'',"
              "'batch.kubernetes.io/controller-uid':'','batch.kubernetes.io/job-name':'x'}},'spec':{"
              "'restartPolicy':'Never','containers':[{" CTR "}]}}"),
-      "[spec.template.metadata.labels[job-name]: Invalid value: \"y\": must be 'x', spec.selector: "
+      "[spec.template.metadata.labels[job-name]: Invalid value: {\"a\":\"b\","
+      "\"batch.kubernetes.io/controller-uid\":\"\",\"batch.kubernetes.io/job-name\":\"x\","
+      "\"controller-uid\":\"\",\"job-name\":\"y\"}: must be 'x', spec.selector: "
       "Invalid value: {\"matchLabels\":{\"a\":\"b\"}}: `selector` not auto-generated]" },
     { "batch/v1.Job", NULL, SPEC("'manualSelector':true," T(",'restartPolicy':'Never'")),
       "[spec.selector: Required value..." },
@@ -262,7 +266,7 @@ static const struct validation_case batch[] = {
       SPEC("'schedule':'@daily','jobTemplate':{'spec':{'manualSelector':true," NEVER "}}"),
       "[spec.jobTemplate.spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"b\"}}: "
       "`selector` will be auto-generated, spec.jobTemplate.spec.manualSelector: Unsupported value: "
-      "\"true\": supported values: \"nil\", \"false\"]" },
+      "true: supported values: \"nil\", \"false\"]" },
     { "batch/v1.CronJob", NULL,
       "{'metadata':{'name':'a2345678901234567890123456789012345678901234567890123',"
       "'namespace':'d'},'spec':{'schedule':'@daily'," CRONT "}}",
@@ -274,7 +278,10 @@ VALIDATION_TABLE(validation_apps, batch, batch)
 
 #define REF                                                                                        \
     "'scaleTargetRef':{'kind':'Deployment','name':'d','apiVersion':'apps/v1'},'maxReplicas':3"
-#define M(m)   SPEC(REF ",'metrics':[" m "]")
+#define M(m) SPEC(REF ",'metrics':[" m "]")
+#define FROM_ZERO                                                                                  \
+    "spec.metrics: Forbidden: must specify at least one Object or External metric to support "     \
+    "scaling to zero replicas"
 #define BEH(b) SPEC(REF ",'behavior':{'scaleUp':{" b "}}")
 #define HPA    "autoscaling/v2.HorizontalPodAutoscaler"
 
@@ -289,7 +296,13 @@ static const struct validation_case autoscaling[] = {
       "value: \"a/b\": may not contain '/', spec.scaleTargetRef.apiVersion: Invalid value: "
       "\"a/b/c\": unexpected GroupVersion string: a/b/c]" },
     { HPA, NULL, SPEC(REF ",'minReplicas':0"),
-      "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1" },
+      "[spec.minReplicas: Invalid value: 0: must be greater than or equal to 1, " FROM_ZERO "]" },
+    { HPA, NULL, BEH("'tolerance':'-100m'"),
+      "spec.behavior.scaleUp.tolerance: Invalid value: \"-100m\": must be greater than or equal to "
+      "0" },
+    { HPA, NULL, BEH("'selectPolicy':''"),
+      "spec.behavior.scaleUp.selectPolicy: Unsupported value: \"\": supported values: "
+      "\"Disabled\", \"Max\", \"Min\"" },
     { HPA, NULL, SPEC(REF ",'minReplicas':4"),
       "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`" },
     { HPA, NULL,
@@ -326,9 +339,9 @@ static const struct validation_case autoscaling[] = {
         "'AverageValue','averageValue':'1'}}}"),
       "spec.metrics[0].containerResource.container: Required value: must specify a container" },
     { HPA, NULL, BEH("'selectPolicy':'x','stabilizationWindowSeconds':3601"),
-      "[spec.behavior.scaleUp.selectPolicy: Unsupported value: \"x\": supported values: "
-      "\"Disabled\", \"Max\", \"Min\", spec.behavior.scaleUp.stabilizationWindowSeconds: Invalid "
-      "value: 3601: must be less than or equal to 3600]" },
+      "[spec.behavior.scaleUp.stabilizationWindowSeconds: Invalid value: 3601: must be less than or "
+      "equal to 3600, spec.behavior.scaleUp.selectPolicy: Unsupported value: \"x\": supported values: "
+      "\"Disabled\", \"Max\", \"Min\"]" },
     { HPA, NULL, BEH("'policies':[{'type':'x','value':0,'periodSeconds':1801}]"),
       "[spec.behavior.scaleUp.policies[0].type: Unsupported value: \"x\": supported values: "
       "\"Percent\", \"Pods\", spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be "
@@ -340,8 +353,10 @@ static const struct validation_case autoscaling[] = {
       "[status.currentReplicas: " LONG ", status.desiredReplicas: " LONG "]", true },
     { "autoscaling/v1.HorizontalPodAutoscaler", NULL, SPEC(REF), NULL },
     { "autoscaling/v1.HorizontalPodAutoscaler", NULL,
-      SPEC(REF ",'targetCPUUtilizationPercentage':0"),
-      "spec.targetCPUUtilizationPercentage: Invalid value: 0: must be greater than or equal to 1" },
+      SPEC(REF ",'minReplicas':0,'targetCPUUtilizationPercentage':0"),
+      "[spec.minReplicas: Invalid value: 0: must be greater than or equal to 1, "
+      "spec.metrics[0].resource.target.averageUtilization: Invalid value: 0: must be greater than "
+      "0, " FROM_ZERO "]" },
 };
 
 VALIDATION_TABLE(validation_apps, autoscaling, autoscaling)

@@ -45,7 +45,7 @@ static const struct validation_case cluster[] = {
     { RC, TOP("'handler':'a'"), TOP("'handler':'b'"),
       "handler: Invalid value: \"b\": field is immutable" },
     { RC, NULL, TOP("'handler':'a','scheduling':{'tolerations':[{'key':'k'},{'key':'k'}]}"),
-      "scheduling.tolerations[1]: Duplicate value: {\"key\":\"k\"}" },
+      "scheduling.tolerations[1]: Duplicate value: {\"Key\":\"k\",\"Operator\":\"\",\"Value\":\"\",\"Effect\":\"\",\"TolerationSeconds\":null}" },
     { LEASE, NULL, SPEC("'leaseDurationSeconds':5,'holderIdentity':'me'"), NULL },
     { LEASE, NULL, SPEC("'leaseDurationSeconds':0,'leaseTransitions':-1,'preferredHolder':'x'"),
       "[spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0, spec.leaseTransitions: "
@@ -169,8 +169,8 @@ static const struct validation_case discovery[] = {
       "subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback..." },
     { "core/v1.Endpoints", NULL,
       SUBSET("'addresses':[{'ip':'10.0.0.1'}],'ports':[{'port':0,'name':'a'},{'port':1}]"),
-      "[subsets[0].ports[1].name: Required value, subsets[0].ports[0].port: Invalid value: 0: must "
-      "be between 1 and 65535, inclusive]" },
+      "[subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive, "
+      "subsets[0].ports[1].name: Required value]" },
     { EVENT, NULL, TOP("'involvedObject':{'namespace':'d'}"), NULL },
     { EVENT, NULL, TOP("'involvedObject':{'namespace':'e'}"),
       "involvedObject.namespace: Invalid value: \"e\": does not match event.namespace" },

@@ -20,7 +20,8 @@ static const struct validation_case volumes[] = {
     { "core/v1.PersistentVolume", NULL, PV(HOST ",'nfs':{'server':'s','path':'/p'}"),
       "spec.nfs: Forbidden: may not specify more than 1 volume type" },
     { "core/v1.PersistentVolume", NULL,
-      SPEC("'accessModes':['x','ReadWriteOncePod'],'capacity':{'storage':'0'}" HOST),
+      SPEC(
+          "'accessModes':['x','ReadWriteOnce','ReadWriteOncePod'],'capacity':{'storage':'0'}" HOST),
       "[spec.accessModes: Unsupported value: \"x\": supported values: \"ReadOnlyMany\", "
       "\"ReadWriteMany\", \"ReadWriteOnce\", \"ReadWriteOncePod\", spec.accessModes: Forbidden: may "
       "not use ReadWriteOncePod with other access modes, spec.capacity[storage]: Invalid value: "

@@ -272,7 +272,9 @@ static const struct validation_case others[] = {
       "[spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer', "
       "spec.LoadBalancerSourceRanges[0]: Invalid value: \"x\": must be a valid CIDR value..." },
     { "apps/v1.Deployment", NULL, DEPLOY(SELECTOR "," TEMPLATE), NULL },
-    { "apps/v1.Deployment", NULL, DEPLOY(TEMPLATE), "spec.selector: Required value" },
+    { "apps/v1.Deployment", NULL, DEPLOY(TEMPLATE),
+      "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: "
+      "{\"a\":\"b\"}: `selector` does not match template `labels`]" },
     { "apps/v1.Deployment", NULL, DEPLOY("'selector':{}," TEMPLATE),
       "spec.selector: Invalid value: {}: empty selector is invalid for deployment" },
     { "apps/v1.Deployment", NULL, DEPLOY("'selector':{'matchLabels':{'a':'c'}}," TEMPLATE),
@@ -309,12 +311,14 @@ static const struct validation_case others[] = {
       "spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":"
       "[{\"key\":\"a\",\"operator\":\"Exists\"}]}: field is immutable" },
     { "apps/v1.ReplicaSet", NULL, DEPLOY(SELECTOR "," TEMPLATE), NULL },
-    { "apps/v1.ReplicaSet", NULL, DEPLOY(TEMPLATE), "spec.selector: Required value" },
+    { "apps/v1.ReplicaSet", NULL, DEPLOY(TEMPLATE),
+      "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: "
+      "{\"a\":\"b\"}: `selector` does not match template `labels`]" },
     { "apps/v1.ReplicaSet", NULL,
       DEPLOY("'selector':{'matchExpressions':[{'key':'a','operator':'In'}]}," TEMPLATE),
-      "[spec.selector: Invalid value: {\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"In\"}]}: "
-      "invalid label selector, spec.selector.matchExpressions[0].values: Required value: must be "
-      "specified when `operator` is 'In' or 'NotIn']" },
+      "[spec.selector.matchExpressions[0].values: Required value: must be specified when `operator` "
+      "is 'In' or 'NotIn', spec.selector: Invalid value: "
+      "{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"In\"}]}: invalid label selector]" },
     { "core/v1.Node", NULL, "{" META ",'spec':{'taints':[{'key':'a','effect':'NoSchedule'}]}}",
       NULL },
     { "core/v1.Node", NULL, "{" META ",'spec':{'taints':[{'key':'a','effect':'x'}]}}",
