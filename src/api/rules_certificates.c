@@ -166,6 +166,17 @@ static void rule_decisions(const struct rule_context *c)
                      "Approved and Denied conditions are mutually exclusive");
 }
 
+static void rule_certificate(const struct rule_context *c)
+{
+    const struct certificates_v1_certificate_signing_request_status *s = c->data, *old = c->old;
+    struct err err = { 0 };
+
+    if (!s->certificate.len || (old && str_eq(s->certificate, old->certificate)))
+        return;
+    if (x509_check_certificates(s->certificate, &err) < 0)
+        rule_invalid(c, "certificate", STR("<certificate data>"), err.text);
+}
+
 #define C "certificates.k8s.io/v1.CertificateSigningRequest"
 
 const struct rule rules_certificates[] = {
@@ -181,5 +192,6 @@ const struct rule rules_certificates[] = {
     { C "Status", "conditions", RULE_BELOW },
     { .type = C "Status", .check = RULE_FN, .fn = rule_decisions },
     { C "Status", "conditions", RULE_UNIQUE, .text = "type" },
+    { .type = C "Status", .check = RULE_FN, .fn = rule_certificate },
     { 0 },
 };

@@ -9,10 +9,24 @@
     "TjRnVnV0ZkllZ0FEQUtCZ2dxaGtqT1BRUURBZ05IQURCRUFpQW5CWk0zZUFXNEV0NEIKOFQrU0s5ZTA4"             \
     "L2JDY1FaRWJtVlYzRFlxcDAwQWpnSWdieFJZeTM0b3QxZWhhMGZRUzJRU0N0dHhHdm5tSU5IcwpjUGsx"             \
     "SCtDWU56UT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg=="
-#define SIGN(s) SPEC("'request':'" PEM "'," s)
-#define SIGNED(c)                                                                                  \
-    "{" META ",'spec':{'request':'" PEM                                                            \
-    "','usages':['any'],'signerName':'a.b/c'},'status':{'conditions':[" c "]}}"
+#define SIGN(s)   SPEC("'request':'" PEM "'," s)
+#define SIGNED(c) STATE("'conditions':[" c "]")
+#define STATE(s)                                                                                   \
+    "{" META ",'spec':{'request':'" PEM "','usages':['any'],'signerName':'a.b/c'},'status':{" s "}}"
+#define CERTIFICATE                                                                                \
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJiekNDQVJXZ0F3SUJBZ0lVQlE2WTFXQnMxWVN4"             \
+    "Qkxab3pnbXNTNEx3SFdRd0NnWUlLb1pJemowRUF3SXcKRERFS01BZ0dBMVVFQXd3QmRUQWdGdzB5TmpF"             \
+    "eE1qWXhPREl6TVRkYUdBOHlNVEkyTVRFd01qRTRNak14TjFvdwpEREVLTUFnR0ExVUVBd3dCZFRCWk1C"             \
+    "TUdCeXFHU000OUFnRUdDQ3FHU000OUF3RUhBMElBQkpQbmJGTUlHY3VYCm1EVjhEMEFiVkY5REhBYUIr"             \
+    "SHJ3d2J6SDJhK2RXNzJvcnVSbTI5NitCekVFUmRBN2xVTzFUM25wRU84a3VxUE0KRExONGdWdXRmSWVq"             \
+    "VXpCUk1CMEdBMVVkRGdRV0JCVEJ6dmQzbFNCaEsxdXQxQm11SXFJejFkTEh1akFmQmdOVgpIU01FR0RB"             \
+    "V2dCVEJ6dmQzbFNCaEsxdXQxQm11SXFJejFkTEh1akFQQmdOVkhSTUJBZjhFQlRBREFRSC9NQW9HCkND"             \
+    "cUdTTTQ5QkFNQ0EwZ0FNRVVDSUEvbVNPTUN0NlNiVTByNFZkaE4xYXhQbyt1MmhXNmR4cXZGamlXMGRH"             \
+    "TVAKQWlFQXhlbG0zcnBMbWYvMGNmREVIZno1cUlqM1hZa1FvRUN4ZUgwbXdrcTM1SWs9Ci0tLS0tRU5E"             \
+    "IENFUlRJRklDQVRFLS0tLS0K"
+#define HEADED                                                                                     \
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmE6IGIKCmVBPT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo="
+#define BROKEN "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmVBPT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo="
 
 static const struct validation_case certificates[] = {
     { CSR, NULL, SPEC("'request':'eA==','signerName':'x','usages':['y','y'],'expirationSeconds':5"),
@@ -40,6 +54,19 @@ static const struct validation_case certificates[] = {
     { CSR, SIGNED(""),
       SIGNED("{'type':'Denied','status':'True'},{'type':'Approved','status':'True'}"),
       "status.conditions: Invalid value: \"Approved\": Approved and Denied conditions are mutually exclusive",
+      true },
+    { CSR, STATE(""), STATE("'certificate':'" CERTIFICATE "'"), NULL, true },
+    { CSR, STATE(""), STATE("'certificate':'eA=='"),
+      "status.certificate: Invalid value: \"<certificate data>\": must contain at least one CERTIFICATE PEM block",
+      true },
+    { CSR, STATE(""), STATE("'certificate':'" PEM "'"),
+      "status.certificate: Invalid value: \"<certificate data>\": only CERTIFICATE PEM blocks are allowed, found \"CERTIFICATE REQUEST\"",
+      true },
+    { CSR, STATE(""), STATE("'certificate':'" HEADED "'"),
+      "status.certificate: Invalid value: \"<certificate data>\": no PEM block headers are permitted",
+      true },
+    { CSR, STATE(""), STATE("'certificate':'" BROKEN "'"),
+      "status.certificate: Invalid value: \"<certificate data>\": x509: malformed certificate",
       true },
 };
 

@@ -1,10 +1,9 @@
 #include "api/validation_fixture.h"
 
-#define STATUS(st) "{" META ",'status':{" st "}}"
-#define PV(spec)   SPEC("'accessModes':['ReadWriteOnce'],'capacity':{'storage':'1Gi'}" spec)
-#define HOST       ",'hostPath':{'path':'/x'}"
-#define SIZE(s)    "'resources':{'requests':{'storage':'" s "'}}"
-#define PVC(spec)  SPEC("'accessModes':['ReadWriteOnce']," SIZE("1Gi") spec)
+#define PV(spec)  SPEC("'accessModes':['ReadWriteOnce'],'capacity':{'storage':'1Gi'}" spec)
+#define HOST      ",'hostPath':{'path':'/x'}"
+#define SIZE(s)   "'resources':{'requests':{'storage':'" s "'}}"
+#define PVC(spec) SPEC("'accessModes':['ReadWriteOnce']," SIZE("1Gi") spec)
 #define BOUND(s)                                                                                   \
     "{" META ",'spec':{'accessModes':['ReadWriteOnce']," SIZE(                                     \
         s) "},'status':{'phase':'Bound','capacity':{'storage':'2Gi'}}}"
@@ -136,7 +135,8 @@ static const struct validation_case storage[] = {
       "context of inline volumes]" },
     { S "VolumeAttachment", ATTACHED, ATTACH("'persistentVolumeName':'q'"),
       "spec: Invalid value: {\"Attacher\"..." },
-    { S "VolumeAttachment", ATTACHED, STATUS("'attached':false,'attachError':{'errorCode':-1}"),
+    { S "VolumeAttachment", ATTACHED,
+      WITH_STATUS("'attached':false,'attachError':{'errorCode':-1}"),
       "status.attachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, "
       "inclusive",
       true },
@@ -184,14 +184,14 @@ static const struct validation_case storage[] = {
           "'inlineVolumeSpec':{'accessModes':['ReadWriteOnce'],'csi':{'driver':'d','volumeHandle':'h'}}"),
       NULL },
     { S "VolumeAttachment", ATTACHED,
-      STATUS("'attached':true,'attachmentMetadata':{'k':'" X_262144 "'}"),
+      WITH_STATUS("'attached':true,'attachmentMetadata':{'k':'" X_262144 "'}"),
       "status.attachmentMetadata: Too long: may not be more than 262144 bytes", true },
     { S "VolumeAttachment", ATTACHED,
-      STATUS("'attached':true,'attachmentMetadata':{'k':'v'},'detachError':{'message':'" X_1024
-             "','errorCode':5}"),
+      WITH_STATUS("'attached':true,'attachmentMetadata':{'k':'v'},'detachError':{'message':'" X_1024
+                  "','errorCode':5}"),
       NULL, true },
     { S "VolumeAttachment", ATTACHED,
-      STATUS("'attached':false,'attachError':{'message':'x" X_1024 "'}"),
+      WITH_STATUS("'attached':false,'attachError':{'message':'x" X_1024 "'}"),
       "status.attachError.message: Too long: may not be more than 262144 bytes", true },
     { S "CSIDriver", NULL,
       SPEC(

@@ -378,6 +378,27 @@ static bool is_type(struct object o, const char *type)
     return o.type == schema_walk_type(&schema_builtin, type);
 }
 
+/* Names of configurations that a server may take from files. */
+static void of_admission(const struct warner *w, struct object o)
+{
+    static const char *const types[] = {
+        "MutatingAdmissionPolicy",          "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",     "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
+    };
+    const struct field_path *name = path_of(w, NULL, "metadata.name");
+
+    if (!str_has_suffix(object_meta(o)->name, STR(".static.k8s.io")))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (is_type(o,
+                    str_cstr(w->arena, arena_printf(w->arena, "admissionregistration.k8s.io/v1.%s",
+                                                    types[i]))))
+            warn(w, name,
+                 "names ending with \".static.k8s.io\" are reserved for static manifest-based "
+                 "configurations and cannot be managed via the API");
+}
+
 void warnings_of(struct arena *a, struct object o, struct object old, warnings_fn fn, void *arg)
 {
     struct warner w = { .arena = a, .fn = fn, .arg = arg };
@@ -391,6 +412,7 @@ void warnings_of(struct arena *a, struct object o, struct object old, warnings_f
             &w, &((const struct core_v1_persistent_volume *)o.data)->spec.persistent_volume_source);
     else if (is_type(o, "core/v1.Pod") && !old.data) /* people rarely change a Pod */
         of_pod(&w, &((const struct core_v1_pod *)o.data)->spec, path_of(&w, NULL, "spec"));
+    of_admission(&w, o);
     for (size_t i = 0; i < ARRAY_LEN(templates); i++)
         if (is_type(o, templates[i].type) &&
             (!old.data || object_meta(o)->generation != object_meta(old)->generation))

@@ -51,6 +51,11 @@ static const struct {
       "spec.externalIPs is deprecated and may no longer be implemented in some clusters\n" },
     { "core/v1.Service", SPEC("'ports':[{'port':80}],'trafficDistribution':'PreferClose'"),
       "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"\n" },
+    { "admissionregistration.k8s.io/v1.MutatingAdmissionPolicyBinding",
+      NAMED("x.static.k8s.io", "'policyName':'p'"),
+      "metadata.name: names ending with \".static.k8s.io\" are reserved for static manifest-based "
+      "configurations and cannot be managed via the API\n" },
+    { "core/v1.ConfigMap", NAMED("x.static.k8s.io", ""), "" },
 };
 
 Test(warnings, texts)

@@ -260,6 +260,57 @@ int x509_check_request(struct str pem, struct err *err)
     return 0;
 }
 
+/* One block's: DER after DER. */
+static bool is_certificates(const unsigned char *der, long len)
+{
+    const unsigned char *end = der + len;
+
+    while (der < end) {
+        CLEANUP(X509_free) X509 *cert = d2i_X509(NULL, &der, end - der);
+
+        if (!cert)
+            return false;
+    }
+    return true;
+}
+
+static int check_block(const char *name, const char *header, const unsigned char *der, long len,
+                       struct err *err)
+{
+    if (strcmp(name, PEM_STRING_X509) != 0)
+        return err_set(err, ERR_SYNTAX, "only CERTIFICATE PEM blocks are allowed, found \"%.64s\"",
+                       name);
+    if (header[0])
+        return err_set(err, ERR_SYNTAX, "no PEM block headers are permitted");
+    if (len == 0)
+        return err_set(err, ERR_SYNTAX, "found CERTIFICATE PEM block containing 0 certificates");
+    if (!is_certificates(der, len))
+        return err_set(err, ERR_SYNTAX, "x509: malformed certificate");
+    return 0;
+}
+
+int x509_check_certificates(struct str pem, struct err *err)
+{
+    CLEANUP(BIO_free_all) BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
+    unsigned char *der;
+    char *name, *header;
+    long len;
+    int e = 0;
+    bool any = false;
+
+    while (e == 0 && bio && PEM_read_bio(bio, &name, &header, &der, &len) == 1) {
+        any = true;
+        e = check_block(name, header, der, len, err);
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(der);
+    }
+    ERR_clear_error();
+    if (e == 0 && !any)
+        return err_set(err, ERR_SYNTAX, "must contain at least one CERTIFICATE PEM block");
+    return e;
+}
+
 bool x509_pair_fits(const struct x509_pair *pair, struct str ca_certificate)
 {
     CLEANUP(X509_free) X509 *cert = read_certificate(pair->certificate);

@@ -50,6 +50,8 @@ int x509_check_request(struct str request_pem, struct err *err);
 /* Its subject: the (last) common name, or one of the organizations. */
 enum x509_name { X509_COMMON_NAME, X509_ORGANIZATION };
 bool x509_request_has(struct str request_pem, enum x509_name name, struct str value);
+/* PEM blocks, all of them certificates that parse, and at least one. */
+int x509_check_certificates(struct str pem, struct err *err);
 /* The public half of a private key, both PEM. */
 int x509_public_key(struct arena *a, struct str private_pem, struct str *ret_public,
                     struct err *err);
