@@ -225,8 +225,28 @@ static void rule_node_spec(const struct rule_context *c)
         rule_forbidden(c, "externalID", "may not be updated");
 }
 
+/* Those of a new Namespace are reported at the list, as upstream's server does. */
+static void rule_namespace_finalizers(const struct rule_context *c)
+{
+    const struct core_v1_namespace_spec *s = c->data;
+    struct field_path list = field_path_member(c->path, STR("finalizers"));
+
+    for (uint32_t i = 0; i < s->finalizers.len; i++) {
+        struct str name = s->finalizers.items[i];
+        struct field_path item = field_path_index(&list, i);
+        const struct field_path *at = c->old ? &item : &list;
+
+        (void)name_rule_report(c->errs, at, NAME_RULE_QUALIFIED_NAME, name);
+        if (str_find(name, '/') < 0 && !str_eq(name, STR("kubernetes")) &&
+            !str_eq(name, STR("orphan")) && !str_eq(name, STR("foregroundDeletion")))
+            field_errors_add_text(
+                c->errs, at, FIELD_ERROR_INVALID, name,
+                "name is neither a standard finalizer name nor is it fully qualified");
+    }
+}
+
 const struct rule rules_core[] = {
-    { "core/v1.NamespaceSpec", "finalizers", RULE_NAME, .min = NAME_RULE_QUALIFIED_NAME },
+    { .type = "core/v1.NamespaceSpec", .check = RULE_FN, .fn = rule_namespace_finalizers },
     { "core/v1.ConfigMap", "data", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
     { "core/v1.ConfigMap", "binaryData", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
     { .type = "core/v1.ConfigMap", .check = RULE_FN, .fn = rule_config_map },

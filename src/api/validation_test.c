@@ -328,7 +328,11 @@ static const struct validation_case others[] = {
       "{" META ",'spec':{'podCIDR':'10.1.0.0/24'}}",
       "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid" },
     { "core/v1.Namespace", NULL, "{" META ",'spec':{'finalizers':['-']}}",
-      "spec.finalizers[0]: Invalid value: \"-\": name part must consist..." },
+      "[spec.finalizers: Invalid value: \"-\": name part must consist of alphanumeric characters, "
+      "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or "
+      "'my.name',  or '123-abc', regex used for validation is "
+      "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), spec.finalizers: Invalid value: \"-\": name is "
+      "neither a standard finalizer name nor is it fully qualified]" },
 };
 
 VALIDATION_TABLE(validation, other_kinds, others)
