@@ -9,14 +9,14 @@ HOOK = {"name": "a.example.com", "clientConfig": {"url": "https://hook.example"}
         "sideEffects": "None", "admissionReviewVersions": ["v1"]}
 
 
-def csr(subject="/O=group/CN=user"):
-    """A certificate request of a fresh key, base64 of PEM."""
+def csr(subject="/O=group/CN=user", *options):
+    """A certificate request of a fresh key, or with "-x509" its certificate, base64 of PEM."""
     import base64
     import subprocess
 
     pem = subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt",
                           "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "/dev/null",
-                          "-subj", subject], check=True, capture_output=True).stdout
+                          "-subj", subject, *options], check=True, capture_output=True).stdout
     return base64.b64encode(pem).decode()
 
 

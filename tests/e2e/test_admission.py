@@ -277,7 +277,7 @@ def test_who_approves_and_signs(server, raw):
         {"apiGroups": ["certificates.k8s.io"], "resources": ["signers"], "resourceNames": ["example.com/*"],
          "verbs": ["approve", "sign"]}]}).status == 201
     now = raw.get(f"{root}/jane").json()
-    now["status"]["certificate"] = "YQ=="
+    now["status"]["certificate"] = csr("/CN=jane", "-x509")
     assert "to sign requests" in status_of(raw.put(f"{root}/jane/status", now, headers=jane), 403)["message"]
     assert raw.post(f"{rbac}/clusterrolebindings", {
         **bind, "metadata": {"name": "approvers"}, "roleRef": {**bind["roleRef"], "name": "approvers"}}).status == 201

@@ -262,6 +262,9 @@ def test_approval_of_a_request(raw):
     assert "updates may not remove a condition of type \"Approved\"" in refused["message"]
     assert "updates may not add a condition of type \"Denied\"" in refused["message"]
     issued = {**kept, "status": {**kept["status"], "certificate": "YQ=="}}
+    refused = status_of(raw.put(f"{root}/{n}/status", issued), 422, "Invalid")
+    assert "must contain at least one CERTIFICATE PEM block" in refused["message"]
+    issued["status"]["certificate"] = csr_pem("/CN=user", "-x509")
     issued = raw.put(f"{root}/{n}/status", issued)
     assert issued.status == 200, issued
     again = {**issued.json(), "status": {**kept["status"], "certificate": "Yg=="}}
