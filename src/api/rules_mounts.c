@@ -36,23 +36,24 @@ static void check_propagation(const struct rule_context *c, const struct core_v1
 {
     const struct core_v1_security_context *s = container_of(c)->security_context;
     struct rule_context list = *c;
+    bool is_set = m->mount_propagation.p;
     bool enabled = str_eq(m->recursive_read_only, STR("Enabled")) ||
                    str_eq(m->recursive_read_only, STR("IfPossible"));
 
     list.path = c->path->parent;
-    if (m->mount_propagation.p && !str_eq(m->mount_propagation, STR("Bidirectional")) &&
+    if (is_set && !str_eq(m->mount_propagation, STR("Bidirectional")) &&
         !str_eq(m->mount_propagation, STR("HostToContainer")) &&
         !str_eq(m->mount_propagation, STR("None")))
         rule_unsupported(&list, "mountPropagation", m->mount_propagation,
                          "Bidirectional|HostToContainer|None");
-    if (str_eq(m->mount_propagation, STR("Bidirectional")) &&
+    if (is_set && str_eq(m->mount_propagation, STR("Bidirectional")) &&
         !(s && s->privileged && *s->privileged))
         rule_forbidden(&list, "mountPropagation",
                        "Bidirectional mount propagation is available only to privileged "
                        "containers");
     if (enabled && !m->read_only)
         rule_forbidden(&list, "recursiveReadOnly", "may only be specified when readOnly is true");
-    if (enabled && m->mount_propagation.p && !str_eq(m->mount_propagation, STR("None")))
+    if (enabled && is_set && !str_eq(m->mount_propagation, STR("None")))
         rule_forbidden(&list, "recursiveReadOnly",
                        "may only be specified when mountPropagation is None or not specified");
     if (m->recursive_read_only.p && !enabled && !str_eq(m->recursive_read_only, STR("Disabled")))

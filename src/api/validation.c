@@ -742,7 +742,7 @@ static void walk_field(const struct rule_context *c, const struct schema_walk_ch
     below.old = old;
     below.up = c;
     below.type = f->type;
-    member = field_path_member(c->path, name);
+    item = member = field_path_member(c->path, name);
     if (f->shape != SCHEMA_INLINE)
         below.path = is_many ? &item : &member;
     for (uint32_t i = 0; i < n && !arena_is_over(c->arena); i++) {
