@@ -292,9 +292,7 @@ static bool set_core_equal(const struct apps_v1_stateful_set_spec *s,
 
 static void rule_stateful_set_spec(const struct rule_context *c)
 {
-    static const struct selector_words words = { "empty selector is invalid for statefulset", "" };
-    const struct apps_v1_stateful_set_spec *s = c->data, *old = c->old;
-    struct field_path service = field_path_member(c->path, STR("serviceName"));
+    const struct apps_v1_stateful_set_spec *s = c->data;
 
     if (s->pod_management_policy.len == 0)
         rule_required(c, "podManagementPolicy", "");
@@ -303,11 +301,32 @@ static void rule_stateful_set_spec(const struct rule_context *c)
         rule_invalid(c, "podManagementPolicy", s->pod_management_policy,
                      "must be 'OrderedReady' or 'Parallel'");
     check_set_strategy(c, &s->update_strategy);
-    if (!old && s->service_name.len)
+}
+
+/* They never change; old ones may be wrong by now. */
+static void rule_set_claims(const struct rule_context *c)
+{
+    if (!c->old)
+        rule_below(c, "volumeClaimTemplates");
+}
+
+static void rule_set_pods(const struct rule_context *c)
+{
+    static const struct selector_words words = { "empty selector is invalid for statefulset", "" };
+    const struct apps_v1_stateful_set_spec *s = c->data;
+    struct field_path service = field_path_member(c->path, STR("serviceName"));
+
+    if (!c->old && s->service_name.len)
         (void)name_rule_report(c->errs, &service, NAME_RULE_DNS1123_LABEL, s->service_name);
+    rule_below(c, "selector");
     check_selector(c, s->selector, &s->template, &words);
+    rule_below(c, "template");
     check_always(c, &s->template, "StatefulSet");
-    if (old && !set_core_equal(s, old))
+}
+
+static void rule_set_update(const struct rule_context *c)
+{
+    if (c->old && !set_core_equal(c->data, c->old))
         field_errors_add(c->errs, c->path, FIELD_ERROR_FORBIDDEN,
                          "updates to statefulset spec for fields other than 'replicas', "
                          "'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
@@ -479,8 +498,14 @@ const struct rule rules_apps[] = {
     { DSS, "collisionCount", RULE_MIN, .min = 0 },
     { .type = DSS, .check = RULE_FN, .fn = rule_daemon_set_status },
     { .type = SET, .check = RULE_FN, .fn = rule_stateful_set_spec },
+    { SET, "updateStrategy", RULE_BELOW },
+    { SET, "persistentVolumeClaimRetentionPolicy", RULE_BELOW },
+    { .type = SET, .check = RULE_BELOW, .fn = rule_set_claims, .order = "volumeClaimTemplates" },
     { SET, "replicas", RULE_MIN, .min = 0 },
     { SET, "minReadySeconds", RULE_MIN, .min = 0 },
+    { SET, "ordinals", RULE_BELOW },
+    { .type = SET, .check = RULE_BELOW, .fn = rule_set_pods, .order = "selector|template" },
+    { .type = SET, .check = RULE_FN, .fn = rule_set_update },
     { "apps/v1.StatefulSetOrdinals", "start", RULE_MIN, .min = 0 },
     { "apps/v1.RollingUpdateStatefulSetStrategy", "partition", RULE_MIN, .min = 0 },
     { KEEP, "whenDeleted", RULE_ENUM, .text = "Retain|Delete" },

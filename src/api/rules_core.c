@@ -1,10 +1,13 @@
 /* Rules of core/v1 beside Pods, Services and volumes: Namespace, ConfigMap, Secret, Node. */
+#include <ctype.h>
+
 #include "api/core_v1.h"
 #include "api/field_error.h"
 #include "api/rules_internal.h"
 #include "api/text_map.h"
 #include "api/validation.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "codec/value.h"
 
@@ -221,6 +224,7 @@ static void rule_node_spec(const struct rule_context *c)
     if (old->provider_id.len && !str_eq(old->provider_id, s->provider_id))
         rule_forbidden(c, "providerID",
                        "node updates may not change providerID except from \"\" to valid");
+    rule_taints(c); /* an update is checked as a new Node, too, with each error told twice */
     if (!str_eq(old->external_id, s->external_id))
         rule_forbidden(c, "externalID", "may not be updated");
 }
@@ -245,6 +249,63 @@ static void rule_namespace_finalizers(const struct rule_context *c)
     }
 }
 
+/* "Feature", "Feature/part" */
+static bool is_feature_name(struct str name)
+{
+    struct str rest = name, part;
+
+    if (!name.len || !isupper((unsigned char)name.p[0]))
+        return false;
+    while (str_next(&rest, '/', &part)) {
+        if (!part.len || !isalpha((unsigned char)part.p[0]))
+            return false;
+        for (size_t i = 1; i < part.len; i++)
+            if (!isalnum((unsigned char)part.p[i]))
+                return false;
+    }
+    return true;
+}
+
+enum { FEATURE_NAME_MAX = 253 };
+
+static void check_feature(const struct rule_context *c, const struct field_path *at,
+                          struct str name)
+{
+    struct buf quoted = { .arena = c->arena };
+
+    field_error_quote(&quoted, name);
+    if (name.len > FEATURE_NAME_MAX)
+        field_errors_add_text(c->errs, at, FIELD_ERROR_INVALID, name,
+                              "invalid feature name %.*s: must be no more than %d characters",
+                              STR_ARG(buf_str(&quoted)), FEATURE_NAME_MAX);
+    else if (!is_feature_name(name))
+        field_errors_add_text(
+            c->errs, at, FIELD_ERROR_INVALID, name,
+            "invalid feature name %.*s: must start with an UpperCamelCase segment, with "
+            "subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), "
+            "and contain only alphanumeric characters and slashes",
+            STR_ARG(buf_str(&quoted)));
+}
+
+static void rule_declared_features(const struct rule_context *c)
+{
+    const struct core_v1_node_status *s = c->data;
+    struct field_path list = field_path_member(c->path, STR("declaredFeatures"));
+
+    for (uint32_t i = 0; i < s->declared_features.len; i++) {
+        struct str name = s->declared_features.items[i];
+        struct field_path at = field_path_index(&list, i);
+        int order = i ? str_cmp(s->declared_features.items[i - 1], name) : -1;
+
+        if (order == 0)
+            field_errors_add_text(c->errs, &at, FIELD_ERROR_DUPLICATE, name, "%s", "");
+        else if (order > 0)
+            field_errors_add_text(c->errs, &at, FIELD_ERROR_INVALID, name,
+                                  "list must be sorted alphabetically");
+        check_feature(c, &at, name);
+    }
+}
+
 const struct rule rules_core[] = {
     { .type = "core/v1.NamespaceSpec", .check = RULE_FN, .fn = rule_namespace_finalizers },
     { "core/v1.ConfigMap", "data", RULE_KEYS, .min = NAME_RULE_CONFIG_KEY },
@@ -256,6 +317,7 @@ const struct rule rules_core[] = {
     { .type = "core/v1.NodeSpec", .check = RULE_BELOW, .fn = rule_taints, .order = "taints" },
     { "core/v1.NodeSpec", "podCIDRs", RULE_NAME, .min = NAME_RULE_CIDR },
     { .type = "core/v1.NodeSpec", .check = RULE_FN, .fn = rule_node_spec },
+    { .type = "core/v1.NodeStatus", .check = RULE_FN, .fn = rule_declared_features },
     { .type = "core/v1.Taint", .check = RULE_FN, .fn = rule_taint },
     { "core/v1.Taint", "effect", RULE_REQUIRED },
     { "core/v1.Taint", "effect", RULE_ENUM, .text = "NoSchedule|PreferNoSchedule|NoExecute" },

@@ -9,6 +9,7 @@
 #include "api/rules_internal.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "codec/time_zone.h"
 
 enum { NAME_MAX_BYTES = 52 }; /* the Jobs' names end with eleven more */
 
@@ -34,13 +35,12 @@ static bool is_zone_part(struct str s)
 }
 
 /* The machine's own list of zones; where it has none every name goes. */
-static bool is_zone(struct arena *a, struct str zone)
+static bool is_zone(struct str zone)
 {
-    static const char dir[] = "/usr/share/zoneinfo";
-    struct str path = arena_printf(a, "%s/%.*s", dir, STR_ARG(zone));
+    CLEANUP(time_zone_free) struct time_zone *z = NULL;
+    struct err err = { 0 };
 
-    return str_eq(zone, STR("UTC")) || access(dir, F_OK) != 0 ||
-           access(str_cstr(a, path), R_OK) == 0;
+    return access("/usr/share/zoneinfo", F_OK) != 0 || time_zone_load(zone, &z, &err) == 0;
 }
 
 static void check_zone(const struct rule_context *c, struct str zone)
@@ -58,7 +58,7 @@ static void check_zone(const struct rule_context *c, struct str zone)
         rule_invalid(c, "timeZone", zone,
                      "timeZone must be an explicit time zone as defined in "
                      "https://www.iana.org/time-zones");
-    else if (!good || !is_zone(c->arena, zone))
+    else if (!good || !is_zone(zone))
         rule_invalid(
             c, "timeZone", zone,
             str_cstr(c->arena, arena_printf(c->arena, "unknown time zone %.*s", STR_ARG(zone))));
@@ -80,6 +80,21 @@ void rule_cron_job_spec(const struct rule_context *c)
     else if (has_zone && s->time_zone.p)
         rule_invalid(c, "schedule", s->schedule,
                      "cannot use both timeZone field and TZ or CRON_TZ in schedule");
+}
+
+void rule_cron_zone(const struct rule_context *c)
+{
+    const struct batch_v1_cron_job_spec *s = c->data, *old = c->old;
+
     if (s->time_zone.p && (!old || !str_eq(old->time_zone, s->time_zone)))
         check_zone(c, s->time_zone);
+}
+
+/* Its Jobs are new ones: the template may become any other. */
+void rule_cron_template(const struct rule_context *c)
+{
+    struct rule_context plain = *c;
+
+    plain.old = NULL;
+    rule_below(&plain, "jobTemplate");
 }

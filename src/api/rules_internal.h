@@ -30,6 +30,7 @@ void rule_host_ports(const struct rule_context *c);
 void rule_host_network(const struct rule_context *c);
 void rule_host_users(const struct rule_context *c);
 void rule_pod_host_name(const struct rule_context *c);
+void rule_pod_preemption(const struct rule_context *c);
 void rule_dns_config(const struct rule_context *c);
 void rule_host_alias(const struct rule_context *c);
 void rule_pod_gate(const struct rule_context *c);
@@ -122,6 +123,8 @@ void rule_pod_update(const struct rule_context *c);
 /* rules_cron.c */
 void rule_cron_job(const struct rule_context *c);
 void rule_cron_job_spec(const struct rule_context *c);
+void rule_cron_zone(const struct rule_context *c);
+void rule_cron_template(const struct rule_context *c);
 
 /* rules_job_status.c */
 void rule_job_status(const struct rule_context *c);

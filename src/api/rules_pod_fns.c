@@ -315,6 +315,14 @@ static void check_dns_options(const struct rule_context *c, const struct core_v1
     }
 }
 
+void rule_pod_preemption(const struct rule_context *c)
+{
+    const struct core_v1_pod_spec *s = c->data;
+
+    if (s->preemption_policy.p && !s->preemption_policy.len)
+        rule_required(c, "preemptionPolicy", "");
+}
+
 void rule_dns_config(const struct rule_context *c)
 {
     const struct core_v1_pod_spec *s = c->data;

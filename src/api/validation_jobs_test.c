@@ -124,3 +124,63 @@ static const struct validation_case statuses[] = {
 };
 
 VALIDATION_TABLE(validation_jobs, statuses, statuses)
+
+#define CRON(more, job)                                                                            \
+    SPEC("'schedule':'* * * * *'" more ",'jobTemplate':{'spec':{'template':{'metadata':{'labels'"  \
+         ":{'a':'b'}},'spec':{'restartPolicy':'Never','containers':[{" CTR "}]}}" job "}}")
+
+static const struct validation_case crons[] = {
+    { "batch/v1.CronJob", CRON("", ""), CRON("", ",'completions':2,'managedBy':'a.b/c'"), NULL },
+    { "batch/v1.CronJob", CRON("", ""),
+      CRON("", ",'completions':2,'completionMode':'Indexed','backoffLimitPerIndex':1"), NULL },
+    { "batch/v1.CronJob", NULL, CRON(",'timeZone':'UTC'", ""), NULL },
+    { "batch/v1.CronJob", NULL, CRON(",'timeZone':'No/Where'", ",'completionMode':''"),
+      "[spec.timeZone: Invalid value: \"No/Where\": unknown time zone No/Where, "
+      "spec.jobTemplate.spec.completionMode: Unsupported value: \"\": supported values: "
+      "\"NonIndexed\", \"Indexed\"]" },
+};
+
+VALIDATION_TABLE(validation_jobs, crons, crons)
+
+#define CLAIM(modes, selector)                                                                     \
+    "'volumeClaimTemplates':[{'metadata':{'name':'d'},'spec':{'accessModes':" modes selector       \
+    ",'resources':{'requests':{'storage':'1'}}}}]"
+#define SET(more) SPEC(SELECTOR ",'serviceName':'s'," TEMPLATE "," more)
+#define NOT_THESE                                                                                  \
+    "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', "  \
+    "'template', 'updateStrategy', 'revisionHistoryLimit', "                                       \
+    "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+
+static const struct validation_case sets[] = {
+    { "apps/v1.StatefulSet", NULL, SET(CLAIM("['ReadWriteOnce']", "")), NULL },
+    { "apps/v1.StatefulSet", NULL, SET(CLAIM("['x']", "")),
+      "spec.volumeClaimTemplates[0].spec.accessModes: Unsupported value: \"x\": supported values: "
+      "\"ReadOnlyMany\", \"ReadWriteMany\", \"ReadWriteOnce\", \"ReadWriteOncePod\"" },
+    { "apps/v1.StatefulSet", SET(CLAIM("['x']", "")), SET(CLAIM("['x']", "") ",'replicas':2"),
+      NULL },
+    { "apps/v1.StatefulSet", SET(CLAIM("['ReadWriteOnce']", "")), SET(CLAIM("['x']", "")),
+      NOT_THESE },
+    { "apps/v1.StatefulSet", NULL, SPEC("'serviceName':'s','selector':{}," TEMPLATE),
+      "spec.selector: Invalid value: {}: empty selector is invalid for statefulset" },
+};
+
+VALIDATION_TABLE(validation_jobs, sets, sets)
+
+#define FEATURES(list) "{" META ",'status':{'declaredFeatures':" list "}}"
+
+static const struct validation_case features[] = {
+    { "core/v1.Node", FEATURES("[]"), FEATURES("['A','A/b','Abc/D0/e']"), NULL, true },
+    { "core/v1.Node", FEATURES("[]"), FEATURES("['B','B','A']"),
+      "[status.declaredFeatures[1]: Duplicate value: \"B\", status.declaredFeatures[2]: Invalid "
+      "value: \"A\": list must be sorted alphabetically]",
+      true },
+    { "core/v1.Node", FEATURES("[]"), FEATURES("['A/']"),
+      "status.declaredFeatures[0]: Invalid value: \"A/\": invalid feature name \"A/\": must start "
+      "with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or "
+      "MyFeature/mySubFeature), and contain only alphanumeric characters and slashes",
+      true },
+    { "core/v1.Pod", NULL, SPEC("'containers':[{" CTR "}],'preemptionPolicy':''"),
+      "spec.preemptionPolicy: Required value" },
+};
+
+VALIDATION_TABLE(validation_jobs, features, features)

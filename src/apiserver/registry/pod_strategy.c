@@ -6,8 +6,10 @@
 #include "api/schema.h"
 #include "api/text_map.h"
 #include "apiserver/api_request.h"
+#include "apiserver/apiserver_internal.h"
 #include "apiserver/registry/strategies.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/macros.h"
 
 enum { QOS_NONE, QOS_SOME, QOS_ALL };
@@ -57,13 +59,31 @@ static struct str qos_class(const struct core_v1_pod_spec *spec)
     return !any ? STR("BestEffort") : all ? STR("Guaranteed") : STR("Burstable");
 }
 
+/* Clients see at once that a Pod with gates waits for somebody. */
+static void tell_of_gates(struct api_request *r, struct core_v1_pod *pod)
+{
+    struct core_v1_pod_condition *waits;
+
+    if (!pod->spec.scheduling_gates.len)
+        return;
+    waits = ARENA_NEW(r->arena, struct core_v1_pod_condition);
+    waits->type = STR("PodScheduled");
+    waits->status = STR("False");
+    waits->reason = STR("SchedulingGated");
+    waits->message = STR("Scheduling is blocked due to non-empty scheduling gates");
+    waits->last_transition_time =
+        (struct ktime){ .sec = clock_wall_s(r->server->clock), .set = true };
+    pod->status.conditions.items = waits;
+    pod->status.conditions.len = 1;
+}
+
 static void prepare_create(struct api_request *r, struct object o)
 {
     struct core_v1_pod *pod = o.data;
 
-    (void)r;
     pod->status.phase = STR("Pending");
     pod->status.qos_class = qos_class(&pod->spec);
+    tell_of_gates(r, pod);
 }
 
 static bool is_for(const struct api_request *r, const char *subresource)

@@ -18,27 +18,12 @@ static void put_unless_there(struct arena *a, void *map, struct str key, struct 
         text_map_put(a, map, key, value);
 }
 
-/* Upstream's defaults make a Job without labels share its template's, with what is added to them.
- * Here the defaults copied them: the texts are the same ones. */
-static bool has_labels_of_template(const struct batch_v1_job *j)
-{
-    const void *labels = &j->metadata.labels, *others = &j->spec.template.metadata.labels;
-    uint32_t n = text_map_len(labels);
-
-    for (uint32_t i = 0; i < n && n == text_map_len(others); i++)
-        if (text_map_items(labels)[i].key.p != text_map_items(others)[i].key.p ||
-            text_map_items(labels)[i].value.p != text_map_items(others)[i].value.p)
-            return false;
-    return n == text_map_len(others);
-}
-
 /* What the client set stays; a wrong value is refused by validation. */
 static void job_prepare_create(struct api_request *r, struct object o)
 {
     static const struct str uid_key = STR_INIT("batch.kubernetes.io/controller-uid");
     struct batch_v1_job *j = o.data;
     void *labels = &j->spec.template.metadata.labels;
-    bool shared = has_labels_of_template(j);
 
     if (j->spec.manual_selector && *j->spec.manual_selector)
         return;
@@ -49,7 +34,8 @@ static void job_prepare_create(struct api_request *r, struct object o)
     if (!j->spec.selector)
         j->spec.selector = ARENA_NEW(r->arena, struct meta_v1_label_selector);
     put_unless_there(r->arena, &j->spec.selector->match_labels, uid_key, j->metadata.uid);
-    if (shared)
+    /* A Job without labels has its template's, as upstream's defaults make it when it is read. */
+    if (!j->metadata.labels.len)
         text_map_copy(r->arena, &j->metadata.labels, labels);
 }
 
