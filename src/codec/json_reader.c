@@ -9,6 +9,8 @@
 
 void json_reader_init(struct json_reader *r, struct arena *a, struct str json, struct err *err)
 {
+    if (!json.p)
+        json = STR(""); /* an unset text is an empty one */
     *r = (struct json_reader){
         .p = json.p, .begin = json.p, .end = json.p + json.len, .arena = a, .err = err
     };
