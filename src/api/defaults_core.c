@@ -29,7 +29,51 @@ static int32_t *new_int32(struct arena *a, int32_t v)
     return p;
 }
 
-/* Always when the reference has the tag "latest", or neither tag nor digest. */
+static bool is_lower(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Words of small letters and digits, with '.', '_', "__" or any number of '-' between them. */
+static bool is_path_part(struct str s)
+{
+    size_t i = 0, run;
+
+    if (!s.len || !is_lower(s.p[0]) || !is_lower(s.p[s.len - 1]))
+        return false;
+    while (i < s.len) {
+        char c = s.p[i];
+
+        for (run = 1; i + run < s.len && s.p[i + run] == c && !is_lower(c); run++)
+            ;
+        if (!is_lower(c) && c != '-' && !(c == '_' && run <= 2) && !(c == '.' && run == 1))
+            return false;
+        i += run;
+        if (!is_lower(c) && !is_lower(s.p[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The name in an image's reference, without tag and digest: "[host[:port]/]part/part". */
+static bool is_image_name(struct str name)
+{
+    ptrdiff_t slash = str_find(name, '/');
+    struct str host = slash > 0 ? str_sub(name, 0, (size_t)slash) : STR(""), rest = name, part;
+    bool named =
+        str_eq(host, STR("localhost")) || str_find(host, '.') >= 0 || str_find(host, ':') >= 0;
+
+    for (size_t i = 0; i < host.len; i++)
+        named |= host.p[i] >= 'A' && host.p[i] <= 'Z';
+    if (named)
+        rest = str_tail(name, (size_t)slash + 1);
+    while (str_next(&rest, '/', &part))
+        if (!is_path_part(part))
+            return false;
+    return name.len != 0;
+}
+
+/* Always when the reference has the tag "latest", or neither tag nor digest, and can be read. */
 static struct str pull_policy(struct str image)
 {
     ptrdiff_t at = str_find(image, '@'), slash = str_rfind(image, '/'), colon;
@@ -37,6 +81,8 @@ static struct str pull_policy(struct str image)
     struct str last = str_tail(name, (size_t)(slash + 1));
 
     colon = str_find(last, ':');
+    if (!is_image_name(colon >= 0 ? str_sub(name, 0, name.len - last.len + (size_t)colon) : name))
+        return STR("IfNotPresent");
     if (colon >= 0)
         return str_eq(str_tail(last, (size_t)colon + 1), STR("latest")) ? STR("Always")
                                                                         : STR("IfNotPresent");

@@ -53,6 +53,30 @@ static const struct {
     { "core/v1.Container", "{'name':'a','image':'nginx:latest','imagePullPolicy':'Never'}",
       "{'name':'a','image':'nginx:latest','terminationMessagePath':'/dev/termination-log',"
       "'terminationMessagePolicy':'File','imagePullPolicy':'Never'}" },
+    { "core/v1.Container", "{'name':'a','image':'UPPER_x!'}",
+      "{'name':'a','image':'UPPER_x!','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'IfNotPresent'}" },
+    { "core/v1.Container", "{'name':'a','image':'A/b'}",
+      "{'name':'a','image':'A/b','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'Always'}" },
+    { "core/v1.Container", "{'name':'a','image':'a/B:latest'}",
+      "{'name':'a','image':'a/B:latest','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'IfNotPresent'}" },
+    { "core/v1.Container", "{'name':'a','image':'a__b/c--d.e:latest'}",
+      "{'name':'a','image':'a__b/c--d.e:latest','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'Always'}" },
+    { "core/v1.Container", "{'name':'a','image':'a..b'}",
+      "{'name':'a','image':'a..b','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'IfNotPresent'}" },
+    { "core/v1.Container", "{'name':'a','image':'-a'}",
+      "{'name':'a','image':'-a','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'IfNotPresent'}" },
+    { "core/v1.Container", "{'name':'a','image':'localhost/a'}",
+      "{'name':'a','image':'localhost/a','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'Always'}" },
+    { "core/v1.Container", "{'name':'a','image':'.'}",
+      "{'name':'a','image':'.','terminationMessagePath':'/dev/termination-log',"
+      "'terminationMessagePolicy':'File','imagePullPolicy':'IfNotPresent'}" },
     { "core/v1.EphemeralContainer", "{'name':'a','image':'nginx:1'}",
       "{'name':'a','image':'nginx:1','terminationMessagePath':'/dev/termination-log',"
       "'terminationMessagePolicy':'File','imagePullPolicy':'IfNotPresent'}" },

@@ -175,6 +175,7 @@ static struct job_step step_of(const struct batch_v1_job *job, const struct batc
 {
     const struct batch_v1_job_status *n = &job->status, *o = &was->status;
     struct job_step s = { .job = job, .was = was };
+    bool has = n->failed_indexes.p != NULL, had = o->failed_indexes.p != NULL;
 
     s.finished = is_finished(job) != is_finished(was);
     s.complete = differs(&s, "Complete");
@@ -182,8 +183,7 @@ static struct job_step step_of(const struct batch_v1_job *job, const struct batc
     s.target = differs(&s, "FailureTarget");
     s.met = differs(&s, "SuccessCriteriaMet");
     s.done_indexes = !str_eq(n->completed_indexes, o->completed_indexes);
-    s.failed_indexes = !n->failed_indexes.p != !o->failed_indexes.p ||
-                       !str_eq(n->failed_indexes, o->failed_indexes);
+    s.failed_indexes = had && has ? !str_eq(n->failed_indexes, o->failed_indexes) : had != has;
     s.active = n->active != o->active;
     s.start = !times_equal(n->start_time, o->start_time);
     s.end = !times_equal(n->completion_time, o->completion_time);
